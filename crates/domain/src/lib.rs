@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod appointment;
+mod ids;
+mod patient;
+mod phone;
+mod practice;
+mod sensitive;
+mod text;
+mod window;
+mod writeback;
+
+pub use appointment::{Appointment, AppointmentState, DayBook, Freshness};
+pub use ids::{
+    ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, WebhookEventId,
+    WritebackId,
+};
+pub use patient::{Patient, PersonName};
+pub use phone::{Phone, PhoneError};
+pub use practice::{Chair, Clinician, ClinicianKind, OpenHours, Resource, ResourceKind};
+pub use sensitive::Sensitive;
+pub use text::{TextError, clean_line};
+pub use window::{Window, WindowError};
+pub use writeback::{UnknownState, WritebackState};
