@@ -1,0 +1,75 @@
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use domain::{DayBook, Patient, Phone, Sensitive, Window};
+use jiff::civil::Date;
+
+use crate::{Capabilities, PmsError, Receipt, Sighting, WriteOrder, WriteOutcome};
+
+/// Whom to look for. Every given part must match; at least one is given.
+#[derive(Debug, Clone, Default)]
+pub struct PatientQuery {
+    /// Given name, or its beginning.
+    pub first_name: Option<Sensitive<String>>,
+    /// Family name, or its beginning.
+    pub last_name: Option<Sensitive<String>>,
+    /// Any of the patient's numbers.
+    pub phone: Option<Phone>,
+    /// Date of birth, exactly.
+    pub born: Option<Sensitive<Date>>,
+}
+
+/// Which days, and how old an answer from memory may be.
+#[derive(Debug, Clone, Copy)]
+pub struct DayBookQuery {
+    /// From the first moment of the first day to the last moment of the last, in the practice's zone.
+    pub covers: Window,
+}
+
+/// One practice, as its own system holds it.
+///
+/// Every method is required and none has a default: what a system cannot do is declared in
+/// [`Capabilities`] and answers [`PmsError::unsupported`], never a quiet nothing.
+#[async_trait]
+pub trait PMSAdapter: Send + Sync {
+    /// What this connection can do, as read from the vendor or shipped with the adapter.
+    fn capabilities(&self) -> &Capabilities;
+
+    /// Patients who match, at most 50, active ones first.
+    ///
+    /// # Errors
+    /// [`PmsError`]; nobody found is an empty list, not an error.
+    async fn search_patients(&self, query: &PatientQuery) -> Result<Vec<Patient>, PmsError>;
+
+    /// One patient by the vendor's id.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    async fn patient(&self, vendor_id: &str) -> Result<Option<Patient>, PmsError>;
+
+    /// Who works when, and what is taken.
+    ///
+    /// # Errors
+    /// [`PmsError`]; half a book is an error, never half an answer.
+    async fn day_book(&self, query: &DayBookQuery) -> Result<DayBook, PmsError>;
+
+    /// Hands one write to the vendor, once. This never retries by itself.
+    ///
+    /// # Errors
+    /// [`PmsError`] whose advice tells whether the vendor may have taken it
+    /// ([`crate::Advice::OutcomeUnknown`]).
+    async fn submit(&self, order: &WriteOrder) -> Result<Receipt, PmsError>;
+
+    /// How the given writes stand. One that the vendor does not mention is absent from the answer.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    async fn outcomes(&self, receipts: &[Receipt]) -> Result<BTreeMap<Receipt, WriteOutcome>, PmsError>;
+
+    /// Looks for traces of a write whose reply was lost: among the vendor's accepted writes first,
+    /// then in the practice's own records.
+    ///
+    /// # Errors
+    /// [`PmsError`]; then nothing is known and nothing may be sent.
+    async fn look_for(&self, order: &WriteOrder) -> Result<Sighting, PmsError>;
+}

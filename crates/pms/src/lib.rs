@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+
+mod adapter;
+mod capabilities;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod error;
+mod key;
+mod write;
+
+pub use adapter::{DayBookQuery, PMSAdapter, PatientQuery};
+pub use capabilities::{Capabilities, Operation};
+pub use error::{Advice, ErrorKind, PmsError};
+pub use key::{Grant, KeySource, PmsLogin, SessionKey};
+pub use write::{
+    FailureReason, NewAppointment, NewPatient, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+};
