@@ -1,0 +1,423 @@
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use jiff::Timestamp;
+use jiff_diesel::ToDiesel as _;
+use seal::{Link, chain_hash, same_bytes};
+use serde_json::Value;
+
+use crate::schema::{audit_anchors, audit_heads, audit_log};
+use crate::{StoreError, TenantTx};
+
+/// Every so many records the chain's end is written down a second time.
+const ANCHOR_EVERY: i64 = 50;
+
+/// Removed records are listed one by one up to here.
+const MOST_FAULTS: usize = 1_000;
+
+/// Somebody read or wrote a patient's data.
+#[derive(Debug)]
+pub struct NewAudit<'a> {
+    /// Who: `voice agent`, `api key key_…`, `sikka-worker`.
+    pub actor: &'a str,
+    /// What: `patient.search`, `appointment.book`.
+    pub action: &'a str,
+    /// Whose data, by the vendor's id.
+    pub patient: Option<&'a str>,
+    /// In which call.
+    pub call_id: Option<&'a str>,
+    /// Through which tool.
+    pub tool: Option<&'a str>,
+    /// How it ended.
+    pub outcome: &'a str,
+    /// How long it took.
+    pub ms: i32,
+    /// Anything else, without a patient's data in it.
+    pub detail: Value,
+}
+
+/// One record, as stored.
+#[derive(Debug, Clone)]
+pub struct AuditRecord {
+    /// Its place in the chain, from 1.
+    pub sequence: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// Whose data.
+    pub patient: Option<String>,
+    /// In which call.
+    pub call_id: Option<String>,
+    /// Through which tool.
+    pub tool: Option<String>,
+    /// How it ended.
+    pub outcome: String,
+    /// How long it took.
+    pub ms: i32,
+    /// Anything else.
+    pub detail: Value,
+    hash: Vec<u8>,
+}
+
+/// What is wrong with a chain.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case", tag = "fault")]
+pub enum AuditFault {
+    /// This record's content, or one before it, was changed.
+    Edited {
+        /// The record's place.
+        sequence: i64,
+    },
+    /// The record at this place is gone.
+    Removed {
+        /// Its place.
+        sequence: i64,
+    },
+    /// The chain was longer than it is.
+    Truncated {
+        /// Where it ends now.
+        ends_at: i64,
+        /// Where it ended.
+        ended_at: i64,
+    },
+    /// The note of where the chain ends was changed.
+    HeadForged,
+}
+
+/// One tenant's chain, read from end to end.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct AuditReport {
+    /// How many records there are.
+    pub records: i64,
+    /// What is wrong, first things first; empty: nothing.
+    pub faults: Vec<AuditFault>,
+}
+
+struct Content<'a> {
+    at: Timestamp,
+    actor: &'a str,
+    action: &'a str,
+    patient: Option<&'a str>,
+    call_id: Option<&'a str>,
+    tool: Option<&'a str>,
+    outcome: &'a str,
+    ms: i32,
+    detail: &'a Value,
+}
+
+type Row = (
+    i64,
+    jiff_diesel::Timestamp,
+    String,
+    String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+    String,
+    i32,
+    Value,
+    Vec<u8>,
+);
+
+impl TenantTx {
+    fn audit_hash(&self, sequence: i64, previous: &[u8], content: &Content<'_>) -> Vec<u8> {
+        let at = content.at.as_microsecond().to_be_bytes();
+        let ms = content.ms.to_be_bytes();
+        let mut detail = String::new();
+        write_sorted(content.detail, &mut detail);
+        let present = [content.patient, content.call_id, content.tool].map(|field| u8::from(field.is_some()));
+        chain_hash(
+            &self.store.audit_key,
+            &Link {
+                chain: &self.tenant.uuid().to_string(),
+                sequence,
+                previous,
+                fields: &[
+                    &at,
+                    content.actor.as_bytes(),
+                    content.action.as_bytes(),
+                    &present,
+                    content.patient.unwrap_or_default().as_bytes(),
+                    content.call_id.unwrap_or_default().as_bytes(),
+                    content.tool.unwrap_or_default().as_bytes(),
+                    content.outcome.as_bytes(),
+                    &ms,
+                    detail.as_bytes(),
+                ],
+            },
+        )
+    }
+
+    fn head_seal(&self, sequence: i64, hash: &[u8]) -> Vec<u8> {
+        self.store.audit_key.sign(&[b"head", self.tenant.uuid().as_bytes(), &sequence.to_be_bytes(), hash])
+    }
+
+    /// Adds a record to the tenant's chain. Records of one tenant are added one after the other:
+    /// keep the transaction short after this.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit(&mut self, new: &NewAudit<'_>) -> Result<(), StoreError> {
+        diesel::insert_into(audit_heads::table)
+            .values((
+                audit_heads::tenant_id.eq(self.tenant.uuid()),
+                audit_heads::sequence.eq(0),
+                audit_heads::hash.eq(Vec::new()),
+                audit_heads::seal.eq(self.head_seal(0, b"")),
+            ))
+            .on_conflict_do_nothing()
+            .execute(&mut self.conn)
+            .await?;
+        let (last, previous): (i64, Vec<u8>) = audit_heads::table
+            .select((audit_heads::sequence, audit_heads::hash))
+            .filter(audit_heads::tenant_id.eq(self.tenant.uuid()))
+            .for_update()
+            .first(&mut self.conn)
+            .await?;
+        let sequence = last + 1;
+        // The database keeps microseconds; the hash must be over what it will give back.
+        let now = Timestamp::now();
+        let at = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+        let hash = self.audit_hash(
+            sequence,
+            &previous,
+            &Content {
+                at,
+                actor: new.actor,
+                action: new.action,
+                patient: new.patient,
+                call_id: new.call_id,
+                tool: new.tool,
+                outcome: new.outcome,
+                ms: new.ms,
+                detail: &new.detail,
+            },
+        );
+        diesel::insert_into(audit_log::table)
+            .values((
+                audit_log::tenant_id.eq(self.tenant.uuid()),
+                audit_log::sequence.eq(sequence),
+                audit_log::at.eq(at.to_diesel()),
+                audit_log::actor.eq(new.actor),
+                audit_log::action.eq(new.action),
+                audit_log::patient.eq(new.patient),
+                audit_log::call_id.eq(new.call_id),
+                audit_log::tool.eq(new.tool),
+                audit_log::outcome.eq(new.outcome),
+                audit_log::ms.eq(new.ms),
+                audit_log::detail.eq(&new.detail),
+                audit_log::hash.eq(&hash),
+            ))
+            .execute(&mut self.conn)
+            .await?;
+        let seal = self.head_seal(sequence, &hash);
+        if sequence % ANCHOR_EVERY == 0 {
+            diesel::insert_into(audit_anchors::table)
+                .values((
+                    audit_anchors::tenant_id.eq(self.tenant.uuid()),
+                    audit_anchors::sequence.eq(sequence),
+                    audit_anchors::hash.eq(&hash),
+                    audit_anchors::seal.eq(&seal),
+                ))
+                .execute(&mut self.conn)
+                .await?;
+        }
+        diesel::update(audit_heads::table.filter(audit_heads::tenant_id.eq(self.tenant.uuid())))
+            .set((audit_heads::sequence.eq(sequence), audit_heads::hash.eq(hash), audit_heads::seal.eq(seal)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Up to `most` records after `after`, in order.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn audit_records(&mut self, after: i64, most: i64) -> Result<Vec<AuditRecord>, StoreError> {
+        let rows: Vec<Row> = audit_log::table
+            .select((
+                audit_log::sequence,
+                audit_log::at,
+                audit_log::actor,
+                audit_log::action,
+                audit_log::patient,
+                audit_log::call_id,
+                audit_log::tool,
+                audit_log::outcome,
+                audit_log::ms,
+                audit_log::detail,
+                audit_log::hash,
+            ))
+            .filter(audit_log::tenant_id.eq(self.tenant.uuid()))
+            .filter(audit_log::sequence.gt(after))
+            .order(audit_log::sequence)
+            .limit(most)
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(sequence, at, actor, action, patient, call_id, tool, outcome, ms, detail, hash)| {
+                AuditRecord {
+                    sequence,
+                    at: at.to_jiff(),
+                    actor,
+                    action,
+                    patient,
+                    call_id,
+                    tool,
+                    outcome,
+                    ms,
+                    detail,
+                    hash,
+                }
+            })
+            .collect())
+    }
+
+    /// Reads the tenant's chain from end to end. `known_end` is a chain's end that was written down
+    /// outside the database. Records may be added meanwhile.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn verify_audit(&mut self, known_end: Option<i64>) -> Result<AuditReport, StoreError> {
+        let mut faults = Vec::new();
+        let before = self.audit_head().await?;
+        let anchors = self.audit_anchors().await?;
+        let (mut records, mut last, mut previous) = (0, 0, Vec::new());
+        let mut page_after = i64::MIN;
+        loop {
+            let page = self.audit_records(page_after, 1_000).await?;
+            let Some(end) = page.last().map(|record| record.sequence) else { break };
+            page_after = end;
+            for record in page {
+                records += 1;
+                if record.sequence < 1 {
+                    faults.push(AuditFault::Edited { sequence: record.sequence });
+                    continue;
+                }
+                // A forged record far away must not make this list every place up to it.
+                for missing in (last + 1..record.sequence).take(MOST_FAULTS.saturating_sub(faults.len())) {
+                    faults.push(AuditFault::Removed { sequence: missing });
+                }
+                // After a removed record the link before is gone; the gap itself is the fault.
+                let whole = record.sequence == last + 1;
+                let hash = self.audit_hash(record.sequence, &previous, &record.content());
+                let noted = |note: &&AuditNote| note.sequence == record.sequence;
+                let differs = anchors
+                    .iter()
+                    .chain(&before)
+                    .find(noted)
+                    .is_some_and(|note| !same_bytes(&note.hash, &record.hash));
+                if (whole && !same_bytes(&hash, &record.hash)) || differs {
+                    faults.push(AuditFault::Edited { sequence: record.sequence });
+                }
+                last = record.sequence;
+                previous = record.hash;
+            }
+        }
+        let after = self.audit_head().await?;
+        self.verify_ends(&Ends { last, hash: &previous, known_end, before, after, anchors }, &mut faults);
+        Ok(AuditReport { records, faults })
+    }
+
+    async fn audit_head(&mut self) -> Result<Option<AuditNote>, StoreError> {
+        Ok(audit_heads::table
+            .select(AuditNote::as_select())
+            .filter(audit_heads::tenant_id.eq(self.tenant.uuid()))
+            .first(&mut self.conn)
+            .await
+            .optional()?)
+    }
+
+    async fn audit_anchors(&mut self) -> Result<Vec<AuditNote>, StoreError> {
+        let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = audit_anchors::table
+            .select((audit_anchors::sequence, audit_anchors::hash, audit_anchors::seal))
+            .filter(audit_anchors::tenant_id.eq(self.tenant.uuid()))
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows.into_iter().map(|(sequence, hash, seal)| AuditNote { sequence, hash, seal }).collect())
+    }
+
+    fn verify_ends(&self, ends: &Ends<'_>, faults: &mut Vec<AuditFault>) {
+        let sealed = |note: &AuditNote| same_bytes(&self.head_seal(note.sequence, &note.hash), &note.seal);
+        let forged = match &ends.after {
+            None => ends.last > 0,
+            Some(head) => {
+                let other = head.sequence == ends.last && ends.last > 0 && !same_bytes(&head.hash, ends.hash);
+                !sealed(head) || other || head.sequence < ends.last
+            }
+        };
+        if forged || !ends.anchors.iter().all(sealed) {
+            faults.push(AuditFault::HeadForged);
+        }
+        // The head as it was before the records were read: what came since is no sign of a cut.
+        let noted = ends.before.iter().chain(&ends.anchors).map(|note| note.sequence);
+        let ended_at = noted.chain(ends.known_end).max().unwrap_or(0);
+        if ended_at > ends.last {
+            faults.push(AuditFault::Truncated { ends_at: ends.last, ended_at });
+        }
+    }
+}
+
+/// A note of where a chain ended: its head, or an anchor.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = audit_heads)]
+struct AuditNote {
+    sequence: i64,
+    hash: Vec<u8>,
+    seal: Vec<u8>,
+}
+
+struct Ends<'a> {
+    last: i64,
+    hash: &'a [u8],
+    known_end: Option<i64>,
+    before: Option<AuditNote>,
+    after: Option<AuditNote>,
+    anchors: Vec<AuditNote>,
+}
+
+impl AuditRecord {
+    fn content(&self) -> Content<'_> {
+        Content {
+            at: self.at,
+            actor: &self.actor,
+            action: &self.action,
+            patient: self.patient.as_deref(),
+            call_id: self.call_id.as_deref(),
+            tool: self.tool.as_deref(),
+            outcome: &self.outcome,
+            ms: self.ms,
+            detail: &self.detail,
+        }
+    }
+}
+
+/// A value as text that does not depend on the order of its keys: the database keeps its own.
+fn write_sorted(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(key, _)| key.as_str());
+            out.push('{');
+            for (key, field) in fields {
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_sorted(field, out);
+                out.push(',');
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for item in items {
+                write_sorted(item, out);
+                out.push(',');
+            }
+            out.push(']');
+        }
+        plain => out.push_str(&plain.to_string()),
+    }
+}

@@ -1,0 +1,396 @@
+use diesel::prelude::*;
+use diesel::sql_types::{Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use domain::{ConnectionId, PracticeId, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use jiff_diesel::{NullableTimestamp, ToDiesel as _};
+use seal::{Sealed, Secret};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::schema::pms_connections as c;
+use crate::{MachineryTx, Store, StoreError, TenantTx};
+
+/// A tenant's link to one practice-management system.
+#[derive(Debug, Clone)]
+pub struct Connection {
+    /// Its id.
+    pub id: ConnectionId,
+    /// The location it serves.
+    pub practice: PracticeId,
+    /// Which vendor's: `sikka`.
+    pub vendor: String,
+    /// `pending`, `active`, `reauthorise`, `error` or `disabled`.
+    pub status: String,
+    /// Which office at the vendor, and what staff chose.
+    pub config: Value,
+    /// What it can do, where it was read.
+    pub capabilities: Option<Value>,
+    /// When its key stops working, where it has one.
+    pub token_expires_at: Option<Timestamp>,
+    /// Why it does not work, in words for staff.
+    pub last_error: Option<String>,
+}
+
+/// A link to be made.
+#[derive(Debug)]
+pub struct NewConnection<'a> {
+    /// Its id.
+    pub id: ConnectionId,
+    /// The location it serves.
+    pub practice: PracticeId,
+    /// Which vendor's.
+    pub vendor: &'a str,
+    /// Where it starts: `pending` or `active`.
+    pub status: &'a str,
+    /// Which office at the vendor; no secret.
+    pub config: Value,
+    /// What it can do.
+    pub capabilities: Option<Value>,
+    /// What its keys are got with.
+    pub credentials: &'a Secret,
+}
+
+/// A connection's open keys.
+#[derive(Debug, Clone)]
+pub struct Tokens {
+    /// What keys are got with.
+    pub credentials: Secret,
+    /// The key in force.
+    pub key: Option<Secret>,
+    /// What the next refresh is made with.
+    pub refresh: Option<Secret>,
+    /// When the key stops working.
+    pub expires_at: Option<Timestamp>,
+    /// The last refresh failed: before this moment nobody who waits for a key should try again.
+    pub retry_at: Option<Timestamp>,
+}
+
+/// A connection whose key should be refreshed, claimed for this caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DueRefresh {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub connection: ConnectionId,
+}
+
+/// However long the refresher backs off, somebody who waits for a key may try this long after a failure.
+const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
+
+type Row = (Uuid, Uuid, String, String, Value, Option<Value>, NullableTimestamp, Option<String>);
+
+type TokenRow = (
+    Vec<u8>,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    NullableTimestamp,
+    i32,
+    jiff_diesel::Timestamp,
+    jiff_diesel::Timestamp,
+);
+
+const COLUMNS: (
+    c::id,
+    c::practice_id,
+    c::vendor,
+    c::status,
+    c::config,
+    c::capabilities,
+    c::token_expires_at,
+    c::last_error,
+) = (
+    c::id,
+    c::practice_id,
+    c::vendor,
+    c::status,
+    c::config,
+    c::capabilities,
+    c::token_expires_at,
+    c::last_error,
+);
+
+fn connection(row: Row) -> Connection {
+    let (id, practice, vendor, status, config, capabilities, token_expires_at, last_error) = row;
+    Connection {
+        id: ConnectionId::from_uuid(id),
+        practice: PracticeId::from_uuid(practice),
+        vendor,
+        status,
+        config,
+        capabilities,
+        token_expires_at: token_expires_at.into(),
+        last_error,
+    }
+}
+
+fn identity(id: ConnectionId, column: &str) -> String {
+    format!("pms_connections/{}/{column}", id.uuid())
+}
+
+impl Store {
+    fn seal_secret(&self, id: ConnectionId, column: &str, secret: &Secret) -> Result<Vec<u8>, StoreError> {
+        let sealed = self.keys.seal(&identity(id, column), secret.expose().as_bytes())?;
+        Ok(sealed.as_bytes().to_vec())
+    }
+
+    fn open_secret(
+        &self,
+        id: ConnectionId,
+        column: &'static str,
+        bytes: Vec<u8>,
+    ) -> Result<Secret, StoreError> {
+        let plain = self.keys.open(&identity(id, column), &Sealed::from_bytes(bytes))?;
+        String::from_utf8(plain).map(Secret::new).map_err(|_| StoreError::Unreadable(column))
+    }
+}
+
+impl TenantTx {
+    /// One of the tenant's connections.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn connection(&mut self, id: ConnectionId) -> Result<Connection, StoreError> {
+        let row: Row = c::table.select(COLUMNS).filter(c::id.eq(id.uuid())).first(&mut self.conn).await?;
+        Ok(connection(row))
+    }
+
+    /// The tenant's connections, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn connections(&mut self) -> Result<Vec<Connection>, StoreError> {
+        let rows: Vec<Row> = c::table.select(COLUMNS).order(c::id).load(&mut self.conn).await?;
+        Ok(rows.into_iter().map(connection).collect())
+    }
+
+    /// A connection's keys, opened.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`], [`StoreError::Seal`].
+    pub async fn tokens(&mut self, id: ConnectionId) -> Result<Tokens, StoreError> {
+        let (credentials, key, refresh, expires_at, failures, due_at, failed_at): TokenRow = c::table
+            .select((
+                c::credentials,
+                c::token,
+                c::refresh_token,
+                c::token_expires_at,
+                c::refresh_failures,
+                c::refresh_due_at,
+                c::updated_at,
+            ))
+            .filter(c::id.eq(id.uuid()))
+            .first(&mut self.conn)
+            .await?;
+        Ok(Tokens {
+            credentials: self.store.open_secret(id, "credentials", credentials)?,
+            key: key.map(|bytes| self.store.open_secret(id, "token", bytes)).transpose()?,
+            refresh: refresh.map(|bytes| self.store.open_secret(id, "refresh_token", bytes)).transpose()?,
+            expires_at: expires_at.into(),
+            retry_at: (failures > 0).then(|| due_at.to_jiff().min(failed_at.to_jiff() + PATIENCE)),
+        })
+    }
+
+    /// Takes the right to refresh this connection's key for `seconds`, unless somebody has it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lease_refresh(&mut self, id: ConnectionId, seconds: f64) -> Result<bool, StoreError> {
+        let taken = diesel::sql_query(
+            "UPDATE pms_connections SET refresh_lease_until = now() + make_interval(secs => $2)
+             WHERE id = $1 AND (refresh_lease_until IS NULL OR refresh_lease_until < now())",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Double, _>(seconds)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(taken == 1)
+    }
+
+    /// Stores a new key and when to refresh it, and gives the lease back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn store_tokens(
+        &mut self,
+        id: ConnectionId,
+        key: &Secret,
+        refresh: Option<&Secret>,
+        expires_at: Timestamp,
+        refresh_due_at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let key = self.store.seal_secret(id, "token", key)?;
+        let refresh =
+            refresh.map(|secret| self.store.seal_secret(id, "refresh_token", secret)).transpose()?;
+        diesel::update(c::table.filter(c::id.eq(id.uuid())))
+            .set((
+                c::token.eq(Some(key)),
+                c::refresh_token.eq(refresh),
+                c::token_expires_at.eq(Some(expires_at.to_diesel())),
+                c::refresh_due_at.eq(refresh_due_at.to_diesel()),
+                c::refresh_lease_until.eq(None::<jiff_diesel::Timestamp>),
+                c::refresh_failures.eq(0),
+                c::last_error.eq(None::<String>),
+                c::updated_at.eq(diesel::dsl::now),
+            ))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Records that a refresh failed and gives the lease back; the next try is not before `due_at`.
+    /// Returns how many failed in a row.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn refresh_failed(
+        &mut self,
+        id: ConnectionId,
+        status: Option<&str>,
+        error: &str,
+        due_at: Timestamp,
+    ) -> Result<i32, StoreError> {
+        #[derive(QueryableByName)]
+        struct Failures {
+            #[diesel(sql_type = diesel::sql_types::Integer)]
+            refresh_failures: i32,
+        }
+        let row: Failures = diesel::sql_query(
+            "UPDATE pms_connections SET refresh_failures = refresh_failures + 1, last_error = $2,
+                 status = coalesce($3, status), refresh_due_at = $4, refresh_lease_until = NULL,
+                 updated_at = now()
+             WHERE id = $1 RETURNING refresh_failures",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Text, _>(error)
+        .bind::<Nullable<Text>, _>(status)
+        .bind::<Timestamptz, _>(due_at.to_diesel())
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(row.refresh_failures)
+    }
+
+    /// Puts the next try at a refresh off to `due_at`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn postpone_refresh(&mut self, id: ConnectionId, due_at: Timestamp) -> Result<(), StoreError> {
+        diesel::update(c::table.filter(c::id.eq(id.uuid())))
+            .set(c::refresh_due_at.eq(due_at.to_diesel()))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+}
+
+impl MachineryTx {
+    /// Makes a connection; one that exists keeps its keys and gets the new config and credentials.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_connection(
+        &mut self,
+        tenant: TenantId,
+        new: NewConnection<'_>,
+    ) -> Result<(), StoreError> {
+        let credentials = self.store.seal_secret(new.id, "credentials", new.credentials)?;
+        diesel::insert_into(c::table)
+            .values((
+                c::id.eq(new.id.uuid()),
+                c::tenant_id.eq(tenant.uuid()),
+                c::practice_id.eq(new.practice.uuid()),
+                c::vendor.eq(new.vendor),
+                c::status.eq(new.status),
+                c::config.eq(&new.config),
+                c::capabilities.eq(&new.capabilities),
+                c::credentials.eq(&credentials),
+            ))
+            .on_conflict(c::id)
+            .do_update()
+            .set((
+                c::status.eq(new.status),
+                c::config.eq(&new.config),
+                c::capabilities.eq(&new.capabilities),
+                c::credentials.eq(&credentials),
+                c::updated_at.eq(diesel::dsl::now),
+            ))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Claims up to `most` active connections whose key is due, soonest first, for `seconds`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_due_refreshes(
+        &mut self,
+        vendor: &str,
+        most: i64,
+        seconds: f64,
+    ) -> Result<Vec<DueRefresh>, StoreError> {
+        #[derive(QueryableByName)]
+        struct Due {
+            #[diesel(sql_type = SqlUuid)]
+            id: Uuid,
+            #[diesel(sql_type = SqlUuid)]
+            tenant_id: Uuid,
+        }
+        let due: Vec<Due> = diesel::sql_query(
+            "WITH due AS MATERIALIZED (
+                 SELECT id AS due FROM pms_connections
+                 WHERE vendor = $1 AND status = 'active' AND refresh_due_at <= now()
+                   AND (refresh_lease_until IS NULL OR refresh_lease_until < now())
+                 ORDER BY token_expires_at NULLS FIRST LIMIT $2 FOR UPDATE SKIP LOCKED)
+             UPDATE pms_connections SET refresh_lease_until = now() + make_interval(secs => $3)
+             FROM due WHERE id = due
+             RETURNING id, tenant_id",
+        )
+        .bind::<Text, _>(vendor)
+        .bind::<diesel::sql_types::BigInt, _>(most)
+        .bind::<Double, _>(seconds)
+        .load(&mut self.conn)
+        .await?;
+        Ok(due
+            .into_iter()
+            .map(|due| DueRefresh {
+                tenant: TenantId::from_uuid(due.tenant_id),
+                connection: ConnectionId::from_uuid(due.id),
+            })
+            .collect())
+    }
+
+    /// Disables the connections of demo tenants made earlier: their sandbox is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn retire_demo_connections(&mut self) -> Result<usize, StoreError> {
+        Ok(diesel::sql_query(
+            "UPDATE pms_connections SET status = 'disabled', updated_at = now()
+             WHERE status <> 'disabled' AND created_at < now() - interval '1 minute'
+               AND tenant_id IN (SELECT id FROM tenants WHERE slug LIKE 'demo-%')",
+        )
+        .execute(&mut self.conn)
+        .await?)
+    }
+
+    /// The tenant and id of every active connection of `vendor`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn active_connections(&mut self, vendor: &str) -> Result<Vec<DueRefresh>, StoreError> {
+        let rows: Vec<(Uuid, Uuid)> = c::table
+            .select((c::tenant_id, c::id))
+            .filter(c::vendor.eq(vendor))
+            .filter(c::status.eq("active"))
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(tenant, id)| DueRefresh {
+                tenant: TenantId::from_uuid(tenant),
+                connection: ConnectionId::from_uuid(id),
+            })
+            .collect())
+    }
+}

@@ -1,0 +1,306 @@
+// @generated from migrations/ by scripts/generate-schema. Do not edit.
+
+diesel::table! {
+    alerts (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        connection_id -> Nullable<Uuid>,
+        code -> Text,
+        what_to_do -> Text,
+        raised_at -> Timestamptz,
+        cleared_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    api_keys (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        name -> Text,
+        hash -> Binary,
+        created_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    audit_anchors (tenant_id, sequence) {
+        tenant_id -> Uuid,
+        sequence -> BigInt,
+        hash -> Binary,
+        seal -> Binary,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    audit_heads (tenant_id) {
+        tenant_id -> Uuid,
+        sequence -> BigInt,
+        hash -> Binary,
+        seal -> Binary,
+    }
+}
+
+diesel::table! {
+    audit_log (tenant_id, sequence) {
+        tenant_id -> Uuid,
+        sequence -> BigInt,
+        at -> Timestamptz,
+        actor -> Text,
+        action -> Text,
+        patient -> Nullable<Text>,
+        call_id -> Nullable<Text>,
+        tool -> Nullable<Text>,
+        outcome -> Text,
+        ms -> Integer,
+        detail -> Jsonb,
+        hash -> Binary,
+    }
+}
+
+diesel::table! {
+    inbox (consumer, message_id) {
+        consumer -> Text,
+        message_id -> Uuid,
+        taken_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    outbox (id) {
+        id -> BigInt,
+        message_id -> Uuid,
+        exchange -> Text,
+        routing_key -> Text,
+        kind -> Text,
+        tenant_id -> Nullable<Uuid>,
+        hash_key -> Nullable<Text>,
+        traceparent -> Nullable<Text>,
+        body -> Binary,
+        created_at -> Timestamptz,
+        claimed_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    parked_messages (id) {
+        id -> Uuid,
+        tenant_id -> Nullable<Uuid>,
+        queue -> Text,
+        kind -> Text,
+        reason -> Text,
+        attempts -> Integer,
+        hash_key -> Nullable<Text>,
+        body -> Binary,
+        parked_at -> Timestamptz,
+        replayed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    pms_connections (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        practice_id -> Uuid,
+        vendor -> Text,
+        status -> Text,
+        config -> Jsonb,
+        capabilities -> Nullable<Jsonb>,
+        credentials -> Binary,
+        token -> Nullable<Binary>,
+        refresh_token -> Nullable<Binary>,
+        token_expires_at -> Nullable<Timestamptz>,
+        refresh_due_at -> Timestamptz,
+        refresh_lease_until -> Nullable<Timestamptz>,
+        refresh_failures -> Integer,
+        last_error -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    pms_request_budgets (connection_id) {
+        connection_id -> Uuid,
+        tenant_id -> Uuid,
+        most -> Integer,
+        advertised -> Nullable<Integer>,
+        tokens -> Double,
+        refilled_at -> Timestamptz,
+        admitted -> Bool,
+        closed_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    pms_writeback_attempts (writeback_id, number) {
+        writeback_id -> Uuid,
+        number -> Integer,
+        tenant_id -> Uuid,
+        started_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+        outcome -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    pms_writebacks (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        connection_id -> Uuid,
+        operation -> Text,
+        payload -> Binary,
+        fingerprint -> Binary,
+        reference -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        receipt -> Nullable<Text>,
+        created_vendor_id -> Nullable<Text>,
+        depends_on -> Nullable<Uuid>,
+        attempts -> Integer,
+        check_count -> Integer,
+        next_check_at -> Timestamptz,
+        deadline_at -> Timestamptz,
+        first_sent_at -> Nullable<Timestamptz>,
+        lease_until -> Nullable<Timestamptz>,
+        lease_owner -> Nullable<Uuid>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    practices (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        name -> Text,
+        time_zone -> Text,
+        country -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    slot_holds (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        connection_id -> Uuid,
+        writeback_id -> Uuid,
+        kind -> Text,
+        vendor_id -> Text,
+        starts_at -> Timestamptz,
+        ends_at -> Timestamptz,
+        seen_at -> Nullable<Timestamptz>,
+        released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    tenants (id) {
+        id -> Uuid,
+        slug -> Text,
+        name -> Text,
+        language -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    tool_calls (tenant_id, call_id, tool_call_id) {
+        tenant_id -> Uuid,
+        call_id -> Text,
+        tool_call_id -> Text,
+        tool -> Text,
+        arguments_hash -> Binary,
+        status -> Nullable<Text>,
+        code -> Nullable<Text>,
+        answer -> Nullable<Binary>,
+        ms -> Nullable<Integer>,
+        lease_until -> Timestamptz,
+        started_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    voice_calls (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        vendor_call_id -> Text,
+        status -> Text,
+        ended_reason -> Nullable<Text>,
+        report -> Nullable<Binary>,
+        first_seen_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    voice_phone_numbers (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        practice_id -> Uuid,
+        number -> Text,
+        vendor_number_id -> Nullable<Text>,
+        assistant_id -> Nullable<Text>,
+        integration_method -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    webhook_events (id) {
+        id -> Uuid,
+        tenant_id -> Nullable<Uuid>,
+        source -> Text,
+        kind -> Text,
+        dedupe_key -> Text,
+        deliveries -> Integer,
+        state -> Text,
+        reason -> Nullable<Text>,
+        body -> Nullable<Binary>,
+        received_at -> Timestamptz,
+        handled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::joinable!(alerts -> tenants (tenant_id));
+diesel::joinable!(api_keys -> tenants (tenant_id));
+diesel::joinable!(audit_anchors -> tenants (tenant_id));
+diesel::joinable!(audit_heads -> tenants (tenant_id));
+diesel::joinable!(audit_log -> tenants (tenant_id));
+diesel::joinable!(pms_connections -> tenants (tenant_id));
+diesel::joinable!(pms_request_budgets -> tenants (tenant_id));
+diesel::joinable!(pms_writeback_attempts -> tenants (tenant_id));
+diesel::joinable!(pms_writebacks -> tenants (tenant_id));
+diesel::joinable!(practices -> tenants (tenant_id));
+diesel::joinable!(slot_holds -> tenants (tenant_id));
+diesel::joinable!(tool_calls -> tenants (tenant_id));
+diesel::joinable!(voice_calls -> tenants (tenant_id));
+diesel::joinable!(voice_phone_numbers -> tenants (tenant_id));
+diesel::joinable!(webhook_events -> tenants (tenant_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    alerts,
+    api_keys,
+    audit_anchors,
+    audit_heads,
+    audit_log,
+    inbox,
+    outbox,
+    parked_messages,
+    pms_connections,
+    pms_request_budgets,
+    pms_writeback_attempts,
+    pms_writebacks,
+    practices,
+    slot_holds,
+    tenants,
+    tool_calls,
+    voice_calls,
+    voice_phone_numbers,
+    webhook_events,
+);

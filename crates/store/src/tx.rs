@@ -1,0 +1,199 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
+use diesel::sql_types::{Bool, Text};
+use diesel_async::pooled_connection::AsyncDieselConnectionManager;
+use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
+use diesel_async::{
+    AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _, TransactionManager,
+};
+use domain::TenantId;
+use seal::{HmacKey, KeyRing, SealError, Secret};
+
+use crate::StoreError;
+
+diesel::define_sql_function! {
+    /// PostgreSQL's own: sets a setting, for this transaction when `local`.
+    fn set_config(name: Text, value: Text, local: Bool) -> Text;
+}
+
+type Connection = PooledConnection<'static, AsyncPgConnection>;
+
+/// The database, with the keys that its sealed columns need. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pool: Pool<AsyncPgConnection>,
+    pub(crate) keys: Arc<KeyRing>,
+    pub(crate) audit_key: HmacKey,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Store")
+    }
+}
+
+impl Store {
+    /// Makes a pool of at most `size` connections. Nothing is connected yet: a service may start
+    /// before its database does, and says so in `/ready`.
+    ///
+    /// # Errors
+    /// [`StoreError::Seal`] when the ring has no key, [`StoreError::Unavailable`] for a URL that is none.
+    pub async fn open(url: &Secret, size: u32, keys: Arc<KeyRing>) -> Result<Self, StoreError> {
+        let audit_key = keys.derive_hmac("audit").ok_or(SealError::Empty)?;
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url.expose().as_str());
+        let pool = Pool::builder()
+            .max_size(size)
+            .min_idle(Some(1))
+            .connection_timeout(Duration::from_secs(3))
+            .test_on_check_out(false)
+            .error_sink(Box::new(bb8_sink::Quiet))
+            .build_unchecked(manager);
+        Ok(Self { pool, keys, audit_key })
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let mut conn = self.connection().await?;
+        diesel::select(diesel::dsl::sql::<Bool>("true")).get_result::<bool>(&mut conn).await?;
+        Ok(())
+    }
+
+    /// A transaction that sees and touches `tenant`'s rows only: the database itself enforces it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx, StoreError> {
+        let conn = self.begin("switchboard_app", &tenant.uuid().to_string()).await?;
+        Ok(TenantTx { conn, tenant, store: self.clone() })
+    }
+
+    /// A transaction for queues, leases and look-ups that come before a tenant is known.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn machinery(&self) -> Result<MachineryTx, StoreError> {
+        let conn = self.begin("switchboard_machinery", "").await?;
+        Ok(MachineryTx { conn, store: self.clone() })
+    }
+
+    async fn begin(&self, role: &str, tenant: &str) -> Result<Connection, StoreError> {
+        // A pooled connection may have died with a restarted server: the first statement tells, and
+        // the pool drops it. There are never more dead ones than the pool is large.
+        let mut tries = self.pool.state().connections + 1;
+        loop {
+            let mut conn = self.connection().await?;
+            match enter(&mut conn, role, tenant).await {
+                Ok(()) => return Ok(conn),
+                Err(error) => {
+                    let error = StoreError::from(error);
+                    tries = tries.saturating_sub(1);
+                    if tries == 0 || !matches!(error, StoreError::Unavailable) {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn connection(&self) -> Result<Connection, StoreError> {
+        self.pool.get_owned().await.map_err(|_| StoreError::Unavailable)
+    }
+}
+
+async fn enter(conn: &mut AsyncPgConnection, role: &str, tenant: &str) -> diesel::QueryResult<()> {
+    AnsiTransactionManager::begin_transaction(conn).await?;
+    diesel::select((
+        set_config("role", role, true),
+        set_config("app.tenant_id", tenant, true),
+        // A process that hangs must not keep its locks from everybody else.
+        set_config("statement_timeout", "30s", true),
+        set_config("idle_in_transaction_session_timeout", "60s", true),
+    ))
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Commits. PostgreSQL answers the plain COMMIT of a transaction in which a statement failed with a
+/// rollback and no error; the statement in front of it brings the error, and costs no round trip.
+async fn leave(conn: &mut AsyncPgConnection) -> Result<(), StoreError> {
+    conn.batch_execute("SELECT; COMMIT").await?;
+    // Only now: a connection that is dropped on the way, or that failed, is not used again.
+    if let TransactionManagerStatus::Valid(status) =
+        AnsiTransactionManager::transaction_manager_status_mut(conn)
+    {
+        status.change_transaction_depth(TransactionDepthChange::DecreaseDepth)?;
+    }
+    Ok(())
+}
+
+/// A transaction as one tenant. Dropped without [`TenantTx::commit`], it never happened.
+pub struct TenantTx {
+    pub(crate) conn: Connection,
+    pub(crate) tenant: TenantId,
+    pub(crate) store: Store,
+}
+
+/// A transaction of the machinery. Dropped without [`MachineryTx::commit`], it never happened.
+pub struct MachineryTx {
+    pub(crate) conn: Connection,
+    pub(crate) store: Store,
+}
+
+impl TenantTx {
+    /// Whose transaction this is.
+    #[must_use]
+    pub const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// Makes it happen.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after [`StoreError::Unavailable`] it may or may not have happened.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        leave(&mut self.conn).await
+    }
+
+    /// Undoes it and gives the connection back whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn roll_back(mut self) -> Result<(), StoreError> {
+        Ok(AnsiTransactionManager::rollback_transaction(&mut *self.conn).await?)
+    }
+}
+
+impl MachineryTx {
+    /// Makes it happen.
+    ///
+    /// # Errors
+    /// [`StoreError`]; after [`StoreError::Unavailable`] it may or may not have happened.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        leave(&mut self.conn).await
+    }
+}
+
+mod bb8_sink {
+    use bb8::ErrorSink;
+    use diesel_async::pooled_connection::PoolError;
+
+    /// Says that connecting failed, once a try, without the URL.
+    #[derive(Debug, Clone, Copy)]
+    pub(super) struct Quiet;
+
+    impl ErrorSink<PoolError> for Quiet {
+        fn sink(&self, _error: PoolError) {
+            tracing::debug!("a database connection could not be made or was found broken");
+        }
+
+        fn boxed_clone(&self) -> Box<dyn ErrorSink<PoolError>> {
+            Box::new(*self)
+        }
+    }
+}

@@ -1,0 +1,184 @@
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use domain::{TenantId, WebhookEventId};
+use jiff::Timestamp;
+use jiff_diesel::ToDiesel as _;
+use uuid::Uuid;
+
+use crate::{MachineryTx, StoreError};
+
+/// An event as a vendor sent it.
+#[derive(Debug)]
+pub struct NewEvent<'a> {
+    /// The vendor: `vapi`.
+    pub source: &'a str,
+    /// The vendor's word for it.
+    pub kind: &'a str,
+    /// The same for every delivery of it.
+    pub dedupe_key: &'a str,
+    /// The raw event, redacted.
+    pub body: &'a [u8],
+    /// When it came.
+    pub received_at: Timestamp,
+}
+
+/// What a delivery turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// The first of its event, or one whose handling never came to an end.
+    New(WebhookEventId),
+    /// One more of an event already dealt with.
+    Duplicate,
+}
+
+/// How an event was dealt with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventState {
+    /// It had its effect.
+    Handled,
+    /// It is set aside.
+    Parked,
+    /// It is nobody's, or not to be taken.
+    Rejected,
+}
+
+impl EventState {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Handled => "handled",
+            Self::Parked => "parked",
+            Self::Rejected => "rejected",
+        }
+    }
+}
+
+/// Every delivery accounted for: `received = handled + parked + rejected + duplicate + pending`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Ledger {
+    /// Deliveries.
+    pub received: i64,
+    /// Events that had their effect.
+    pub handled: i64,
+    /// Events set aside.
+    pub parked: i64,
+    /// Events refused.
+    pub rejected: i64,
+    /// Deliveries after the first.
+    pub duplicate: i64,
+    /// Events noted and not dealt with yet.
+    pub pending: i64,
+}
+
+impl Ledger {
+    /// Whether nothing is missing and nothing is left over.
+    #[must_use]
+    pub const fn balanced(&self) -> bool {
+        self.received == self.handled + self.parked + self.rejected + self.duplicate + self.pending
+    }
+}
+
+impl MachineryTx {
+    /// Notes a delivery. The broker's own repeat of one delivery (the same `delivery` id) counts once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn take_event(&mut self, delivery: Uuid, event: &NewEvent<'_>) -> Result<Taken, StoreError> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = SqlUuid)]
+            id: Uuid,
+            #[diesel(sql_type = Text)]
+            state: String,
+        }
+        let fresh = self.first_time("webhook_events", delivery).await?;
+        let id = WebhookEventId::new().uuid();
+        let identity = format!("webhook_events/{}/{}", event.source, event.dedupe_key);
+        let body = self.store.keys.seal(&identity, event.body)?;
+        let row: Row = diesel::sql_query(
+            "INSERT INTO webhook_events AS e (id, source, kind, dedupe_key, body, received_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (source, dedupe_key) DO UPDATE SET deliveries = e.deliveries + $7::int
+             RETURNING id, state",
+        )
+        .bind::<SqlUuid, _>(id)
+        .bind::<Text, _>(event.source)
+        .bind::<Text, _>(event.kind)
+        .bind::<Text, _>(event.dedupe_key)
+        .bind::<Binary, _>(body.as_bytes())
+        .bind::<Timestamptz, _>(event.received_at.to_diesel())
+        .bind::<diesel::sql_types::Integer, _>(i32::from(fresh))
+        .get_result(&mut self.conn)
+        .await?;
+        if row.state == "received" {
+            Ok(Taken::New(WebhookEventId::from_uuid(row.id)))
+        } else {
+            Ok(Taken::Duplicate)
+        }
+    }
+
+    /// Notes how an event was dealt with.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn event_done(
+        &mut self,
+        id: WebhookEventId,
+        state: EventState,
+        tenant: Option<TenantId>,
+        reason: Option<&str>,
+    ) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE webhook_events SET state = $2, tenant_id = coalesce($3, tenant_id), reason = $4,
+                 handled_at = now() WHERE id = $1",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Text, _>(state.as_str())
+        .bind::<Nullable<SqlUuid>, _>(tenant.map(TenantId::uuid))
+        .bind::<Nullable<Text>, _>(reason)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// The whole ledger.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn ledger(&mut self) -> Result<Ledger, StoreError> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = BigInt)]
+            received: i64,
+            #[diesel(sql_type = BigInt)]
+            handled: i64,
+            #[diesel(sql_type = BigInt)]
+            parked: i64,
+            #[diesel(sql_type = BigInt)]
+            rejected: i64,
+            #[diesel(sql_type = BigInt)]
+            pending: i64,
+            #[diesel(sql_type = BigInt)]
+            events: i64,
+        }
+        let row: Row = diesel::sql_query(
+            "SELECT coalesce(sum(deliveries), 0)::bigint AS received,
+                 count(*) FILTER (WHERE state = 'handled') AS handled,
+                 count(*) FILTER (WHERE state = 'parked') AS parked,
+                 count(*) FILTER (WHERE state = 'rejected') AS rejected,
+                 count(*) FILTER (WHERE state = 'received') AS pending,
+                 count(*) AS events
+             FROM webhook_events",
+        )
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(Ledger {
+            received: row.received,
+            handled: row.handled,
+            parked: row.parked,
+            rejected: row.rejected,
+            duplicate: row.received - row.events,
+            pending: row.pending,
+        })
+    }
+}

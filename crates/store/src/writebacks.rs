@@ -1,0 +1,459 @@
+use diesel::prelude::*;
+use diesel::sql_types::{
+    Array, Binary, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
+};
+use diesel_async::RunQueryDsl;
+use domain::{ConnectionId, WritebackId, WritebackState};
+use jiff::Timestamp;
+use jiff_diesel::{NullableTimestamp, ToDiesel as _};
+use seal::Sealed;
+use uuid::Uuid;
+
+use crate::schema::{pms_writeback_attempts as a, pms_writebacks as w};
+use crate::{StoreError, TenantTx};
+
+/// One write that must land in a practice's system.
+#[derive(Debug, Clone)]
+pub struct Writeback {
+    /// Its id.
+    pub id: WritebackId,
+    /// Which practice's system.
+    pub connection: ConnectionId,
+    /// `create_patient` or `book_appointment`.
+    pub operation: String,
+    /// What is to be written, as JSON. It names a patient.
+    pub payload: domain::Sensitive<Vec<u8>>,
+    /// What it is known by among our own.
+    pub fingerprint: Vec<u8>,
+    /// What it is known by at the vendor.
+    pub reference: String,
+    /// Where it is.
+    pub state: WritebackState,
+    /// Why it is there.
+    pub reason: Option<String>,
+    /// The vendor's number for it.
+    pub receipt: Option<String>,
+    /// The vendor's id of what it made.
+    pub created_vendor_id: Option<String>,
+    /// The write that must succeed first.
+    pub depends_on: Option<WritebackId>,
+    /// How often it was sent, or nearly.
+    pub attempts: i32,
+    /// How often its outcome was asked for since it last moved.
+    pub check_count: i32,
+    /// When nobody waits for it any longer.
+    pub deadline_at: Timestamp,
+    /// When it was first sent, or nearly.
+    pub first_sent_at: Option<Timestamp>,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When it came to its end.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// A write to be made.
+#[derive(Debug)]
+pub struct NewWriteback<'a> {
+    /// Its id.
+    pub id: WritebackId,
+    /// Which practice's system.
+    pub connection: ConnectionId,
+    /// `create_patient` or `book_appointment`.
+    pub operation: &'a str,
+    /// What is to be written, as JSON.
+    pub payload: &'a [u8],
+    /// The same wish has the same one, however often it is wished for.
+    pub fingerprint: &'a [u8],
+    /// What the vendor will see of it.
+    pub reference: &'a str,
+    /// The write that must succeed first.
+    pub depends_on: Option<WritebackId>,
+    /// When nobody waits for it any longer.
+    pub deadline_at: Timestamp,
+}
+
+/// One step of a write from one state to another.
+#[derive(Debug, Default)]
+pub struct Move<'a> {
+    /// The states it may be in; in any other nothing happens.
+    pub from: &'a [WritebackState],
+    /// Only while this worker holds the lease.
+    pub owner: Option<Uuid>,
+    /// Why.
+    pub reason: Option<&'a str>,
+    /// The vendor's number for it, where it is new.
+    pub receipt: Option<&'a str>,
+    /// The vendor's id of what it made, where it is new.
+    pub created_vendor_id: Option<&'a str>,
+    /// Seconds until somebody should look at it again.
+    pub look_in_s: f64,
+    /// The look brought no answer: it does not count as one.
+    pub uncounted: bool,
+}
+
+/// One try at sending a write.
+#[derive(Debug, Clone)]
+pub struct WritebackAttempt {
+    /// 1, 2, …
+    pub number: i32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended, if anybody saw it end.
+    pub ended_at: Option<Timestamp>,
+    /// How.
+    pub outcome: Option<String>,
+    /// The vendor's code, or where it was found.
+    pub detail: Option<String>,
+}
+
+#[derive(QueryableByName, Queryable, Selectable)]
+#[diesel(table_name = w)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    connection_id: Uuid,
+    #[diesel(sql_type = Text)]
+    operation: String,
+    #[diesel(sql_type = Binary)]
+    payload: Vec<u8>,
+    #[diesel(sql_type = Binary)]
+    fingerprint: Vec<u8>,
+    #[diesel(sql_type = Text)]
+    reference: String,
+    #[diesel(sql_type = Text)]
+    state: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    receipt: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    created_vendor_id: Option<String>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    depends_on: Option<Uuid>,
+    #[diesel(sql_type = Integer)]
+    attempts: i32,
+    #[diesel(sql_type = Integer)]
+    check_count: i32,
+    #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
+    deadline_at: Timestamp,
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
+    first_sent_at: Option<Timestamp>,
+    #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
+    created_at: Timestamp,
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
+    finished_at: Option<Timestamp>,
+}
+
+type AttemptRow = (i32, jiff_diesel::Timestamp, NullableTimestamp, Option<String>, Option<String>);
+
+const COLUMNS: &str = "id, connection_id, operation, payload, fingerprint, reference, state, reason, receipt, \
+     created_vendor_id, depends_on, attempts, check_count, deadline_at, first_sent_at, created_at, finished_at";
+
+fn identity(id: Uuid) -> String {
+    format!("pms_writebacks/{id}/payload")
+}
+
+impl TenantTx {
+    fn read(&self, row: Row) -> Result<Writeback, StoreError> {
+        let payload = self.store.keys.open(&identity(row.id), &Sealed::from_bytes(row.payload))?;
+        Ok(Writeback {
+            id: WritebackId::from_uuid(row.id),
+            connection: ConnectionId::from_uuid(row.connection_id),
+            operation: row.operation,
+            payload: payload.into(),
+            fingerprint: row.fingerprint,
+            reference: row.reference,
+            state: row.state.parse().map_err(|_| StoreError::Unreadable("pms_writebacks.state"))?,
+            reason: row.reason,
+            receipt: row.receipt,
+            created_vendor_id: row.created_vendor_id,
+            depends_on: row.depends_on.map(WritebackId::from_uuid),
+            attempts: row.attempts,
+            check_count: row.check_count,
+            deadline_at: row.deadline_at,
+            first_sent_at: row.first_sent_at,
+            created_at: row.created_at,
+            finished_at: row.finished_at,
+        })
+    }
+
+    /// Writes a wish down.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with the rule `pms_writebacks_live` when the same wish is under way; the
+    /// transaction is then lost.
+    pub async fn add_writeback(&mut self, new: &NewWriteback<'_>) -> Result<(), StoreError> {
+        let payload = self.store.keys.seal(&identity(new.id.uuid()), new.payload)?;
+        diesel::insert_into(w::table)
+            .values((
+                w::id.eq(new.id.uuid()),
+                w::tenant_id.eq(self.tenant.uuid()),
+                w::connection_id.eq(new.connection.uuid()),
+                w::operation.eq(new.operation),
+                w::payload.eq(payload.as_bytes()),
+                w::fingerprint.eq(new.fingerprint),
+                w::reference.eq(new.reference),
+                w::depends_on.eq(new.depends_on.map(WritebackId::uuid)),
+                w::deadline_at.eq(new.deadline_at.to_diesel()),
+            ))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// One of the tenant's writes.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn writeback(&mut self, id: WritebackId) -> Result<Writeback, StoreError> {
+        let row: Row =
+            w::table.select(Row::as_select()).filter(w::id.eq(id.uuid())).first(&mut self.conn).await?;
+        self.read(row)
+    }
+
+    /// The write for the same thing that is under way, waits for staff, or succeeded in the last two days.
+    /// A parked one may be in the practice's system: nobody may send a second before staff have settled it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn writeback_by_fingerprint(
+        &mut self,
+        connection: ConnectionId,
+        fingerprint: &[u8],
+    ) -> Result<Option<Writeback>, StoreError> {
+        let row: Option<Row> = diesel::sql_query(format!(
+            "SELECT {COLUMNS} FROM pms_writebacks WHERE connection_id = $1 AND fingerprint = $2
+             AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
+                  OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
+             ORDER BY id DESC LIMIT 1"
+        ))
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<Binary, _>(fingerprint)
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        row.map(|row| self.read(row)).transpose()
+    }
+
+    /// One at a time: holds back every other claim on this connection until the transaction ends.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lock_connection(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))")
+            .bind::<SqlUuid, _>(connection.uuid())
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Claims the connection's next write for sending: the oldest one that is queued and whose
+    /// forerunner succeeded, unless it is not due yet or one of the connection is being sent. What came
+    /// later never overtakes it (P11). Its attempt is written down with it, so that a crash from here on
+    /// is known to have maybe sent it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_for_sending(
+        &mut self,
+        connection: ConnectionId,
+        owner: Uuid,
+        lease_s: f64,
+    ) -> Result<Option<Writeback>, StoreError> {
+        self.lock_connection(connection).await?;
+        let row: Option<Row> = diesel::sql_query(format!(
+            "UPDATE pms_writebacks SET state = 'sending', lease_owner = $2, attempts = attempts + 1,
+                 lease_until = now() + make_interval(secs => $3), check_count = 0, reason = NULL,
+                 first_sent_at = coalesce(first_sent_at, now()), updated_at = now()
+             WHERE next_check_at <= now() AND id = (
+                 SELECT id FROM pms_writebacks q WHERE connection_id = $1 AND state = 'queued'
+                   AND deadline_at > now()
+                   AND (depends_on IS NULL OR EXISTS (
+                       SELECT FROM pms_writebacks d WHERE d.id = q.depends_on AND d.state = 'succeeded'))
+                   AND NOT EXISTS (
+                       SELECT FROM pms_writebacks s WHERE s.connection_id = $1 AND s.state = 'sending')
+                 ORDER BY id LIMIT 1)
+             RETURNING {COLUMNS}"
+        ))
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<SqlUuid, _>(owner)
+        .bind::<Double, _>(lease_s)
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        let Some(row) = row else { return Ok(None) };
+        diesel::insert_into(a::table)
+            .values((
+                a::writeback_id.eq(row.id),
+                a::number.eq(row.attempts),
+                a::tenant_id.eq(self.tenant.uuid()),
+            ))
+            .execute(&mut self.conn)
+            .await?;
+        self.read(row).map(Some)
+    }
+
+    /// Claims the connection's due writes in `state` for looking at, for `lease_s` seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_for_looking(
+        &mut self,
+        connection: ConnectionId,
+        state: WritebackState,
+        owner: Uuid,
+        lease_s: f64,
+    ) -> Result<Vec<Writeback>, StoreError> {
+        let mut rows: Vec<Row> = diesel::sql_query(format!(
+            "WITH due AS MATERIALIZED (
+                 SELECT id AS due FROM pms_writebacks WHERE connection_id = $1 AND state = $2
+                   AND next_check_at <= now() AND (lease_until IS NULL OR lease_until < now())
+                 ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
+             UPDATE pms_writebacks SET lease_owner = $3, lease_until = now() + make_interval(secs => $4)
+             FROM due WHERE id = due
+             RETURNING {COLUMNS}"
+        ))
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<Text, _>(state.as_str())
+        .bind::<SqlUuid, _>(owner)
+        .bind::<Double, _>(lease_s)
+        .load(&mut self.conn)
+        .await?;
+        rows.sort_by_key(|row| row.id);
+        rows.into_iter().map(|row| self.read(row)).collect()
+    }
+
+    /// Takes one step. False: it was not where it had to be, or another worker's.
+    ///
+    /// The lease ends with the step. A final state ends the write, once.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn move_writeback(
+        &mut self,
+        id: WritebackId,
+        to: WritebackState,
+        step: &Move<'_>,
+    ) -> Result<bool, StoreError> {
+        let from: Vec<&str> = step.from.iter().map(|state| state.as_str()).collect();
+        let moved = diesel::sql_query(
+            "UPDATE pms_writebacks SET state = $2, reason = $4, receipt = coalesce($5, receipt),
+                 created_vendor_id = coalesce($6, created_vendor_id),
+                 next_check_at = now() + make_interval(secs => $7),
+                 check_count = CASE WHEN state = $2 THEN check_count + $10::int ELSE 0 END,
+                 lease_until = NULL, lease_owner = NULL, updated_at = now(),
+                 finished_at = CASE WHEN $9 THEN now() END
+             WHERE id = $1 AND state = ANY($3) AND ($8 IS NULL OR lease_owner = $8)",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Text, _>(to.as_str())
+        .bind::<Array<Text>, _>(from)
+        .bind::<Nullable<Text>, _>(step.reason)
+        .bind::<Nullable<Text>, _>(step.receipt)
+        .bind::<Nullable<Text>, _>(step.created_vendor_id)
+        .bind::<Double, _>(step.look_in_s)
+        .bind::<Nullable<SqlUuid>, _>(step.owner)
+        .bind::<diesel::sql_types::Bool, _>(to.is_final())
+        .bind::<Integer, _>(i32::from(!step.uncounted))
+        .execute(&mut self.conn)
+        .await?;
+        Ok(moved == 1)
+    }
+
+    /// Closes the attempt under way.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_attempt(
+        &mut self,
+        id: WritebackId,
+        outcome: &str,
+        detail: Option<&str>,
+    ) -> Result<(), StoreError> {
+        diesel::update(a::table.filter(a::writeback_id.eq(id.uuid())).filter(a::ended_at.is_null()))
+            .set((a::ended_at.eq(diesel::dsl::now), a::outcome.eq(outcome), a::detail.eq(detail)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Every try at a write, first to last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn attempts(&mut self, id: WritebackId) -> Result<Vec<WritebackAttempt>, StoreError> {
+        let rows: Vec<AttemptRow> = a::table
+            .select((a::number, a::started_at, a::ended_at, a::outcome, a::detail))
+            .filter(a::writeback_id.eq(id.uuid()))
+            .order(a::number)
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(number, started_at, ended_at, outcome, detail)| WritebackAttempt {
+                number,
+                started_at: started_at.to_jiff(),
+                ended_at: ended_at.into(),
+                outcome,
+                detail,
+            })
+            .collect())
+    }
+
+    /// The writes that wait for this one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn dependents(&mut self, id: WritebackId) -> Result<Vec<Writeback>, StoreError> {
+        let rows: Vec<Row> = w::table
+            .select(Row::as_select())
+            .filter(w::depends_on.eq(id.uuid()))
+            .order(w::id)
+            .load(&mut self.conn)
+            .await?;
+        rows.into_iter().map(|row| self.read(row)).collect()
+    }
+
+    /// The succeeded bookings whose time is still held: the practice's copy did not show them yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn succeeded_and_held(
+        &mut self,
+        connection: ConnectionId,
+    ) -> Result<Vec<(WritebackId, Option<String>)>, StoreError> {
+        use crate::schema::slot_holds as h;
+        let rows: Vec<(Uuid, Option<String>)> = w::table
+            .inner_join(h::table.on(h::writeback_id.eq(w::id)))
+            .select((w::id, w::created_vendor_id))
+            .distinct()
+            .filter(w::connection_id.eq(connection.uuid()))
+            .filter(w::state.eq("succeeded"))
+            .filter(h::released_at.is_null())
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows.into_iter().map(|(id, created)| (WritebackId::from_uuid(id), created)).collect())
+    }
+
+    /// The writes with these ids, in no order; ids that are nobody's or another tenant's are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn writebacks(&mut self, ids: &[WritebackId]) -> Result<Vec<Writeback>, StoreError> {
+        let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+        let rows: Vec<Row> =
+            w::table.select(Row::as_select()).filter(w::id.eq_any(ids)).load(&mut self.conn).await?;
+        rows.into_iter().map(|row| self.read(row)).collect()
+    }
+
+    /// The tenant's latest writes, newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn latest_writebacks(&mut self, most: i64) -> Result<Vec<Writeback>, StoreError> {
+        let rows: Vec<Row> =
+            w::table.select(Row::as_select()).order(w::id.desc()).limit(most).load(&mut self.conn).await?;
+        rows.into_iter().map(|row| self.read(row)).collect()
+    }
+}

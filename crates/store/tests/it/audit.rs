@@ -1,0 +1,236 @@
+//! P7: the chain of audit records.
+
+use domain::TenantId;
+use serde_json::json;
+use store::{AuditFault, AuditReport, NewAudit, Store};
+use tokio::task::JoinSet;
+
+use crate::rig::Rig;
+
+fn record(patient: &str) -> NewAudit<'_> {
+    NewAudit {
+        actor: "voice agent",
+        action: "patient.search",
+        patient: Some(patient),
+        call_id: Some("call-1"),
+        tool: Some("searchPatients"),
+        outcome: "ok",
+        ms: 12,
+        detail: json!({ "zeta": [1, 2.5, -0.25], "a": { "c": null, "b": true }, "long key": "é\"" }),
+    }
+}
+
+async fn append(store: &Store, tenant: TenantId, count: usize) {
+    for number in 0..count {
+        let mut tx = store.tenant(tenant).await.unwrap();
+        tx.audit(&record(&number.to_string())).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+async fn verify(store: &Store, tenant: TenantId, known_end: Option<i64>) -> AuditReport {
+    let mut tx = store.tenant(tenant).await.unwrap();
+    let report = tx.verify_audit(known_end).await.unwrap();
+    tx.commit().await.unwrap();
+    report
+}
+
+/// What `harm` does to a chain of 120 records, as the verifier sees it.
+async fn after(harm: &str) -> Vec<AuditFault> {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    append(&rig.store, clinic.tenant, 60).await;
+    rig.owner.batch_execute("CREATE TABLE old_heads AS SELECT * FROM audit_heads").await.unwrap();
+    append(&rig.store, clinic.tenant, 60).await;
+    let report = verify(&rig.store, clinic.tenant, Some(120)).await;
+    assert_eq!((report.records, report.faults), (120, vec![]), "the chain was not whole before");
+    rig.owner.batch_execute(harm).await.unwrap();
+    verify(&rig.store, clinic.tenant, None).await.faults
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_tenant_without_records_has_a_whole_chain() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let report = verify(&rig.store, clinic.tenant, None).await;
+    assert_eq!((report.records, report.faults), (0, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_an_edited_record_is_found_whichever_field_was_edited() {
+    let edits = [
+        "patient = '2'",
+        "patient = NULL",
+        "actor = 'somebody'",
+        "action = 'x'",
+        "outcome = 'x'",
+        "call_id = tool, tool = call_id",
+        "ms = ms + 1",
+        "at = at + interval '1 microsecond'",
+        "detail = detail || '{\"a\": 1}'",
+        "hash = '\\x00'",
+    ];
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    append(&rig.store, clinic.tenant, 10).await;
+    rig.owner.batch_execute("CREATE TABLE good AS SELECT * FROM audit_log").await.unwrap();
+    for edit in edits {
+        rig.owner.batch_execute(&format!("UPDATE audit_log SET {edit} WHERE sequence = 4")).await.unwrap();
+        let faults = verify(&rig.store, clinic.tenant, None).await.faults;
+        assert_eq!(faults.first(), Some(&AuditFault::Edited { sequence: 4 }), "{edit}: {faults:?}");
+        rig.owner
+            .batch_execute("DELETE FROM audit_log; INSERT INTO audit_log SELECT * FROM good")
+            .await
+            .unwrap();
+        assert_eq!(verify(&rig.store, clinic.tenant, None).await.faults, vec![]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_removed_record_is_found_at_its_place() {
+    let faults = after("DELETE FROM audit_log WHERE sequence IN (1, 70, 71)").await;
+    let at = |sequence| AuditFault::Removed { sequence };
+    assert_eq!(faults, vec![at(1), at(70), at(71)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_cut_short_is_found_by_its_head() {
+    let faults = after("DELETE FROM audit_log WHERE sequence > 118").await;
+    assert_eq!(faults, vec![AuditFault::Truncated { ends_at: 118, ended_at: 120 }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_cut_to_nothing_is_found() {
+    let faults = after("DELETE FROM audit_log").await;
+    assert_eq!(faults, vec![AuditFault::Truncated { ends_at: 0, ended_at: 120 }]);
+    let faults = after("DELETE FROM audit_log; DELETE FROM audit_heads").await;
+    assert_eq!(faults, vec![AuditFault::Truncated { ends_at: 0, ended_at: 100 }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_forged_head_is_found() {
+    let cut = "DELETE FROM audit_log WHERE sequence = 120;
+               UPDATE audit_heads h SET sequence = 119, hash = l.hash FROM audit_log l WHERE l.sequence = 119";
+    assert_eq!(after(cut).await, vec![AuditFault::HeadForged]);
+    assert_eq!(after("DELETE FROM audit_heads").await, vec![AuditFault::HeadForged]);
+    assert_eq!(after("UPDATE audit_heads SET seal = '\\x00'").await, vec![AuditFault::HeadForged]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_head_put_back_to_an_older_state_is_found_by_the_anchor() {
+    let cut = "DELETE FROM audit_log WHERE sequence > 60; DELETE FROM audit_heads;
+               INSERT INTO audit_heads SELECT * FROM old_heads";
+    assert_eq!(after(cut).await, vec![AuditFault::Truncated { ends_at: 60, ended_at: 100 }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_head_put_back_while_the_records_stay_is_found() {
+    let back = "DELETE FROM audit_heads; INSERT INTO audit_heads SELECT * FROM old_heads";
+    assert_eq!(after(back).await, vec![AuditFault::HeadForged]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_cut_with_its_anchors_and_its_head_is_found_by_an_end_known_elsewhere() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    append(&rig.store, clinic.tenant, 10).await;
+    rig.owner.batch_execute("CREATE TABLE old_heads AS SELECT * FROM audit_heads").await.unwrap();
+    append(&rig.store, clinic.tenant, 50).await;
+    rig.owner
+        .batch_execute(
+            "DELETE FROM audit_log WHERE sequence > 10; DELETE FROM audit_anchors; DELETE FROM audit_heads;
+             INSERT INTO audit_heads SELECT * FROM old_heads",
+        )
+        .await
+        .unwrap();
+    let faults = verify(&rig.store, clinic.tenant, Some(60)).await.faults;
+    assert_eq!(faults, vec![AuditFault::Truncated { ends_at: 10, ended_at: 60 }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_that_grew_again_over_a_cut_does_not_match_its_anchor() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    append(&rig.store, clinic.tenant, 40).await;
+    rig.owner.batch_execute("CREATE TABLE old_heads AS SELECT * FROM audit_heads").await.unwrap();
+    append(&rig.store, clinic.tenant, 20).await;
+    rig.owner
+        .batch_execute(
+            "CREATE TABLE old_anchors AS SELECT * FROM audit_anchors; DELETE FROM audit_anchors;
+             DELETE FROM audit_log WHERE sequence > 40; DELETE FROM audit_heads;
+             INSERT INTO audit_heads SELECT * FROM old_heads",
+        )
+        .await
+        .unwrap();
+    append(&rig.store, clinic.tenant, 30).await;
+    rig.owner
+        .batch_execute("DELETE FROM audit_anchors; INSERT INTO audit_anchors SELECT * FROM old_anchors")
+        .await
+        .unwrap();
+    let faults = verify(&rig.store, clinic.tenant, None).await.faults;
+    assert_eq!(faults, vec![AuditFault::Edited { sequence: 50 }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_an_added_record_is_found_wherever_it_was_put() {
+    let add = |sequence: &str| {
+        format!(
+            "ALTER TABLE audit_log DROP CONSTRAINT audit_log_sequence_check;
+             INSERT INTO audit_log SELECT tenant_id, {sequence}, at, actor, action, patient, call_id, tool, outcome,
+                 ms, detail, hash FROM audit_log WHERE sequence = 3"
+        )
+    };
+    let at = |sequence| AuditFault::Edited { sequence };
+    assert_eq!(after(&add("0")).await, vec![at(0)]);
+    assert_eq!(after(&add("121")).await, vec![at(121), AuditFault::HeadForged]);
+    // One far away does not make the verifier list every place up to it.
+    let faults = after(&add("9000000000000000000")).await;
+    assert!(faults.len() < 2_000 && faults.contains(&AuditFault::HeadForged), "{}", faults.len());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_record_moved_to_another_tenants_chain_is_found() {
+    let rig = Rig::new().await;
+    let (mine, theirs) = (rig.clinic("mine").await, rig.clinic("theirs").await);
+    append(&rig.store, mine.tenant, 2).await;
+    append(&rig.store, theirs.tenant, 1).await;
+    let moving = "UPDATE audit_log SET tenant_id = $1 WHERE tenant_id = $2 AND sequence = 2";
+    rig.owner.execute(moving, &[&theirs.tenant.uuid(), &mine.tenant.uuid()]).await.unwrap();
+    let faults = verify(&rig.store, theirs.tenant, None).await.faults;
+    assert_eq!(faults, vec![AuditFault::Edited { sequence: 2 }, AuditFault::HeadForged]);
+    let faults = verify(&rig.store, mine.tenant, None).await.faults;
+    assert_eq!(faults, vec![AuditFault::Truncated { ends_at: 1, ended_at: 2 }]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_records_added_by_many_at_once_make_one_whole_chain_also_while_it_is_verified() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let store = rig.store.clone();
+        tasks.spawn(async move { append(&store, clinic.tenant, 10).await });
+    }
+    while !tasks.is_empty() {
+        let faults = verify(&rig.store, clinic.tenant, None).await.faults;
+        assert_eq!(faults, vec![], "a chain that grows is not a chain that was cut");
+        while let Some(done) = tasks.try_join_next() {
+            done.unwrap();
+        }
+    }
+    let report = verify(&rig.store, clinic.tenant, Some(200)).await;
+    assert_eq!((report.records, report.faults), (200, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_record_of_a_transaction_that_was_dropped_leaves_no_gap() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    append(&rig.store, clinic.tenant, 1).await;
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.audit(&record("dropped")).await.unwrap();
+    drop(tx);
+    append(&rig.store, clinic.tenant, 1).await;
+    let report = verify(&rig.store, clinic.tenant, Some(2)).await;
+    assert_eq!((report.records, report.faults), (2, vec![]));
+}

@@ -1,0 +1,25 @@
+//! The store against a real PostgreSQL, each test in a database of its own.
+
+// The attributes tell clippy that helpers are tests as well.
+#[cfg(test)]
+mod audit;
+#[cfg(test)]
+mod budgets;
+#[cfg(test)]
+mod holds;
+#[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod outbox;
+#[cfg(test)]
+mod pool;
+#[cfg(test)]
+mod rig;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod sealed;
+#[cfg(test)]
+mod tenants;
+#[cfg(test)]
+mod tool_calls;

@@ -1,0 +1,4 @@
+//! The client against a local server.
+
+#[cfg(test)]
+mod calls;
