@@ -1,0 +1,34 @@
+use jiff::{SignedDuration, Timestamp};
+use rand::RngExt as _;
+
+/// When to refresh a key that was got now: around half its life, spread so that connections made
+/// together do not all come at once.
+#[must_use]
+pub(crate) fn refresh_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
+    let life = expires_at.duration_since(now).as_millis().max(0);
+    let share = rand::rng().random_range(45..=55);
+    now + SignedDuration::from_millis(i64::try_from(life * share / 100).unwrap_or(0))
+}
+
+/// When to try again after the `failures`-th failure in a row: 5 s, doubling, at most 5 min.
+#[must_use]
+pub(crate) fn retry_at(now: Timestamp, failures: i32) -> Timestamp {
+    let doublings = u32::try_from(failures.clamp(0, 6)).unwrap_or(0);
+    now + SignedDuration::from_secs((5i64 << doublings).min(300))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_refreshed_near_half_its_life_and_never_after_it() {
+        let now = Timestamp::now();
+        let expires = now + SignedDuration::from_hours(24);
+        for _ in 0..100 {
+            let at = refresh_at(now, expires);
+            assert!(at >= now + SignedDuration::from_hours(10) && at <= now + SignedDuration::from_hours(14));
+        }
+        assert!(refresh_at(now, now - SignedDuration::from_secs(5)) <= now);
+    }
+}

@@ -1,0 +1,141 @@
+//! The day book: who works when, and what is taken.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use domain::{Chair, Clinician, DayBook, Freshness, Resource, ResourceKind, Window};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use pms::{Advice, ErrorKind, Operation, PmsError};
+use tokio::sync::Mutex;
+
+use crate::map::hours::{Known, hours};
+use crate::{OfficeProfile, SikkaOffice, map, wire};
+
+/// How long who-works-when is remembered. The vendor copies it every 15 minutes at best.
+const MEMORY: Duration = Duration::from_secs(60);
+
+/// Who works when. Whoever asks while it is being read waits for that reading.
+#[derive(Default)]
+pub(crate) struct Remembered(Mutex<Option<Arc<Reference>>>);
+
+struct Reference {
+    clinicians: Vec<Clinician>,
+    chairs: Vec<Chair>,
+    schedule: Vec<wire::Schedule>,
+    copied_at: Option<Timestamp>,
+    read: Instant,
+}
+
+impl SikkaOffice {
+    /// Reads the parts side by side; without any one of them there is no book.
+    pub(crate) async fn book(&self, covers: &Window) -> Result<DayBook, PmsError> {
+        let profile = &self.profile;
+        let read_at = Timestamp::now();
+        let days = map::time::days(covers, &self.zone);
+        let feed = async {
+            if !profile.capabilities.allows(Operation::SlotFeed) {
+                return Ok(None);
+            }
+            self.calls.slots(&profile.practice_id, days).await.map(Some)
+        };
+        let (reference, (rows, loading), slots) = tokio::try_join!(
+            self.reference(),
+            self.calls.appointments(&profile.practice_id, days, None),
+            feed
+        )?;
+        let mut appointments = Vec::with_capacity(rows.len());
+        for row in rows {
+            let taken = map::taken(row, &self.zone).map_err(|error| {
+                PmsError::new(ErrorKind::Unreadable, Advice::Permanent).code("appointment").caused_by(error)
+            })?;
+            appointments.extend(taken.into_iter().filter(|taken| taken.window.overlaps(covers)));
+        }
+        let mut clinicians = reference.clinicians.clone();
+        let mut chairs = reference.chairs.clone();
+        let hours = hours(&reference.schedule, &known(profile, &reference), covers, &self.zone);
+        let is_away = |kind, id: &str| hours.away.contains(&Resource { kind, vendor_id: id.to_owned() });
+        for clinician in &mut clinicians {
+            clinician.bookable &= !is_away(ResourceKind::Clinician, &clinician.vendor_id);
+        }
+        for chair in &mut chairs {
+            chair.bookable &= !is_away(ResourceKind::Chair, &chair.vendor_id);
+        }
+        Ok(DayBook {
+            time_zone: profile.time_zone.clone(),
+            covers: *covers,
+            clinicians,
+            chairs,
+            hours: hours.open,
+            appointments,
+            feed: slots.map(|rows| {
+                let slots = rows.iter().filter_map(|row| map::slot(row, &self.zone));
+                slots.filter(|(window, _)| covers.contains(window)).collect()
+            }),
+            // While the vendor loads, what it shows is of two ages.
+            freshness: Freshness { copied_at: reference.copied_at.filter(|_| !loading), read_at },
+        })
+    }
+
+    async fn reference(&self) -> Result<Arc<Reference>, PmsError> {
+        let mut memory = self.reference.0.lock().await;
+        if let Some(known) = memory.as_ref().filter(|known| known.read.elapsed() < MEMORY) {
+            return Ok(Arc::clone(known));
+        }
+        let OfficeProfile { office_id, practice_id, cust_id, .. } = &self.profile;
+        let read = Instant::now();
+        let (providers, operatories, schedule, copied) = tokio::join!(
+            self.calls.providers(practice_id),
+            self.calls.operatories(practice_id, cust_id),
+            self.calls.schedule(practice_id),
+            self.calls.copied(office_id),
+        );
+        // How old the copy is may stay unknown; the rest may not.
+        let copied_at = copied.ok().and_then(|rows| {
+            let row = rows.into_iter().find(|row| row.practice_id.str() == practice_id)?;
+            copied_at(row.data_insert_date.str(), &self.zone, Timestamp::now())
+        });
+        let known = Arc::new(Reference {
+            clinicians: providers?.iter().filter_map(map::clinician).collect(),
+            chairs: operatories?.iter().filter_map(map::chair).collect(),
+            schedule: schedule?,
+            copied_at,
+            read,
+        });
+        *memory = Some(Arc::clone(&known));
+        Ok(known)
+    }
+}
+
+fn known<'a>(profile: &'a OfficeProfile, reference: &'a Reference) -> Known<'a> {
+    let clinicians: BTreeSet<&str> = reference.clinicians.iter().map(|one| one.vendor_id.as_str()).collect();
+    let chairs = reference.chairs.iter().map(|one| one.vendor_id.as_str()).collect();
+    Known { practice: &profile.practice_id, clinicians, chairs }
+}
+
+/// The zone of this time is not documented. The practice's is likely; one that would lie ahead of now is UTC, or
+/// worthless.
+fn copied_at(text: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let wall = map::time::stamp(text)?;
+    let latest = now.checked_add(SignedDuration::from_mins(5)).ok()?;
+    [zone, &TimeZone::UTC]
+        .into_iter()
+        .filter_map(|zone| zone.to_ambiguous_timestamp(wall).earlier().ok())
+        .find(|at| *at <= latest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_age_of_the_copy_is_read_in_the_practices_zone_unless_that_would_be_the_future() {
+        let chicago = TimeZone::get("America/Chicago").unwrap();
+        let read = |text: &str| copied_at(text, &chicago, "2026-06-01T15:00:00Z".parse().unwrap());
+        assert_eq!(read("2026-06-01T09:45:00"), Some("2026-06-01T14:45:00Z".parse().unwrap()));
+        assert_eq!(read("2026-06-01 14:45:00"), Some("2026-06-01T14:45:00Z".parse().unwrap()));
+        assert_eq!(read("2026-06-01T18:00:00"), None);
+        assert_eq!(read(""), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! The endpoints of one office that this adapter uses (contract sections 4 to 6).
+
+use domain::Phone;
+use jiff::ToSpan;
+use jiff::civil::Date;
+use pms::PmsError;
+use vendor_http::Request;
+
+use super::{Calls, Door, Pages, post};
+use crate::wire;
+
+/// One filter of `patients`: parameter and value.
+pub(crate) type Filter = (&'static str, String);
+
+/// Every way to ask for a number: it may sit in any field, and the vendor's filters look at one each.
+pub(crate) fn phone_filters(phone: &Phone) -> Vec<Vec<Filter>> {
+    let digits = phone.national_digits();
+    ["cell", "homephone", "workphone", "search"]
+        .into_iter()
+        .map(|field| vec![(field, digits.expose().clone())])
+        .collect()
+}
+
+/// The same number as `555-0100` inside a longer text, for a vendor that compares what was typed.
+pub(crate) fn hyphenated_filter(phone: &Phone) -> Option<Filter> {
+    let digits = phone.national_digits();
+    let (front, back) = digits.expose().split_at_checked(digits.expose().len().checked_sub(4)?)?;
+    let exchange = front.get(front.len().checked_sub(3)?..)?;
+    Some(("search", format!("{exchange}-{back}")))
+}
+
+/// One practice's data, each list whole.
+impl Calls {
+    pub(crate) async fn patients(
+        &self,
+        practice_id: &str,
+        filters: &[Filter],
+    ) -> Result<Vec<wire::Patient>, PmsError> {
+        let start = Request::get("patients", "/patients").query("practice_id", practice_id);
+        let request = filters.iter().fold(start, |request, (name, value)| request.query(name, value));
+        self.list(Door::Office, request.query("fields", "get_all")).await
+    }
+
+    pub(crate) async fn providers(&self, practice_id: &str) -> Result<Vec<wire::Provider>, PmsError> {
+        let request = Request::get("providers", "/providers").query("practice_id", practice_id);
+        self.list(Door::Office, request.query("fields", "get_all")).await
+    }
+
+    pub(crate) async fn operatories(
+        &self,
+        practice_id: &str,
+        cust_id: &str,
+    ) -> Result<Vec<wire::Operatory>, PmsError> {
+        let request = Request::get("operatories", "/operatories")
+            .query("cust_id", cust_id)
+            .query("practice_id", practice_id)
+            .query("is_hidden", "F");
+        self.list(Door::Office, request).await
+    }
+
+    pub(crate) async fn schedule(&self, practice_id: &str) -> Result<Vec<wire::Schedule>, PmsError> {
+        let request =
+            Request::get("practice_schedule", "/practice_schedule").query("practice_id", practice_id);
+        self.list(Door::Office, request.query("fields", "get_all")).await
+    }
+
+    /// The appointments of some days, and whether the vendor was still loading them.
+    pub(crate) async fn appointments(
+        &self,
+        practice_id: &str,
+        (first, last): (Date, Date),
+        patient_id: Option<&str>,
+    ) -> Result<(Vec<wire::Appointment>, bool), PmsError> {
+        let mut request = Request::get("appointments", "/appointments")
+            .query("practice_id", practice_id)
+            .query("startdate", first.to_string())
+            // Whether the last day belongs to the range is not documented.
+            .query("enddate", last.saturating_add(1.day()).to_string())
+            .query("fields", "get_all");
+        if let Some(patient_id) = patient_id {
+            request = request.query("patient_id", patient_id);
+        }
+        let mut pages = Pages::new(self, Door::Office, request);
+        let mut rows = Vec::new();
+        while let Some(mut page) = pages.next().await? {
+            rows.append(&mut page);
+        }
+        Ok((rows, pages.loading))
+    }
+
+    pub(crate) async fn slots(
+        &self,
+        practice_id: &str,
+        (first, last): (Date, Date),
+    ) -> Result<Vec<wire::Slot>, PmsError> {
+        let request = Request::get("appointments_available_slots", "/appointments_available_slots")
+            .query("practice_id", practice_id)
+            .query("startdate", first.to_string())
+            .query("enddate", last.saturating_add(1.day()).to_string())
+            .query("fields", "get_all");
+        self.list(Door::Office, request).await
+    }
+
+    /// When the vendor copied the practice's system last, in its own words.
+    pub(crate) async fn copied(&self, office_id: &str) -> Result<Vec<wire::AuthorizedPractice>, PmsError> {
+        let request = Request::get("data_sync_status", "/data_sync_status").query("office_id", office_id);
+        self.list(Door::App, request).await
+    }
+
+    pub(crate) async fn writeback_status(&self, id: &str) -> Result<Vec<wire::WritebackStatus>, PmsError> {
+        self.list(Door::Office, Request::get("writeback_status", "/writeback_status").query("id", id)).await
+    }
+
+    /// The application's writes of some days, at most seven, of all its offices.
+    pub(crate) fn writebacks(&self, (first, last): (Date, Date)) -> Pages<'_> {
+        let request = Request::get("writebacks", "/writebacks")
+            .query("startdate", first.to_string())
+            .query("enddate", last.to_string());
+        Pages::new(self, Door::App, request)
+    }
+
+    pub(crate) async fn new_appointment(
+        &self,
+        body: &wire::NewAppointment<'_>,
+    ) -> Result<wire::Message, PmsError> {
+        self.receipt(&post("post_appointment", "/appointment", body)?).await
+    }
+
+    pub(crate) async fn new_patient(&self, body: &wire::NewPatient<'_>) -> Result<wire::Message, PmsError> {
+        self.receipt(&post("post_patient", "/patient", body)?).await
+    }
+}

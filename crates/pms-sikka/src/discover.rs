@@ -1,0 +1,116 @@
+//! What the vendor tells about the practices that let the application in: read when one is connected.
+
+use std::sync::Arc;
+
+use pms::{Advice, Capabilities, ErrorKind, KeySource, PmsError};
+use seal::Secret;
+use serde::{Deserialize, Serialize};
+use vendor_http::{Budget, Request};
+
+use crate::client::{Calls, Door};
+use crate::map::{system, time};
+use crate::{Sikka, office_credentials, wire};
+
+/// A practice that let the application in (contract 2.2). `practice_id` alone is not unique: offices share it.
+#[derive(Debug, Clone)]
+pub struct AuthorizedPractice {
+    /// The customer: `D12345`.
+    pub office_id: String,
+    /// The location inside the office.
+    pub practice_id: String,
+    /// What [`crate::SikkaLogin`] logs in with, ready to be sealed.
+    pub credentials: Secret,
+    /// The practice's name.
+    pub name: String,
+    /// Its system, as the vendor spells it.
+    pub system: String,
+    /// Its system's version.
+    pub system_version: String,
+    /// Its IANA zone; `None` where the vendor's Windows name is not known.
+    pub time_zone: Option<String>,
+}
+
+/// What [`crate::SikkaOffice`] must know of its practice. It is stored with the connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfficeProfile {
+    /// The customer.
+    pub office_id: String,
+    /// The location inside the office.
+    pub practice_id: String,
+    /// The database inside the office, without which chairs cannot be listed.
+    pub cust_id: String,
+    /// IANA.
+    pub time_zone: String,
+    /// What the connection can do.
+    pub capabilities: Capabilities,
+}
+
+impl Sikka {
+    /// Every location of every office that let the application in. A new one may take a while to appear.
+    ///
+    /// # Errors
+    /// [`PmsError`]; `AccessWithdrawn` means that the application's own keys are wrong.
+    pub async fn authorized_practices(
+        &self,
+        budget: Arc<dyn Budget>,
+    ) -> Result<Vec<AuthorizedPractice>, PmsError> {
+        let calls = Calls { sikka: self.clone(), budget, keys: None };
+        let request = Request::get("authorized_practices", "/authorized_practices").query("show", "all");
+        let rows: Vec<wire::AuthorizedPractice> = calls.list(Door::App, request).await?;
+        Ok(rows.into_iter().filter_map(authorized).collect())
+    }
+
+    /// Reads what [`crate::SikkaOffice`] must know of `practice`, with a key of its office.
+    ///
+    /// # Errors
+    /// [`PmsError`]; `NotReady` while a new practice's data is on its way (hours), `Unsupported` with code
+    /// `time_zone` for a zone nobody knows.
+    pub async fn inspect(
+        &self,
+        practice: &AuthorizedPractice,
+        keys: Arc<dyn KeySource>,
+        budget: Arc<dyn Budget>,
+    ) -> Result<OfficeProfile, PmsError> {
+        let unknown = |what: &str| PmsError::new(ErrorKind::Unsupported, Advice::Permanent).code(what);
+        let time_zone = practice.time_zone.clone().ok_or_else(|| unknown("time_zone"))?;
+        let calls = Calls { sikka: self.clone(), budget, keys: Some(keys) };
+        let practices = Request::get("practices", "/practices").query("practice_id", &practice.practice_id);
+        let key_info = Request::get("request_key_info", "/request_key_info");
+        let supported = Request::get("supported_pmses", "/supported_pmses");
+        let (practices, key_info, supported) = tokio::try_join!(
+            calls.list::<wire::Practice>(Door::Office, practices),
+            calls.object::<wire::KeyGrant>(Door::Office, &key_info),
+            calls.list::<wire::SupportedPms>(Door::App, supported),
+        )?;
+        let row = practices
+            .into_iter()
+            .find(|row| row.practice_id.str() == practice.practice_id)
+            .ok_or_else(|| PmsError::new(ErrorKind::NotReady, Advice::Retry).code("practices"))?;
+        Ok(OfficeProfile {
+            office_id: practice.office_id.clone(),
+            practice_id: practice.practice_id.clone(),
+            cust_id: row.cust_id.filled().ok_or_else(|| unknown("cust_id"))?.to_owned(),
+            time_zone,
+            capabilities: system::capabilities(
+                &practice.system,
+                &practice.system_version,
+                key_info.scope.str(),
+                &supported,
+            ),
+        })
+    }
+}
+
+fn authorized(row: wire::AuthorizedPractice) -> Option<AuthorizedPractice> {
+    let office_id = row.office_id.filled()?.to_owned();
+    Some(AuthorizedPractice {
+        credentials: office_credentials(&office_id, &row.secret_key?),
+        office_id,
+        practice_id: row.practice_id.filled()?.to_owned(),
+        name: row.practice_name.into_string(),
+        system: row.practice_management_system.into_string(),
+        system_version: row.practice_management_system_version.into_string(),
+        time_zone: time::zone_name(row.practice_management_system_refresh_date_time_zone.str())
+            .map(str::to_owned),
+    })
+}

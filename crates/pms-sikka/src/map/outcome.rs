@@ -1,0 +1,321 @@
+//! How a write stands, and where one is whose reply was lost (contract section 6).
+//!
+//! Nothing is "done" because a word is unknown: it stays pending until somebody looks.
+
+use domain::{Appointment, AppointmentState, Phone};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use pms::{FailureReason, NewAppointment, NewPatient, Receipt, WriteOutcome};
+
+use super::time;
+use crate::wire;
+use crate::wire::Text;
+
+/// The vendor's number for a write it took: only in text, `Id:275495`, or in the address of its status.
+pub(crate) fn receipt(message: &wire::Message) -> Option<Receipt> {
+    let number_after = |text: &str, mark: &str| {
+        let text = text.to_ascii_lowercase();
+        let (_, rest) = text.split_once(mark)?;
+        let rest = rest.trim_start();
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end).filter(|digits| !digits.is_empty()).map(|digits| Receipt(digits.to_owned()))
+    };
+    number_after(message.long_message.str(), "id:")
+        .or_else(|| number_after(message.more_information.str(), "id="))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Word {
+    Done,
+    Failed,
+    Other,
+}
+
+fn word(text: &Text) -> Word {
+    match text.str().to_ascii_lowercase().as_str() {
+        "success" | "successful" | "succeeded" | "completed" | "complete" => Word::Done,
+        "failed" | "failure" | "error" | "rejected" => Word::Failed,
+        _ => Word::Other,
+    }
+}
+
+/// How one write stands, from `writeback_status`.
+pub(crate) fn status(row: &wire::WritebackStatus) -> WriteOutcome {
+    let word = word(&row.status);
+    let completed = row.is_completed.flag() == Some(true);
+    let done = completed || word != Word::Other || row.completed_time.filled().is_some();
+    if !done {
+        return WriteOutcome::Pending;
+    }
+    if row.has_error.flag() == Some(true) || word == Word::Failed {
+        return failed(&row.result);
+    }
+    let clean = row.has_error.flag() == Some(false) || row.has_error.filled().is_none();
+    let said_without_a_word = completed && row.status.filled().is_none() && row.has_error.filled().is_some();
+    if clean && (word == Word::Done || said_without_a_word) {
+        return WriteOutcome::Succeeded { created: created(row) };
+    }
+    WriteOutcome::Pending
+}
+
+fn created(row: &wire::WritebackStatus) -> Option<String> {
+    let by_api = || {
+        let api = row.api.str().to_ascii_lowercase();
+        // On an appointment's row `patient_id` is whom it is for, not what was made.
+        if api.contains("appointment") {
+            row.appointment_sr_no.filled()
+        } else if api.contains("patient") {
+            row.patient_id.filled()
+        } else {
+            None
+        }
+    };
+    row.created_id.filled().or_else(by_api).map(str::to_owned)
+}
+
+fn failed(sentence: &Text) -> WriteOutcome {
+    let text = sentence.str();
+    let lower = text.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let reason =
+        if has(&["already scheduled", "already booked", "no available slot", "slot is not available"]) {
+            FailureReason::SlotTaken
+        } else if has(&["patient", "provider", "operatory"]) && has(&["not found", "does not exist"]) {
+            FailureReason::UnknownReference
+        } else {
+            FailureReason::Refused
+        };
+    WriteOutcome::Failed { reason, text: text.to_owned().into() }
+}
+
+/// How one write stands as the bulk list tells it: it knows less than `writeback_status` and never what was made.
+pub(crate) fn listed(row: &wire::Writeback) -> WriteOutcome {
+    match word(&row.result) {
+        Word::Done => WriteOutcome::Succeeded { created: None },
+        Word::Failed => failed(&row.description),
+        Word::Other => WriteOutcome::Pending,
+    }
+}
+
+/// Whether the bulk list shows that there is something to ask `writeback_status` for.
+pub(crate) fn is_worth_asking(row: &wire::Writeback) -> bool {
+    word(&row.result) != Word::Other || row.completed_time.filled().is_some()
+}
+
+/// What can be told of a write from its echo in the bulk list.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+struct Sent {
+    description: Text,
+    patient_id: Text,
+    date: Text,
+    firstname: Text,
+    lastname: Text,
+    birthdate: Text,
+    cell: Text,
+}
+
+/// Of the writes in the bulk list, the one that carries `reference`.
+pub(crate) fn sent_appointment<'a>(
+    rows: impl IntoIterator<Item = &'a wire::Writeback>,
+    reference: &str,
+) -> Option<Receipt> {
+    best(rows.into_iter().filter(|row| row.api_request_body.mentions(reference)))
+}
+
+/// Of the writes in the bulk list, the one that made `new`. A new patient carries no reference: name, date of
+/// birth, number and time have to do. Taking an older twin for ours makes no second patient; overlooking ours would.
+pub(crate) fn sent_patient<'a>(
+    rows: impl IntoIterator<Item = &'a wire::Writeback>,
+    new: &NewPatient,
+    first_sent_at: Timestamp,
+    country: &str,
+) -> Option<Receipt> {
+    best(rows.into_iter().filter(|row| {
+        may_be_since(row, first_sent_at)
+            && row.api_request_body.body::<Sent>().is_some_and(|sent| {
+                sent.firstname.str() == new.name.first.expose().trim()
+                    && sent.lastname.str() == new.name.last.expose().trim()
+                    && time::date(sent.birthdate.str()) == Some(*new.born.expose())
+                    && Phone::read(sent.cell.str(), country).is_ok_and(|cell| cell.same_line(&new.phone))
+            })
+    }))
+}
+
+/// Whether a write was taken at or after `first_sent_at`, as far as can be told: the zone of the vendor's times is
+/// not documented, so half a day either way counts as possible.
+fn may_be_since(row: &wire::Writeback, first_sent_at: Timestamp) -> bool {
+    let earliest =
+        first_sent_at.checked_sub(SignedDuration::from_mins(5 + 14 * 60)).unwrap_or(Timestamp::MIN);
+    let taken_at = time::stamp(row.command_time.str()).and_then(|at| TimeZone::UTC.to_timestamp(at).ok());
+    taken_at.is_none_or(|at| at >= earliest)
+}
+
+/// Whether a write that nobody can read may be the one that is looked for: then it is not "nowhere".
+pub(crate) fn may_hide(row: &wire::Writeback, first_sent_at: Timestamp) -> bool {
+    let is_a_post = row.method.filled().is_none_or(|method| method.eq_ignore_ascii_case("post"));
+    is_a_post && may_be_since(row, first_sent_at) && row.api_request_body.body::<Sent>().is_none()
+}
+
+/// The newest that did not fail, or the newest.
+fn best<'a>(rows: impl Iterator<Item = &'a wire::Writeback>) -> Option<Receipt> {
+    rows.filter(|row| row.id.filled().is_some())
+        .max_by_key(|row| (word(&row.result) != Word::Failed, row.id.leading_number()))
+        .map(|row| Receipt(row.id.str().to_owned()))
+}
+
+/// Whether an appointment row of the practice's records is the one that `new` asked for.
+pub(crate) fn is_appointment(
+    description: &str,
+    shown: &Appointment,
+    new: &NewAppointment,
+    reference: &str,
+) -> bool {
+    description.contains(reference)
+        || (shown.state != AppointmentState::Cancelled
+            && shown.patient == new.patient
+            && shown.chair.as_ref() == Some(&new.chair)
+            && shown.window.start == new.window.start)
+}
+
+/// What was written, as an echo in the bulk list tells it: enough to find it in the practice's records.
+pub(crate) enum Written {
+    /// An appointment with this description, of this patient.
+    Appointment { description: String, patient: String, date: Date },
+    /// A patient.
+    Patient { first: String, last: String, born: Date, cell: String },
+}
+
+/// Reads an echo.
+pub(crate) fn written(row: &wire::Writeback) -> Option<Written> {
+    let sent: Sent = row.api_request_body.body()?;
+    if sent.patient_id.filled().is_some() {
+        return Some(Written::Appointment {
+            date: time::date(sent.date.str())?,
+            description: sent.description.filled()?.to_owned(),
+            patient: sent.patient_id.into_string(),
+        });
+    }
+    Some(Written::Patient {
+        born: time::date(sent.birthdate.str())?,
+        first: sent.firstname.into_string(),
+        last: sent.lastname.into_string(),
+        cell: sent.cell.into_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(json: &str) -> wire::WritebackStatus {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn list() -> Vec<wire::Writeback> {
+        serde_json::from_str(include_str!("../../tests/answers/writebacks_rows.json")).unwrap()
+    }
+
+    fn said(long: &str, more: &str) -> Option<String> {
+        receipt(&wire::Message {
+            long_message: long.into(),
+            more_information: more.into(),
+            ..wire::Message::default()
+        })
+        .map(|receipt| receipt.0)
+    }
+
+    #[test]
+    fn quirk_11_the_number_of_a_write_is_found_in_the_text() {
+        assert_eq!(said("Id:275495", ""), Some("275495".to_owned()));
+        assert_eq!(said("Appointment queued. Id: 12 ", ""), Some("12".to_owned()));
+        assert_eq!(said("", "/v4/writeback_status?id=275495"), Some("275495".to_owned()));
+        assert_eq!(said("Id:", ""), None);
+        assert_eq!(said("", ""), None);
+    }
+
+    #[test]
+    fn quirk_15_a_write_is_pending_while_the_vendor_says_nothing_or_a_word_we_do_not_know() {
+        for json in [
+            r#"{"status":"Pending","is_completed":"","has_error":""}"#,
+            r#"{"status":"Pending","is_completed":"False"}"#,
+            r#"{"status":"Deferred","is_completed":"True","has_error":"False"}"#,
+            r#"{"status":"Deferred","completed_time":"2026-06-01 10:00:00"}"#,
+            r#"{"status":"Success","has_error":"perhaps"}"#,
+            r#"{"status":"","is_completed":"True","has_error":""}"#,
+            "{}",
+        ] {
+            assert_eq!(status(&row(json)), WriteOutcome::Pending, "{json}");
+        }
+    }
+
+    #[test]
+    fn p5_a_write_succeeded_only_when_the_vendor_says_so_without_an_error() {
+        let created = |json: &str| match status(&row(json)) {
+            WriteOutcome::Succeeded { created } => created,
+            other => panic!("{other:?}"),
+        };
+        let full = r#"{"api":"appointment","status":"Success","is_completed":"True","has_error":"False","created_id":"901","patient_id":"101"}"#;
+        assert_eq!(created(full), Some("901".to_owned()));
+        let without_word = r#"{"is_completed":true,"has_error":"False","api":"patient","patient_id":"77"}"#;
+        assert_eq!(created(without_word), Some("77".to_owned()));
+        let for_whom = r#"{"api":"appointment","status":"Completed","patient_id":"101"}"#;
+        assert_eq!(created(for_whom), None);
+    }
+
+    #[test]
+    fn a_failed_write_tells_why_as_far_as_its_sentence_does() {
+        let reason = |sentence: &str| match status(&wire::WritebackStatus {
+            status: "Failed".into(),
+            result: sentence.into(),
+            ..wire::WritebackStatus::default()
+        }) {
+            WriteOutcome::Failed { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(reason("Appointment already scheduled at this time"), FailureReason::SlotTaken);
+        assert_eq!(reason("Appointment not saved: patient not found"), FailureReason::UnknownReference);
+        assert_eq!(reason("The database is locked"), FailureReason::Refused);
+        let contradiction = row(r#"{"status":"Success","is_completed":"True","has_error":"True"}"#);
+        assert!(matches!(status(&contradiction), WriteOutcome::Failed { .. }));
+    }
+
+    #[test]
+    fn a_lost_appointment_is_found_by_its_reference_in_the_echo_and_one_that_did_not_fail_first() {
+        assert_eq!(sent_appointment(&list(), "7KQ2M4XA"), Some(Receipt("4102".into())));
+        assert_eq!(sent_appointment(&list(), "ZZZZZZZZ"), None);
+    }
+
+    #[test]
+    fn a_lost_patient_is_found_by_name_birth_date_and_number_unless_the_write_is_too_old() {
+        let new = NewPatient {
+            name: domain::PersonName { first: "Elena".into(), last: "Okafor".into() },
+            born: jiff::civil::date(1990, 2, 3).into(),
+            phone: Phone::read("+15550100020", "US").unwrap(),
+            email: None,
+            clinician: "DR1".into(),
+        };
+        let found = |first_sent_at: &str| sent_patient(&list(), &new, first_sent_at.parse().unwrap(), "US");
+        assert_eq!(found("2026-06-01T15:00:00Z"), Some(Receipt("4103".into())));
+        assert_eq!(found("2026-06-02T15:00:00Z"), None);
+        let other = NewPatient { born: jiff::civil::date(1990, 2, 4).into(), ..new };
+        assert_eq!(sent_patient(&list(), &other, "2026-06-01T15:00:00Z".parse().unwrap(), "US"), None);
+    }
+
+    #[test]
+    fn p3_a_write_whose_echo_cannot_be_read_may_be_ours_unless_it_is_old_or_none_of_our_kind() {
+        let row = |method: &str, body: &str, time: &str| wire::Writeback {
+            method: method.into(),
+            command_time: time.into(),
+            api_request_body: serde_json::from_value(body.into()).unwrap(),
+            ..wire::Writeback::default()
+        };
+        let may_hide = |row: &wire::Writeback| may_hide(row, "2026-06-01T15:00:00Z".parse().unwrap());
+        assert!(may_hide(&row("POST", "***", "2026-06-01 15:01:00")));
+        assert!(may_hide(&row("", "", "")));
+        assert!(!may_hide(&row("PATCH", "***", "2026-06-01 15:01:00")));
+        assert!(!may_hide(&row("POST", "***", "2026-05-31 15:01:00")));
+        assert!(!may_hide(&row("POST", r#"{"practice_id":"1"}"#, "2026-06-01 15:01:00")));
+    }
+}

@@ -1,0 +1,221 @@
+//! The contract of every adapter, on the sandbox's Sikka.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{Patient, Window};
+use jiff::civil::{Date, Time, Weekday, time};
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan, Zoned};
+use pms::contract::{Scene, Stage};
+use pms::{KeySource, Operation, PMSAdapter, PmsError, PmsLogin, SessionKey};
+use pms_sikka::{AuthorizedPractice, OfficeProfile, Sikka, SikkaApp, SikkaLogin, SikkaOffice};
+use seal::Secret;
+use serde_json::{Value, json};
+use testbed::Process;
+use tokio::sync::Mutex;
+use vendor_http::{MemoryBudget, Request, VendorClient, VendorConfig};
+
+pms::contract_tests!(sandbox);
+
+/// Logs in when asked, and keeps the key until it is refused.
+struct Keys {
+    login: SikkaLogin,
+    credentials: Secret,
+    held: Mutex<Option<SessionKey>>,
+}
+
+#[async_trait]
+impl KeySource for Keys {
+    async fn key(&self) -> Result<SessionKey, PmsError> {
+        let mut held = self.held.lock().await;
+        if let Some(key) = &*held {
+            return Ok(key.clone());
+        }
+        let key = self.login.log_in(&self.credentials, None).await?.key;
+        *held = Some(key.clone());
+        Ok(key)
+    }
+
+    async fn renew(&self, stale: &SessionKey) -> Result<SessionKey, PmsError> {
+        let mut held = self.held.lock().await;
+        if held.as_ref() == Some(stale) {
+            *held = None;
+        }
+        drop(held);
+        self.key().await
+    }
+}
+
+/// The admin API of a sandbox of its own.
+struct Sandbox {
+    _process: Process,
+    admin: VendorClient,
+    sikka: Sikka,
+    keys: Arc<Keys>,
+    budget: Arc<MemoryBudget>,
+    profile: OfficeProfile,
+    office: SikkaOffice,
+    scene: Scene,
+}
+
+const OFFICE: &str = "/admin/sikka/offices/D10001";
+
+async fn started() -> (Process, u16, u16) {
+    let (port, admin) = (testbed::free_port().unwrap(), testbed::free_port().unwrap());
+    let mut process = Process::new("sandbox")
+        .unwrap()
+        .env("SANDBOX_PORT", port.to_string())
+        .env("SANDBOX_ADMIN_PORT", admin.to_string())
+        .env("SANDBOX_ZONES", "Central Standard Time")
+        .env("SANDBOX_WRITEBACK_MIN_MS", "0")
+        .env("SANDBOX_WRITEBACK_MAX_MS", "0");
+    process.start().unwrap();
+    process.ready(&format!("http://127.0.0.1:{admin}/admin/banner"), Duration::from_secs(20)).await.unwrap();
+    (process, port, admin)
+}
+
+async fn sandbox() -> Sandbox {
+    let (process, port, admin) = started().await;
+    let admin = VendorClient::new(VendorConfig::new("sandbox", format!("http://127.0.0.1:{admin}"))).unwrap();
+    let sikka = Sikka::new(SikkaApp {
+        base_url: format!("http://127.0.0.1:{port}/v4"),
+        app_id: "sandbox-app".into(),
+        app_key: "sandbox-app-key".into(),
+        deadline: Duration::from_secs(5),
+    })
+    .unwrap();
+    let budget = Arc::new(MemoryBudget::per_minute(60_000));
+    let found = sikka.authorized_practices(budget.clone()).await.unwrap();
+    let practice: AuthorizedPractice = found.into_iter().find(|one| one.office_id == "D10001").unwrap();
+    let keys = Arc::new(Keys {
+        login: SikkaLogin::new(sikka.clone(), budget.clone()),
+        credentials: practice.credentials.clone(),
+        held: Mutex::new(None),
+    });
+    let profile = sikka.inspect(&practice, keys.clone(), budget.clone()).await.unwrap();
+    let office = SikkaOffice::new(sikka.clone(), profile.clone(), keys.clone(), budget.clone()).unwrap();
+    let scene = scene(&office, &profile).await;
+    Sandbox { _process: process, admin, sikka, keys, budget, profile, office, scene }
+}
+
+async fn scene(office: &SikkaOffice, profile: &OfficeProfile) -> Scene {
+    let zone = TimeZone::get(&profile.time_zone).unwrap();
+    let at = |day: Date, clock: Time| day.to_datetime(clock).to_zoned(zone.clone()).unwrap().timestamp();
+    // Beyond the diary, so that nothing is taken.
+    let today = Zoned::now().with_time_zone(zone.clone()).date();
+    let monday = today.nth_weekday(1, Weekday::Monday).unwrap().checked_add(8.weeks()).unwrap();
+    let free = |clock| Window::of_minutes(at(monday, clock), 30).unwrap();
+    let days = Window::new(
+        at(monday, Time::midnight()),
+        at(monday.checked_add(5.days()).unwrap(), Time::midnight()),
+    )
+    .unwrap();
+    let named = async |first: &str, last: &str| -> Patient {
+        let query = pms::PatientQuery {
+            first_name: Some(first.into()),
+            last_name: Some(last.into()),
+            ..pms::PatientQuery::default()
+        };
+        office.search_patients(&query).await.unwrap().into_iter().next().unwrap()
+    };
+    let maria = named("Maria", "Lopez").await;
+    Scene {
+        reachable: vec![maria.clone(), named("Walter", "Brandt").await],
+        patient: maria,
+        clinician: "DR1".into(),
+        chair: "OP1".into(),
+        free: [free(time(9, 0, 0, 0)), free(time(14, 0, 0, 0))],
+        days,
+        time_zone: profile.time_zone.clone(),
+    }
+}
+
+impl Sandbox {
+    async fn tell(&self, request: Request) -> Value {
+        let budget = MemoryBudget::per_minute(60_000);
+        let reply = self.admin.write(&budget, &request, &[]).await.unwrap();
+        assert!(reply.is_success(), "{}", String::from_utf8_lossy(&reply.body));
+        serde_json::from_slice(&reply.body).unwrap()
+    }
+
+    async fn put(&self, path: &str, body: Value) -> Value {
+        self.tell(Request::put("admin", path, body.to_string())).await
+    }
+
+    async fn post(&self, path: &str, body: Value) -> Value {
+        self.tell(Request::post("admin", path, body.to_string())).await
+    }
+}
+
+#[async_trait]
+impl Stage for Sandbox {
+    fn adapter(&self) -> &dyn PMSAdapter {
+        &self.office
+    }
+
+    fn without(&self, operation: Operation) -> Box<dyn PMSAdapter> {
+        let mut profile = self.profile.clone();
+        profile.capabilities.operations.remove(&operation);
+        let office =
+            SikkaOffice::new(self.sikka.clone(), profile, self.keys.clone(), self.budget.clone()).unwrap();
+        Box::new(office)
+    }
+
+    fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
+    async fn hold_writes(&self) {
+        self.put(&format!("{OFFICE}/writeback"), json!({ "mode": "never" })).await;
+    }
+
+    async fn finish_writes(&self) {
+        self.put(&format!("{OFFICE}/writeback"), json!({ "mode": "normal", "min_ms": 0, "max_ms": 0 })).await;
+        self.post("/admin/clock/advance", json!({ "seconds": 1 })).await;
+    }
+
+    async fn show_records(&self) {
+        self.post(&format!("{OFFICE}/refresh"), json!({})).await;
+    }
+
+    async fn lose_next_reply(&self) {
+        self.post("/admin/sikka/faults", json!({ "lose_reply_after_write": 1 })).await;
+    }
+
+    async fn break_next_write(&self) {
+        let fail = json!({ "count": 1, "status": 503, "method": "POST", "path_prefix": "/v4/appointment" });
+        self.post("/admin/sikka/faults", json!({ "fail_next": fail })).await;
+    }
+
+    async fn exhaust_limit(&self) {
+        self.post("/admin/sikka/faults", json!({ "rate_limit_per_minute": 1 })).await;
+    }
+
+    async fn expire_key(&self) {
+        self.post(&format!("{OFFICE}/expire_key"), json!({})).await;
+    }
+
+    async fn withdraw_access(&self) {
+        let all = json!({ "refresh_key": true, "new_secret": "sandbox-secret-changed" });
+        self.post(&format!("{OFFICE}/revoke_key"), all).await;
+    }
+
+    async fn go_offline(&self) {
+        self.put(&format!("{OFFICE}/spu"), json!({ "online": false })).await;
+    }
+
+    async fn held(&self, patient: &str, start: Timestamp) -> usize {
+        let zone = TimeZone::get(&self.profile.time_zone).unwrap();
+        let wall = zone.to_datetime(start);
+        let pms = self.tell(Request::get("admin", &format!("{OFFICE}/pms"))).await;
+        let held = pms["appointments"].as_array().unwrap();
+        let is_it = |one: &&Value| {
+            one["patient_id"].to_string().trim_matches('"') == patient
+                && one["date"] == wall.date().to_string()
+                && one["time"].as_str().unwrap().starts_with(&wall.strftime("%H:%M").to_string())
+        };
+        held.iter().filter(is_it).count()
+    }
+}

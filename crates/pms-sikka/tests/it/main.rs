@@ -1,0 +1,16 @@
+//! The adapter against a local server that answers as the contract says, and against the sandbox.
+
+#[cfg(test)]
+mod answers;
+#[cfg(test)]
+mod contract;
+#[cfg(test)]
+mod desk;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod quirks;
+#[cfg(test)]
+mod reads;
+#[cfg(test)]
+mod writes;

@@ -1,0 +1,223 @@
+//! Writes: what is sent, how they stand, where lost ones are.
+
+use std::collections::BTreeMap;
+
+use pms::{FailureReason, PMSAdapter, Receipt, Sighting, WriteOutcome};
+use serde_json::{Value, json};
+use wiremock::matchers::{body_json, method, path, query_param};
+use wiremock::{Mock, ResponseTemplate};
+
+use crate::desk::{Desk, booking, list, message, newcomer, nothing};
+
+fn receipt(id: &str) -> Receipt {
+    Receipt(id.to_owned())
+}
+
+fn status(id: &str, fields: &Value) -> Value {
+    let mut row = json!({ "id": id, "office_id": "D10001", "api": "appointment", "status": "Pending",
+        "is_completed": "", "has_error": "" });
+    row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    row
+}
+
+fn done(id: &str, created: &str) -> Value {
+    status(
+        id,
+        &json!({ "status": "Success", "is_completed": "True", "has_error": "False", "created_id": created }),
+    )
+}
+
+async fn stands(desk: &Desk, row: Value) {
+    let id = row["id"].as_str().unwrap().to_owned();
+    Mock::given(path("/v4/writeback_status"))
+        .and(query_param("id", id))
+        .respond_with(list(&json!([row])))
+        .mount(&desk.server)
+        .await;
+}
+
+async fn listed(desk: &Desk) {
+    let rows: Value = serde_json::from_str(include_str!("../answers/writebacks_rows.json")).unwrap();
+    desk.answer("GET", "writebacks", list(&rows)).await;
+}
+
+fn succeeded(id: &str) -> WriteOutcome {
+    WriteOutcome::Succeeded { created: Some(id.to_owned()) }
+}
+
+#[tokio::test]
+async fn p3_a_booking_travels_with_its_reference_and_asks_whether_the_practice_is_online() {
+    let desk = Desk::open().await;
+    Mock::given(method("POST"))
+        .and(path("/v4/appointment"))
+        .and(body_json(json!({
+            "patient_id": "201", "provider_id": "DR1", "practice_id": "1", "operatory": "OP1",
+            "date": "2026-06-03", "time": "09:30", "length": "30",
+            "description": "Cleaning check ref 7KQ2M4XA", "check_spu": "true"
+        })))
+        .respond_with(message(201, "API2016", "Id:4102"))
+        .mount(&desk.server)
+        .await;
+    assert_eq!(desk.office.submit(&booking()).await.unwrap(), receipt("4102"));
+}
+
+#[tokio::test]
+async fn a_new_patient_travels_with_the_number_as_the_practice_writes_it() {
+    let desk = Desk::open().await;
+    Mock::given(method("POST"))
+        .and(path("/v4/patient"))
+        .and(body_json(json!({
+            "firstname": "Elena", "lastname": "Okafor", "practice_id": "1", "provider_id": "DR1",
+            "birthdate": "1990-02-03", "cell": "5550100020", "email": "elena@example.com", "check_spu": "true"
+        })))
+        .respond_with(message(201, "API2016", "Id:4103"))
+        .mount(&desk.server)
+        .await;
+    assert_eq!(desk.office.submit(&newcomer()).await.unwrap(), receipt("4103"));
+}
+
+#[tokio::test]
+async fn one_write_costs_one_question() {
+    let desk = Desk::open().await;
+    stands(&desk, done("4102", "901")).await;
+    let known = desk.office.outcomes(&[receipt("4102")]).await.unwrap();
+    assert_eq!(known, BTreeMap::from([(receipt("4102"), succeeded("901"))]));
+    assert_eq!(desk.server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn several_writes_are_read_from_the_bulk_list_and_only_those_that_ended_are_asked_for() {
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    let failed = json!({ "status": "Failed", "is_completed": "True", "has_error": "True",
+        "result": "Appointment not saved: appointment already scheduled at this time" });
+    stands(&desk, status("4101", &failed)).await;
+    stands(&desk, done("4103", "77")).await;
+    let asked = ["4101", "4102", "4103"].map(receipt);
+    let known = desk.office.outcomes(&asked).await.unwrap();
+    assert!(matches!(known[&asked[0]], WriteOutcome::Failed { reason: FailureReason::SlotTaken, .. }));
+    assert_eq!(known[&asked[1]], WriteOutcome::Pending);
+    assert_eq!(known[&asked[2]], succeeded("77"));
+    assert_eq!(desk.asked("writebacks").await.len(), 1);
+    assert_eq!(desk.asked("writeback_status").await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_write_of_another_office_in_the_bulk_list_is_not_ours() {
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    desk.answer("GET", "writeback_status", nothing()).await;
+    let known = desk.office.outcomes(&["4102", "4104"].map(receipt)).await.unwrap();
+    assert_eq!(known.keys().collect::<Vec<_>>(), [&receipt("4102")]);
+}
+
+#[tokio::test]
+async fn quirk_14_without_writeback_status_success_counts_once_the_records_show_it() {
+    let desk = Desk::open().await;
+    desk.answer("GET", "writeback_status", message(401, "API2004", "why")).await;
+    listed(&desk).await;
+    desk.answer_once("GET", "patients", nothing()).await;
+    desk.answer_once("GET", "patients", nothing()).await;
+    let known = desk.office.outcomes(&[receipt("4103")]).await.unwrap();
+    assert_eq!(known[&receipt("4103")], WriteOutcome::Pending, "the copy does not show it yet");
+
+    let shown: Value = serde_json::from_str(include_str!("../answers/patients_rows.json")).unwrap();
+    desk.answer("GET", "patients", list(&json!([shown[0]]))).await;
+    let known = desk.office.outcomes(&[receipt("4103")]).await.unwrap();
+    assert_eq!(known[&receipt("4103")], succeeded("201"));
+    assert_eq!(desk.asked("writeback_status").await.len(), 1, "a closed door is tried once");
+
+    let failed = desk.office.outcomes(&[receipt("4101")]).await.unwrap();
+    assert!(matches!(
+        failed[&receipt("4101")],
+        WriteOutcome::Failed { reason: FailureReason::SlotTaken, .. }
+    ));
+}
+
+#[tokio::test]
+async fn p3_a_lost_booking_is_found_among_the_accepted_writes_by_its_reference() {
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    assert_eq!(desk.office.look_for(&booking()).await.unwrap(), Sighting::Accepted(receipt("4102")));
+    let asked = &desk.asked("writebacks").await[0];
+    assert!(asked.contains("startdate=2026-05-29") && asked.contains("enddate=2026-06-04"), "{asked}");
+}
+
+#[tokio::test]
+async fn p3_a_lost_patient_is_found_among_the_accepted_writes_by_who_they_are() {
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    assert_eq!(desk.office.look_for(&newcomer()).await.unwrap(), Sighting::Accepted(receipt("4103")));
+}
+
+#[tokio::test]
+async fn p3_a_lost_booking_is_found_in_the_records_by_its_reference_or_by_its_place() {
+    let row = |fields: Value| {
+        let mut row = json!({ "appointment_sr_no": "905", "patient_id": "201", "provider_id": "DR1",
+            "operatory": "OP1", "date": "2026-06-03T00:00:00", "time": "09:30", "length": "30", "status": "scheduled" });
+        row.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        row
+    };
+    let seen = Sighting::InRecords { created: "905".into() };
+    for (fields, sighting) in [
+        (json!({ "description": "Cleaning check ref 7KQ2M4XA", "time": "11:00" }), seen.clone()),
+        (json!({}), seen),
+        (json!({ "status": "broken" }), Sighting::Nowhere),
+        (json!({ "operatory": "OP2" }), Sighting::Nowhere),
+        (json!({ "time": "10:30" }), Sighting::Nowhere),
+    ] {
+        let desk = Desk::open().await;
+        desk.answer("GET", "writebacks", nothing()).await;
+        desk.answer("GET", "appointments", list(&json!([row(fields.clone())]))).await;
+        assert_eq!(desk.office.look_for(&booking()).await.unwrap(), sighting, "{fields}");
+    }
+}
+
+#[tokio::test]
+async fn p3_a_lost_patient_is_found_in_the_records() {
+    let desk = Desk::open().await;
+    desk.answer("GET", "writebacks", nothing()).await;
+    let shown: Value = serde_json::from_str(include_str!("../answers/patients_rows.json")).unwrap();
+    desk.answer("GET", "patients", list(&shown)).await;
+    let seen = desk.office.look_for(&newcomer()).await.unwrap();
+    assert_eq!(seen, Sighting::InRecords { created: "201".into() });
+}
+
+#[tokio::test]
+async fn p3_a_write_is_nowhere_only_when_both_places_were_read() {
+    let both = ["writebacks", "appointments"];
+    let desk = Desk::open().await;
+    for name in both {
+        desk.answer("GET", name, nothing()).await;
+    }
+    assert_eq!(desk.office.look_for(&booking()).await.unwrap(), Sighting::Nowhere);
+    for unread in both {
+        let desk = Desk::open().await;
+        for name in both {
+            let template = if name == unread { ResponseTemplate::new(401) } else { nothing() };
+            desk.answer("GET", name, template).await;
+        }
+        assert!(desk.office.look_for(&booking()).await.is_err(), "{unread}");
+    }
+}
+
+#[tokio::test]
+async fn p3_a_write_is_not_nowhere_while_an_unreadable_one_may_be_it() {
+    let desk = Desk::open().await;
+    let masked = json!([{ "id": "4105", "office_id": "D10001", "method": "POST", "api_request_body": "*****",
+        "command_time": "2026-06-01 15:00:02", "result": "pending" }]);
+    desk.answer("GET", "writebacks", list(&masked)).await;
+    desk.answer("GET", "appointments", nothing()).await;
+    let error = desk.office.look_for(&booking()).await.unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("unreadable echo"));
+}
+
+#[tokio::test]
+async fn without_the_bulk_list_each_write_is_asked_for_by_itself() {
+    let desk = Desk::open().await;
+    desk.answer("GET", "writebacks", message(401, "API2004", "why")).await;
+    stands(&desk, done("4102", "901")).await;
+    stands(&desk, done("4103", "77")).await;
+    let known = desk.office.outcomes(&["4102", "4103"].map(receipt)).await.unwrap();
+    assert_eq!(known.into_values().collect::<Vec<_>>(), [succeeded("901"), succeeded("77")]);
+}

@@ -1,0 +1,121 @@
+//! Who is who: names as they are heard against names as they are filed.
+
+use domain::{Patient, Phone};
+use jiff::civil::Date;
+
+/// How well a name that was heard fits the one on file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fit {
+    /// Not.
+    No,
+    /// One begins like the other: `Dan` and `Daniel`, `García` and `García López`.
+    Partly,
+    /// Letter for letter, accents, case, hyphens and apostrophes aside.
+    Wholly,
+}
+
+/// Compares two given names or two family names.
+pub(crate) fn fit(heard: &str, filed: &str) -> Fit {
+    let (heard, filed) = (words(heard), words(filed));
+    let (heard_joined, filed_joined) = (heard.concat(), filed.concat());
+    if heard_joined.is_empty() || filed_joined.is_empty() {
+        return Fit::No;
+    }
+    if heard_joined == filed_joined {
+        return Fit::Wholly;
+    }
+    let whole_words = heard.iter().zip(&filed).all(|(one, other)| one == other);
+    let shorter = heard_joined.chars().count().min(filed_joined.chars().count());
+    let begins = filed_joined.starts_with(&heard_joined) || heard_joined.starts_with(&filed_joined);
+    if whole_words || (begins && shorter >= 3) { Fit::Partly } else { Fit::No }
+}
+
+/// Those of `patients` that fit everything given. A date of birth fits only exactly, and a patient
+/// without one on file does not fit a given one. Where somebody fits wholly, those who fit only
+/// partly are left out: twins stay apart. Where somebody is active, former patients are left out.
+pub(crate) fn matching(
+    patients: Vec<Patient>,
+    first: Option<&str>,
+    last: Option<&str>,
+    born: Option<Date>,
+    phone: Option<&Phone>,
+) -> Vec<Patient> {
+    let fits = |heard: Option<&str>, filed: &str| heard.map_or(Fit::Wholly, |heard| fit(heard, filed));
+    let mut found: Vec<(Fit, Patient)> = patients
+        .into_iter()
+        .filter(|patient| born.is_none_or(|born| patient.born.as_ref().map(|on| *on.expose()) == Some(born)))
+        .filter(|patient| phone.is_none_or(|phone| has_phone(patient, phone)))
+        .map(|patient| {
+            let name = &patient.name;
+            (fits(first, name.first.expose()).min(fits(last, name.last.expose())), patient)
+        })
+        .filter(|(fit, _)| *fit > Fit::No)
+        .collect();
+    if found.iter().any(|(_, patient)| patient.active) {
+        found.retain(|(_, patient)| patient.active);
+    }
+    if found.iter().any(|(fit, _)| *fit == Fit::Wholly) {
+        found.retain(|(fit, _)| *fit == Fit::Wholly);
+    }
+    found.into_iter().map(|(_, patient)| patient).collect()
+}
+
+/// Whether any of the patient's numbers rings this phone.
+pub(crate) fn has_phone(patient: &Patient, phone: &Phone) -> bool {
+    patient.phones.iter().any(|one| one.same_line(phone))
+}
+
+/// A name without what people do not hear: case, accents, apostrophes and points.
+pub(crate) fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_whitespace() || c == '-' {
+            words.push(String::new());
+        } else if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            plain(c, word);
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn plain(c: char, into: &mut String) {
+    let letter = match c {
+        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' | 'ā' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'é' | 'è' | 'ê' | 'ë' | 'ē' | 'ę' | 'ě' => 'e',
+        'í' | 'ì' | 'î' | 'ï' | 'ī' => 'i',
+        'ñ' | 'ń' | 'ň' => 'n',
+        'ó' | 'ò' | 'ô' | 'ö' | 'õ' | 'ø' | 'ō' => 'o',
+        'ú' | 'ù' | 'û' | 'ü' | 'ū' | 'ů' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'š' | 'ś' => 's',
+        'ž' | 'ź' | 'ż' => 'z',
+        'ł' => 'l',
+        'ß' => return into.push_str("ss"),
+        other => other,
+    };
+    into.push(letter);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_fits_however_it_is_written() {
+        for (heard, filed) in
+            [("nunez", "Núñez"), ("O Brien", "O'Brien"), ("smith jones", "Smith-Jones"), ("MARIA", "María")]
+        {
+            assert_eq!(fit(heard, filed), Fit::Wholly, "{heard} {filed}");
+        }
+        for (heard, filed) in [("Dan", "Daniel"), ("Garcia", "García López"), ("Mary", "Mary Ann")] {
+            assert_eq!(fit(heard, filed), Fit::Partly, "{heard} {filed}");
+        }
+        for (heard, filed) in [("Jo", "Joan"), ("Maria", "Marta"), ("", "Lee"), ("'", "Lee"), ("Lee", "")] {
+            assert_eq!(fit(heard, filed), Fit::No, "{heard} {filed}");
+        }
+    }
+}

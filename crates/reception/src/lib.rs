@@ -1,0 +1,26 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+pub mod availability;
+mod desk;
+mod identity;
+mod input;
+mod language;
+mod ports;
+mod reception;
+mod sentences;
+mod slot;
+mod spoken;
+mod tools;
+mod turn;
+
+pub use answer::{AuditNote, Status, ToolAnswer};
+pub use desk::{Caller, Desk, Door, Settings};
+pub use input::BadInput;
+pub use language::{Language, Template};
+pub use ports::{
+    Answered, BookError, Claim, Held, Ledger, LedgerError, NewWrite, PendingPatient, PracticeBook,
+    RequestError, Requested, WriteNews,
+};
+pub use reception::{Handled, Reception};
+pub use tools::{Access, Tool, tool, tools};

@@ -1,0 +1,212 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{DayBook, Patient, Window, WritebackId};
+use jiff::Timestamp;
+use pms::{FailureReason, PatientQuery, Write};
+
+use crate::Desk;
+
+/// What the practice's system answered, and how long that took.
+#[derive(Debug, Clone)]
+pub struct Answered<T> {
+    /// The answer.
+    pub value: T,
+    /// Milliseconds spent at the vendor; 0 when the answer came from memory.
+    pub vendor_ms: u64,
+}
+
+/// The practice's system could not be asked, or could not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the practice's system gave no answer ({kind:?}, {code:?})")]
+pub struct BookError {
+    /// What kind of thing went wrong. No worker, or no reply in time, is
+    /// [`pms::ErrorKind::VendorDown`].
+    pub kind: pms::ErrorKind,
+    /// The vendor's own code, where it gave one.
+    pub code: Option<String>,
+    /// Milliseconds spent at the vendor.
+    pub vendor_ms: u64,
+}
+
+impl BookError {
+    /// A new error without the vendor's code.
+    #[must_use]
+    pub const fn new(kind: pms::ErrorKind) -> Self {
+        Self { kind, code: None, vendor_ms: 0 }
+    }
+}
+
+/// The practice's system, wherever it is: reads only.
+#[async_trait]
+pub trait PracticeBook: Send + Sync {
+    /// Patients who match, at most 50, active ones first.
+    ///
+    /// # Errors
+    /// [`BookError`]; nobody found is an empty list.
+    async fn search(&self, desk: &Desk, query: &PatientQuery) -> Result<Answered<Vec<Patient>>, BookError>;
+
+    /// One patient by the vendor's id.
+    ///
+    /// # Errors
+    /// [`BookError`]; an id nobody has is `None`.
+    async fn patient(&self, desk: &Desk, vendor_id: &str) -> Result<Answered<Option<Patient>>, BookError>;
+
+    /// Who works when, and what is taken, for whole days in the practice's zone.
+    ///
+    /// # Errors
+    /// [`BookError`]; half a book is an error.
+    async fn day_book(&self, desk: &Desk, covers: Window) -> Result<Answered<DayBook>, BookError>;
+}
+
+/// A time that our own rows keep busy: a booking under way, or one that is done and that the
+/// practice's copy does not show yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// When.
+    pub window: Window,
+    /// The clinician it takes, by the vendor's id.
+    pub clinician: Option<String>,
+    /// The chair it takes, by the vendor's id.
+    pub chair: Option<String>,
+    /// The write it is held for.
+    pub writeback: Option<WritebackId>,
+    /// Every reference its patient is known by: the vendor's id, and the `wb_…` of the write that
+    /// made the patient. A caller who asks for this time again is recognised by it.
+    pub patients: Vec<String>,
+}
+
+/// The time a booking claims. Two claims on one clinician, or on one chair, at overlapping times
+/// cannot both stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// When.
+    pub window: Window,
+    /// The clinician, by the vendor's id.
+    pub clinician: String,
+    /// The chair, by the vendor's id.
+    pub chair: String,
+}
+
+/// A write to be recorded and sent on its way.
+#[derive(Debug, Clone)]
+pub struct NewWrite {
+    /// What to write. An appointment for a patient who is still being made names them `wb_…`: the
+    /// worker puts the vendor's id in its place when `depends_on` has succeeded.
+    pub write: Write,
+    /// The same for the same wish of the same patient, however often it is asked; keyed, so that it
+    /// tells nothing about the patient.
+    pub intent_key: String,
+    /// The time it claims.
+    pub claim: Option<Claim>,
+    /// The write that must succeed first.
+    pub depends_on: Option<WritebackId>,
+    /// When it has no more use: the deadline of everything done for it.
+    pub needed_by: Timestamp,
+}
+
+/// What became of a request to record a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Requested {
+    /// It was recorded now.
+    New(WritebackId),
+    /// The same intent was there already; nothing was recorded.
+    Joined(WritebackId),
+}
+
+/// Our own rows cannot be read or written. Whether a write was recorded is then not known; asking
+/// again with the same intent is safe.
+#[derive(Debug, thiserror::Error)]
+#[error("our own records did not answer")]
+pub struct LedgerError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// Why a write was not recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Another claim on the clinician or the chair stands.
+    #[error("another booking under way has this time")]
+    SlotTaken,
+    /// Our own rows did not answer.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// How a write stands when the waiting ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteNews {
+    /// The practice's system said that it is done.
+    Succeeded {
+        /// The vendor's id of what was made, where it told.
+        created: Option<String>,
+    },
+    /// The practice's system refused it, for good.
+    Failed(FailureReason),
+    /// It is recorded and on its way, or at the vendor and not finished.
+    Waiting,
+    /// The practice's own server is off: it stays recorded and is tried again later.
+    Offline,
+    /// It was sent and nobody knows whether it arrived; it is being looked for.
+    Unknown,
+    /// It was set aside for a person.
+    Parked,
+}
+
+/// How the creation of a patient stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PendingPatient {
+    /// This practice has no such write, or it is not the creation of a patient.
+    Absent,
+    /// Not finished.
+    Pending,
+    /// The practice's system has them.
+    Created {
+        /// The vendor's id.
+        vendor_id: String,
+    },
+    /// It will not happen by itself any more.
+    Failed,
+}
+
+/// Our own rows, as the tenant of the desk.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// Everything our rows keep busy in `covers`, for the whole practice.
+    ///
+    /// A booking stays here until the practice's copy shows it: the caller reads the holds *before*
+    /// the day book, so that one that is just changing sides is seen at least once.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError>;
+
+    /// Records the write, its claim and its command in one transaction.
+    ///
+    /// An intent joins a write that is under way, or that succeeded and whose hold still stands. It
+    /// does not join one that failed, nor one whose appointment the copy has shown since: that one
+    /// may have been cancelled.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError>;
+
+    /// Waits for the write to end, at most `up_to`. A write that has ended already answers at once.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn wait(
+        &self,
+        desk: &Desk,
+        writeback: WritebackId,
+        up_to: Duration,
+    ) -> Result<WriteNews, LedgerError>;
+
+    /// How the creation of a patient stands.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn pending_patient(
+        &self,
+        desk: &Desk,
+        writeback: WritebackId,
+    ) -> Result<PendingPatient, LedgerError>;
+}

@@ -1,0 +1,90 @@
+use std::fmt;
+use std::sync::Arc;
+
+use seal::HmacKey;
+use serde_json::Value;
+
+use crate::ports::{Ledger, PracticeBook};
+use crate::sentences::input::TOOL_UNKNOWN;
+use crate::tools::{Arguments, tool};
+use crate::turn::{Stop, Turn};
+use crate::{AuditNote, BadInput, Desk, Status, ToolAnswer};
+
+/// The use cases, on whatever the two ports are.
+#[derive(Clone)]
+pub struct Reception {
+    pub(crate) book: Arc<dyn PracticeBook>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) key: HmacKey,
+}
+
+impl fmt::Debug for Reception {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reception").finish_non_exhaustive()
+    }
+}
+
+/// One use of one tool, finished.
+#[derive(Debug)]
+pub struct Handled {
+    /// What is answered. For a bad argument, its sentence as a refusal.
+    pub answer: ToolAnswer,
+    /// The argument that could not be taken, for a door that answers such a thing in its own way.
+    pub bad_input: Option<BadInput>,
+    /// What the audit log keeps. A tool that is not in the registry has nothing to keep.
+    pub audit: Option<AuditNote>,
+    /// Milliseconds spent at the vendor.
+    pub vendor_ms: u64,
+}
+
+impl Reception {
+    /// On these ports; `key` signs slot ids and intent keys, and must be the same in every replica
+    /// and stay the same for as long as a booking may be on its way.
+    #[must_use]
+    pub fn new(book: Arc<dyn PracticeBook>, ledger: Arc<dyn Ledger>, key: HmacKey) -> Self {
+        Self { book, ledger, key }
+    }
+
+    /// Runs one tool for whoever stands at the desk. Whatever is wrong with the name, the arguments,
+    /// the practice's system or our own rows, there is an answer with a sentence that is true.
+    pub async fn run(&self, desk: &Desk, name: &str, arguments: &Value) -> Handled {
+        let Some(tool) = tool(name) else {
+            let bad = BadInput::new(desk, "", &TOOL_UNKNOWN, "must be the name of a tool");
+            return Handled { answer: refusal(&bad), bad_input: Some(bad), audit: None, vendor_ms: 0 };
+        };
+        let mut turn = Turn { reception: self, desk, vendor_ms: 0, patients: Vec::new() };
+        let arguments = Arguments { schema: &tool.arguments, given: arguments };
+        let (answer, bad_input) = match (tool.run)(&mut turn, arguments).await {
+            Ok(answer) | Err(Stop::Answer(answer)) => (answer, None),
+            Err(Stop::Bad(bad)) => (refusal(&bad), Some(bad)),
+        };
+        let audit = AuditNote {
+            action: tool.audit_action,
+            patients: turn.patients,
+            status: answer.status,
+            code: answer.code,
+        };
+        Handled { answer, bad_input, audit: Some(audit), vendor_ms: turn.vendor_ms }
+    }
+
+    /// The same for the same wish of the same patient, and nothing anybody could guess a patient by.
+    pub(crate) fn intent_key(&self, desk: &Desk, parts: &[&str]) -> String {
+        let mut signed: Vec<Vec<u8>> = vec![b"intent".to_vec(), desk.practice.uuid().as_bytes().to_vec()];
+        for part in parts {
+            signed.push((part.len() as u64).to_be_bytes().to_vec());
+            signed.push(part.as_bytes().to_vec());
+        }
+        let signed: Vec<&[u8]> = signed.iter().map(Vec::as_slice).collect();
+        seal::sha256_hex(&self.key.sign(&signed))
+    }
+}
+
+fn refusal(bad: &BadInput) -> ToolAnswer {
+    let answer = ToolAnswer {
+        status: Status::Refused,
+        code: bad.code,
+        say: bad.say.clone(),
+        data: serde_json::Map::new(),
+    };
+    if bad.path.is_empty() { answer } else { answer.with("field", bad.path.as_str()) }
+}

@@ -1,0 +1,320 @@
+use domain::{AppointmentState, DayBook, Window, WritebackId};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pms::{FailureReason, NewAppointment, Operation, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::check_availability::{rfc3339, slot_json};
+use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::availability::{Ask, Opening, nearest, openings, still_free};
+use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
+use crate::sentences::input as said;
+use crate::spoken::{self, Offer};
+use crate::turn::{PatientRef, Stop, Turn};
+use crate::{BadInput, Status, Template, ToolAnswer, slot};
+
+/// Arguments of `bookAppointment`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct BookAppointment {
+    /// The patient's id, exactly as searchPatients or createPatient gave it.
+    #[schemars(length(min = 1, max = 80))]
+    patient_id: String,
+    /// The slotId of the chosen time, exactly as checkAvailability gave it.
+    #[schemars(length(min = 1, max = 400))]
+    slot_id: String,
+    /// What the visit is for, in a few words.
+    #[schemars(length(min = 1, max = 200))]
+    reason: String,
+}
+
+const CONFIRMED: Template = Template {
+    code: "booked",
+    status: Status::Confirmed,
+    en: "You're booked: {when}.",
+    es: "Su cita está reservada: {when}.",
+};
+const ALREADY: Template = Template {
+    code: "already_booked",
+    status: Status::Confirmed,
+    en: "You're already booked: {when}.",
+    es: "Su cita ya está reservada: {when}.",
+};
+const ON_ITS_WAY: Template = Template {
+    code: "booking_on_its_way",
+    status: Status::Accepted,
+    en: "Your request for {when} is on its way to the clinic. It isn't confirmed yet; the clinic will confirm it.",
+    es: "Su solicitud para {when} va en camino a la clínica. Todavía no está confirmada; la clínica se la confirmará.",
+};
+const NOT_KNOWN: Template = Template {
+    code: "booking_not_known_yet",
+    status: Status::Unknown,
+    en: "I've sent your request for {when} to the clinic, but I haven't heard back. Please don't count on it until the clinic confirms it.",
+    es: "Envié a la clínica su solicitud para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
+};
+const OFFLINE: Template = Template {
+    code: "booking_kept_offline",
+    status: Status::NeedsStaff,
+    en: "The clinic's computer can't be reached right now. I've kept your request for {when}; it isn't confirmed, and the clinic will get back to you.",
+    es: "En este momento no hay conexión con la computadora de la clínica. Guardé su solicitud para {when}; no está confirmada y la clínica se comunicará con usted.",
+};
+const STAFF: Template = Template {
+    code: "booking_needs_staff",
+    status: Status::NeedsStaff,
+    en: "I couldn't complete the request for {when} in the clinic's system. The clinic's staff will have to arrange it with you.",
+    es: "No pude completar la solicitud para {when} en el sistema de la clínica. El personal de la clínica tendrá que acordarlo con usted.",
+};
+const TAKEN: Template = Template {
+    code: "slot_taken",
+    status: Status::Refused,
+    en: "I'm sorry, that time has just been taken. I can offer {offers}. Which would you like?",
+    es: "Lo siento, ese horario se acaba de ocupar. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+};
+const TAKEN_NO_OTHER: Template = Template {
+    code: "slot_taken_no_other",
+    status: Status::Refused,
+    en: "I'm sorry, that time has just been taken, and I see no other one close to it. Shall I look at other days?",
+    es: "Lo siento, ese horario se acaba de ocupar y no veo otro cercano. ¿Busco en otros días?",
+};
+const ELSEWHERE: Template = Template {
+    code: "patient_busy",
+    status: Status::Refused,
+    en: "There is already another appointment for this patient at that time. Would a different time suit you?",
+    es: "Este paciente ya tiene otra cita a esa hora. ¿Le conviene otro horario?",
+};
+
+const SENTENCES: &[&Template] =
+    &[&CONFIRMED, &ALREADY, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &TAKEN, &TAKEN_NO_OTHER, &ELSEWHERE];
+
+/// Other times, when the wanted one cannot be had.
+const MOST_OTHERS: usize = 6;
+/// As many as a person keeps in mind.
+const MOST_SPOKEN: usize = 3;
+/// Other times are looked for in the same week.
+const DAYS: i64 = 7;
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "bookAppointment",
+        description: "Book the chosen time for an identified patient. Say exactly what its answer says: only the status confirmed means that the appointment exists.",
+        access: Access::Writes,
+        needs: &[Operation::BookAppointment, Operation::ReadDayBook],
+        audit_action: "appointment.book",
+        arguments: schema_of::<BookAppointment>(),
+        sentences: with_general(SENTENCES),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let raw: BookAppointment = arguments.read(turn.desk)?;
+        let claim = claim(turn, &raw.slot_id)?;
+        turn.require(Operation::BookAppointment)?;
+        turn.require(Operation::ReadDayBook)?;
+        let (patient, depends_on) = patient(turn, &raw.patient_id).await?;
+        let covers = turn.whole_days(claim.window.start, DAYS).ok_or_else(|| garbled(turn))?;
+        let (held, book) = turn.calendar(covers).await?;
+        let wish =
+            Wish { zone: turn.zone(&book), book, held, claim, patient, depends_on, asked: raw.patient_id };
+        match wish.standing() {
+            Standing::InTheBook => Ok(wish.say(turn, &ALREADY)),
+            Standing::OnItsWay(writeback) => wish.outcome(turn, writeback).await,
+            Standing::PatientElsewhere => Ok(wish.say(turn, &ELSEWHERE)),
+            Standing::New => wish.request(turn, &raw.reason).await,
+        }
+    })
+}
+
+fn garbled(turn: &Turn<'_>) -> BadInput {
+    let rule = "must be a slotId that checkAvailability gave";
+    BadInput::new(turn.desk, "slotId", &said::SLOT_GARBLED, rule)
+}
+
+fn claim(turn: &Turn<'_>, slot_id: &str) -> Result<Claim, BadInput> {
+    let desk = turn.desk;
+    let claim = slot::read(&turn.reception.key, desk.practice, slot_id).ok_or_else(|| garbled(turn))?;
+    if claim.window.start <= desk.now {
+        return Err(BadInput::new(desk, "slotId", &said::SLOT_PASSED, "must be a time to come"));
+    }
+    Ok(claim)
+}
+
+/// Whom it is for: a patient the practice's system has, or one whose own write comes first.
+async fn patient(turn: &mut Turn<'_>, id: &str) -> Result<(String, Option<WritebackId>), Stop> {
+    match turn.patient_ref(id).await? {
+        PatientRef::Vendor(id) => Ok((turn.patient(&id).await?.vendor_id, None)),
+        PatientRef::Pending(writeback) => Ok((writeback.to_string(), Some(writeback))),
+    }
+}
+
+/// What is known about the wish before anything is written.
+enum Standing {
+    /// The practice's system shows this very appointment.
+    InTheBook,
+    /// It was asked for before and is under way, or done and not shown yet.
+    OnItsWay(WritebackId),
+    /// The patient has another appointment then.
+    PatientElsewhere,
+    /// None of these.
+    New,
+}
+
+/// One patient's wish for one time, with everything read for it.
+struct Wish {
+    claim: Claim,
+    /// The vendor's id, or `wb_…` while the patient is being made.
+    patient: String,
+    /// The id the caller gave: the same patient may have been asked for by it before they had another.
+    asked: String,
+    depends_on: Option<WritebackId>,
+    held: Vec<Held>,
+    book: DayBook,
+    zone: TimeZone,
+}
+
+impl Wish {
+    fn is_patient(&self, id: &str) -> bool {
+        id == self.patient || id == self.asked
+    }
+
+    fn standing(&self) -> Standing {
+        let (window, clinician) = (self.claim.window, self.claim.clinician.as_str());
+        let same = |other: &Window, who: Option<&str>| other.start == window.start && who == Some(clinician);
+        let mut elsewhere = false;
+        for hold in &self.held {
+            if hold.window.overlaps(&window) && hold.patients.iter().any(|one| self.is_patient(one)) {
+                match hold.writeback {
+                    Some(writeback) if same(&hold.window, hold.clinician.as_deref()) => {
+                        return Standing::OnItsWay(writeback);
+                    }
+                    _ => elsewhere = true,
+                }
+            }
+        }
+        for one in self.book.appointments.iter().filter(|one| one.state == AppointmentState::Booked) {
+            if one.window.overlaps(&window) && self.is_patient(&one.patient) {
+                if same(&one.window, one.clinician.as_deref()) {
+                    return Standing::InTheBook;
+                }
+                elsewhere = true;
+            }
+        }
+        if elsewhere { Standing::PatientElsewhere } else { Standing::New }
+    }
+
+    async fn request(mut self, turn: &mut Turn<'_>, reason: &str) -> Result<ToolAnswer, Stop> {
+        let claim = &self.claim;
+        let chair = still_free(&self.book, &self.held, claim.window, &claim.clinician, &claim.chair);
+        let Some(chair) = chair.map(|chair| chair.vendor_id.clone()) else {
+            return Ok(self.taken(turn));
+        };
+        self.claim.chair = chair;
+        // Who was asked for while being made keeps that name here, so that asking again joins.
+        let start = self.claim.window.start.as_second().to_string();
+        let intent = ["appointment", self.asked.as_str(), &start, &self.claim.clinician];
+        let write = NewWrite {
+            write: Write::BookAppointment(NewAppointment {
+                patient: self.patient.clone(),
+                clinician: self.claim.clinician.clone(),
+                chair: self.claim.chair.clone(),
+                window: self.claim.window,
+                time_zone: self.book.time_zone.clone(),
+                reason: reason.into(),
+            }),
+            intent_key: turn.reception.intent_key(turn.desk, &intent),
+            claim: Some(self.claim.clone()),
+            depends_on: self.depends_on,
+            needed_by: self.claim.window.start,
+        };
+        match turn.request(write).await? {
+            Some(Requested::New(writeback) | Requested::Joined(writeback)) => {
+                self.outcome(turn, writeback).await
+            }
+            None => {
+                // Somebody was faster by a moment: their hold is there now.
+                let covers = self.book.covers;
+                self.held = turn.holds(covers).await?;
+                self.held_by_another();
+                Ok(self.taken(turn))
+            }
+        }
+    }
+
+    /// The wanted time itself is busy from now on, whatever was read about it.
+    fn held_by_another(&mut self) {
+        self.held.push(Held {
+            window: self.claim.window,
+            clinician: Some(self.claim.clinician.clone()),
+            chair: None,
+            writeback: None,
+            patients: Vec::new(),
+        });
+    }
+
+    async fn outcome(mut self, turn: &mut Turn<'_>, writeback: WritebackId) -> Result<ToolAnswer, Stop> {
+        let template = match turn.news(writeback).await {
+            WriteNews::Succeeded { .. } => &CONFIRMED,
+            WriteNews::Waiting => &ON_ITS_WAY,
+            WriteNews::Unknown => &NOT_KNOWN,
+            WriteNews::Offline => &OFFLINE,
+            WriteNews::Failed(FailureReason::SlotTaken) => {
+                self.held_by_another();
+                return Ok(self.taken(turn).with("writebackId", writeback.to_string()));
+            }
+            WriteNews::Failed(FailureReason::UnknownReference | FailureReason::Refused)
+            | WriteNews::Parked => &STAFF,
+        };
+        Ok(self.say(turn, template).with("writebackId", writeback.to_string()))
+    }
+
+    fn say(&self, turn: &Turn<'_>, template: &Template) -> ToolAnswer {
+        let with = self
+            .book
+            .clinicians
+            .iter()
+            .find(|one| one.vendor_id == self.claim.clinician)
+            .map_or("", |one| one.spoken_name.as_str());
+        let at = self.claim.window.start.to_zoned(self.zone.clone());
+        let when = spoken::offer(turn.desk.language, &Offer { at, with: with.to_owned() });
+        turn.say(template, &[("when", &when)])
+            .with("start", rfc3339(self.claim.window.start, &self.zone))
+            .with("provider", with)
+    }
+
+    /// The refusal, with other times close by.
+    fn taken(&self, turn: &Turn<'_>) -> ToolAnswer {
+        let settings = &turn.desk.settings;
+        let lead = jiff::SignedDuration::from_mins(settings.lead_minutes.max(0));
+        let colleagues = self.colleagues();
+        let ask = Ask {
+            within: self.book.covers,
+            minutes: self.claim.window.minutes(),
+            step_minutes: settings.step_minutes,
+            not_before: turn.desk.now.checked_add(lead).unwrap_or(Timestamp::MAX),
+            clinicians: Some(&colleagues),
+            part: None,
+            zone: &self.zone,
+        };
+        let free = openings(&self.book, &self.held, &ask);
+        let others: Vec<Opening<'_>> = nearest(&free, self.claim.window, &self.claim.clinician, MOST_OTHERS);
+        let alternatives: Vec<Value> = others.iter().map(|one| slot_json(turn, one, &self.zone)).collect();
+        let mut closest = nearest(&others, self.claim.window, &self.claim.clinician, MOST_SPOKEN);
+        closest.sort_by_key(|one| one.window.start);
+        let offers: Vec<Offer> =
+            closest.iter().map(|one| super::check_availability::offer(one, &self.zone)).collect();
+        let said = spoken::offers(turn.desk.language, &offers);
+        let template = if offers.is_empty() { &TAKEN_NO_OTHER } else { &TAKEN };
+        turn.say(template, &[("offers", &said)]).with("alternatives", json!(alternatives))
+    }
+
+    /// Those who do the same work: a hygienist is no substitute for a dentist.
+    fn colleagues(&self) -> Vec<String> {
+        let kind = self.book.clinicians.iter().find(|one| one.vendor_id == self.claim.clinician);
+        let kind = kind.map(|one| one.kind);
+        let same = self.book.clinicians.iter().filter(|one| one.bookable && Some(one.kind) == kind);
+        same.map(|one| one.vendor_id.clone()).collect()
+    }
+}

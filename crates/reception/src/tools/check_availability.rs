@@ -1,0 +1,300 @@
+use std::time::Duration;
+
+use domain::{Clinician, ClinicianKind, DayBook, Window};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use pms::Operation;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::availability::{Ask, Opening, PartOfDay, choose, openings};
+use crate::identity::words;
+use crate::ports::{Claim, Held};
+use crate::sentences::input as said;
+use crate::spoken::{self, Offer};
+use crate::turn::{Stop, Turn, whole_days};
+use crate::{BadInput, Status, Template, ToolAnswer, input, slot};
+
+/// Arguments of `checkAvailability`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CheckAvailability {
+    /// The first day to look at, as YYYY-MM-DD.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    from: String,
+    /// The last day to look at, as YYYY-MM-DD. Left out: only the first.
+    #[schemars(length(max = 40), extend("format" = "date"))]
+    to: Option<String>,
+    /// What the visit is for, in the caller's words.
+    #[schemars(length(max = 200))]
+    reason: Option<String>,
+    /// Whom the caller would like to see, by name.
+    #[schemars(length(max = 80))]
+    provider: Option<String>,
+    /// Only in this part of the day.
+    #[schemars(length(max = 20), extend("enum" = ["morning", "afternoon"]))]
+    part_of_day: Option<String>,
+    /// How long the visit takes, if the clinic said so.
+    #[schemars(range(min = 5, max = 480))]
+    duration_minutes: Option<i64>,
+}
+
+const SLOTS: Template = Template {
+    code: "slots",
+    status: Status::Ok,
+    en: "I can offer {offers}. Which would you like?",
+    es: "Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+};
+const NONE: Template = Template {
+    code: "no_slots",
+    status: Status::None,
+    en: "I don't find a free time then. Shall I look at other days?",
+    es: "No encuentro un horario libre en esas fechas. ¿Busco en otros días?",
+};
+const NONE_BUT_LATER: Template = Template {
+    code: "no_slots_but_later",
+    status: Status::None,
+    en: "I don't find a free time then. The next one I see is {offer}. Would that suit you?",
+    es: "No encuentro un horario libre en esas fechas. El siguiente que veo es {offer}. ¿Le conviene?",
+};
+const NOBODY_BY_THAT_NAME: Template = Template {
+    code: "provider_unknown",
+    status: Status::None,
+    en: "I don't find anyone of that name at the clinic. Would you like the first free time with anyone?",
+    es: "No encuentro a nadie con ese nombre en la clínica. ¿Quiere el primer horario libre con quien sea?",
+};
+const STALE: Template = Template {
+    code: "calendar_stale",
+    status: Status::Ok,
+    en: "I last saw the clinic's calendar {age} ago, so it may have changed.",
+    es: "Vi el calendario de la clínica hace {age}, así que puede haber cambiado.",
+};
+const TOO_OLD: Template = Template {
+    code: "calendar_too_old",
+    status: Status::NeedsStaff,
+    en: "I haven't been able to see the clinic's calendar for {age}, so I won't guess at a time. The clinic's staff can find one for you.",
+    es: "Hace {age} que no puedo ver el calendario de la clínica, así que no quiero adivinar. El personal de la clínica puede buscarle un horario.",
+};
+
+const SENTENCES: &[&Template] = &[&SLOTS, &NONE, &NONE_BUT_LATER, &NOBODY_BY_THAT_NAME, &STALE, &TOO_OLD];
+
+/// As many as an agent can use; more would only cost the caller time.
+const MOST: usize = 12;
+/// As many as a person keeps in mind.
+const MOST_SPOKEN: usize = 3;
+/// A book shorter than a week may show a clinician who does not work that day without any hours, and
+/// then nobody could tell them from one whose hours are the practice's. It also holds what to offer
+/// when the day asked for is full.
+const LEAST_DAYS: i64 = 7;
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "checkAvailability",
+        description: "Find free appointment times. Offer only times from its answer, and pass the slotId of the chosen one to bookAppointment.",
+        access: Access::Reads,
+        needs: &[Operation::ReadDayBook],
+        audit_action: "availability.check",
+        arguments: schema_of::<CheckAvailability>(),
+        sentences: with_general(SENTENCES),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let wanted = Wanted::read(turn, &arguments)?;
+        turn.require(Operation::ReadDayBook)?;
+        let covers = whole_days(&turn.desk.zone, wanted.from, wanted.days().max(LEAST_DAYS))
+            .ok_or_else(|| too_far(turn, "from"))?;
+        let (held, book) = turn.calendar(covers).await?;
+        answer(turn, &wanted, &held, &book)
+    })
+}
+
+struct Wanted {
+    from: Date,
+    to: Date,
+    reason: Option<String>,
+    provider: Option<String>,
+    part: Option<PartOfDay>,
+    minutes: i64,
+}
+
+impl Wanted {
+    fn read(turn: &Turn<'_>, arguments: &Arguments<'_>) -> Result<Self, Stop> {
+        let desk = turn.desk;
+        let raw: CheckAvailability = arguments.read(desk)?;
+        let from = input::date(desk, "from", &raw.from)?;
+        let to = raw.to.map(|text| input::date(desk, "to", &text)).transpose()?.unwrap_or(from);
+        let today = desk.zone.to_datetime(desk.now).date();
+        if from < today {
+            return Err(BadInput::new(desk, "from", &said::DATE_PASSED, "must not be in the past").into());
+        }
+        if to < from {
+            let rule = "must not be before `from`";
+            return Err(BadInput::new(desk, "to", &said::RANGE_REVERSED, rule).into());
+        }
+        if days_between(today, from) > desk.settings.days_ahead {
+            return Err(too_far(turn, "from").into());
+        }
+        let last = from.saturating_add(jiff::Span::new().days(desk.settings.range_days.clamp(1, 92) - 1));
+        Ok(Self {
+            from,
+            to: to.min(last),
+            reason: raw.reason,
+            provider: raw.provider,
+            part: match raw.part_of_day.as_deref() {
+                Some("morning") => Some(PartOfDay::Morning),
+                Some(_) => Some(PartOfDay::Afternoon),
+                None => None,
+            },
+            minutes: raw.duration_minutes.unwrap_or(desk.settings.appointment_minutes),
+        })
+    }
+
+    fn days(&self) -> i64 {
+        days_between(self.from, self.to) + 1
+    }
+}
+
+fn days_between(first: Date, last: Date) -> i64 {
+    last.duration_since(first).as_hours() / 24
+}
+
+fn too_far(turn: &Turn<'_>, path: &str) -> BadInput {
+    let rule = format!("must be at most {} days ahead", turn.desk.settings.days_ahead);
+    BadInput::new(turn.desk, path, &said::DATE_TOO_FAR, rule)
+}
+
+fn answer(turn: &Turn<'_>, wanted: &Wanted, held: &[Held], book: &DayBook) -> Result<ToolAnswer, Stop> {
+    let desk = turn.desk;
+    let zone = turn.zone(book);
+    let copied_at = book.freshness.copied_at.unwrap_or(book.freshness.read_at);
+    let as_of = json!(rfc3339(copied_at, &zone));
+    let old = Duration::try_from(desk.now.duration_since(copied_at)).unwrap_or_default();
+    let minutes_old = i64::try_from(old.as_secs() / 60).unwrap_or(i64::MAX);
+    let age = spoken::age(desk.language, minutes_old);
+    if old > desk.settings.too_old_after {
+        return Ok(turn.say(&TOO_OLD, &[("age", &age)]).with("asOf", as_of));
+    }
+    let Some(clinicians) = who(wanted, book) else {
+        let providers: Vec<&str> = book
+            .clinicians
+            .iter()
+            .filter(|clinician| clinician.bookable)
+            .map(|clinician| clinician.spoken_name.as_str())
+            .collect();
+        let answer = turn.say(&NOBODY_BY_THAT_NAME, &[]);
+        return Ok(answer.with("providers", providers).with("slots", json!([])).with("asOf", as_of));
+    };
+    let within = whole_days(&zone, wanted.from, wanted.days()).ok_or_else(|| too_far(turn, "from"))?;
+    let (now, later) = free(turn, wanted, held, book, &zone, &clinicians, within);
+    let chosen = choose(&now, &zone, MOST);
+    let answer = if chosen.is_empty() {
+        nothing_then(turn, &later, &zone)
+    } else {
+        let offers: Vec<Offer> =
+            choose(&chosen, &zone, MOST_SPOKEN).iter().map(|one| offer(one, &zone)).collect();
+        turn.say(&SLOTS, &[("offers", &spoken::offers(desk.language, &offers))])
+    };
+    let slots: Vec<Value> = chosen.iter().map(|one| slot_json(turn, one, &zone)).collect();
+    let answer = answer.with("moreTimes", now.len() > slots.len()).with("slots", slots).with("asOf", as_of);
+    Ok(if old > desk.settings.stale_after {
+        answer.and_say(&STALE, desk.language, &[("age", &age)])
+    } else {
+        answer
+    })
+}
+
+/// What is free in the days asked for, and after them as far as the book goes.
+fn free<'a>(
+    turn: &Turn<'_>,
+    wanted: &Wanted,
+    held: &[Held],
+    book: &'a DayBook,
+    zone: &TimeZone,
+    clinicians: &[String],
+    within: Window,
+) -> (Vec<Opening<'a>>, Vec<Opening<'a>>) {
+    let settings = &turn.desk.settings;
+    let lead = SignedDuration::from_mins(settings.lead_minutes.max(0));
+    let ask = Ask {
+        within: Window { start: within.start, end: within.end.max(book.covers.end) },
+        minutes: wanted.minutes,
+        step_minutes: settings.step_minutes,
+        not_before: turn.desk.now.checked_add(lead).unwrap_or(Timestamp::MAX),
+        clinicians: Some(clinicians),
+        part: wanted.part,
+        zone,
+    };
+    openings(book, held, &ask).into_iter().partition(|opening| opening.window.start < within.end)
+}
+
+fn nothing_then(turn: &Turn<'_>, later: &[Opening<'_>], zone: &TimeZone) -> ToolAnswer {
+    let Some(first) = later.first() else { return turn.say(&NONE, &[]) };
+    let language = turn.desk.language;
+    let said = spoken::offer(language, &offer(first, zone));
+    let slots: Vec<Value> =
+        choose(later, zone, MOST_SPOKEN).iter().map(|one| slot_json(turn, one, zone)).collect();
+    turn.say(&NONE_BUT_LATER, &[("offer", &said)]).with("laterSlots", slots)
+}
+
+/// The clinicians to look at: the one named; for a cleaning, the hygienists; otherwise those who treat.
+/// `None` when nobody has the name.
+fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
+    let ids = |keep: &dyn Fn(&Clinician) -> bool| -> Vec<String> {
+        let kept = book.clinicians.iter().filter(|one| one.bookable && keep(one));
+        kept.map(|one| one.vendor_id.clone()).collect()
+    };
+    if let Some(name) = &wanted.provider {
+        let named = ids(&|one| is_called(one, name));
+        return (!named.is_empty()).then_some(named);
+    }
+    let of_kind = |kind: ClinicianKind| ids(&|one| one.kind == kind);
+    let (treat, clean) = (of_kind(ClinicianKind::Provider), of_kind(ClinicianKind::Hygienist));
+    let cleaning = wanted.reason.as_deref().is_some_and(is_cleaning);
+    Some(match (cleaning && !clean.is_empty(), treat.is_empty()) {
+        (true, _) | (false, true) => clean,
+        (false, false) => treat,
+    })
+}
+
+fn is_called(clinician: &Clinician, name: &str) -> bool {
+    const TITLES: [&str; 7] = ["dr", "dra", "doctor", "doctora", "mr", "ms", "mrs"];
+    let names = |text: &str| -> Vec<String> {
+        words(text).into_iter().filter(|word| !TITLES.contains(&word.as_str())).collect()
+    };
+    let (asked, has) = (names(name), names(&clinician.spoken_name));
+    !asked.is_empty() && asked.iter().all(|word| has.contains(word))
+}
+
+fn is_cleaning(reason: &str) -> bool {
+    const WORDS: [&str; 6] = ["cleaning", "clean", "hygiene", "hygienist", "limpieza", "higiene"];
+    words(reason).iter().any(|word| WORDS.contains(&word.as_str()))
+}
+
+pub(super) fn offer(opening: &Opening<'_>, zone: &TimeZone) -> Offer {
+    Offer { at: opening.window.start.to_zoned(zone.clone()), with: opening.clinician.spoken_name.clone() }
+}
+
+pub(super) fn slot_json(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone) -> Value {
+    let claim = Claim {
+        window: opening.window,
+        clinician: opening.clinician.vendor_id.clone(),
+        chair: opening.chair.vendor_id.clone(),
+    };
+    json!({
+        "slotId": slot::write(&turn.reception.key, turn.desk.practice, &claim),
+        "start": rfc3339(opening.window.start, zone),
+        "provider": opening.clinician.spoken_name,
+        "say": spoken::offer(turn.desk.language, &offer(opening, zone)),
+    })
+}
+
+/// RFC 3339 with the practice's own offset at that moment.
+pub(super) fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
+    at.display_with_offset(zone.to_offset(at)).to_string()
+}

@@ -1,0 +1,224 @@
+use domain::{Patient, Phone};
+use jiff::civil::Date;
+use pms::{Operation, PatientQuery};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::identity::matching;
+use crate::turn::{Stop, Turn};
+use crate::{Status, Template, ToolAnswer, input};
+
+/// Arguments of `searchPatients`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct SearchPatients {
+    /// The patient's phone number. Leave it out to search by the number the caller is calling from.
+    #[schemars(length(min = 1, max = 40))]
+    phone: Option<String>,
+    /// Given name.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// Family name.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// Date of birth, as YYYY-MM-DD.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    date_of_birth: Option<String>,
+}
+
+const FOUND: Template = Template {
+    code: "patient_found",
+    status: Status::Found,
+    en: "Thank you, I found the record for {firstName}.",
+    es: "Gracias, encontré el registro de {firstName}.",
+};
+const FOUND_BY_PHONE: Template = Template {
+    code: "patient_found_by_phone",
+    status: Status::Found,
+    en: "Am I speaking with {firstName}?",
+    es: "¿Hablo con {firstName}?",
+};
+const NONE: Template = Template {
+    code: "patient_not_found",
+    status: Status::None,
+    en: "I don't find anyone with those details. Is this the first visit to the clinic?",
+    es: "No encuentro a nadie con esos datos. ¿Es la primera visita a la clínica?",
+};
+const NONE_BY_PHONE: Template = Template {
+    code: "phone_not_found",
+    status: Status::None,
+    en: "I don't find that phone number. May I have the full name and date of birth?",
+    es: "No encuentro ese número de teléfono. ¿Me da el nombre completo y la fecha de nacimiento?",
+};
+const ASK_WHO: Template = Template {
+    code: "ask_who",
+    status: Status::None,
+    en: "May I have the patient's full name and date of birth?",
+    es: "¿Me da el nombre completo y la fecha de nacimiento del paciente?",
+};
+const SEVERAL_ON_PHONE: Template = Template {
+    code: "several_on_phone",
+    status: Status::Several,
+    en: "There is more than one patient with this phone number. May I have the name and date of birth of the one this is for?",
+    es: "Hay más de un paciente con este número. ¿Me da el nombre y la fecha de nacimiento de la persona?",
+};
+const SEVERAL_ASK_FIRST: Template = Template {
+    code: "several_ask_first_name",
+    status: Status::Several,
+    en: "I find more than one patient with those details. May I have the full first name?",
+    es: "Encuentro a más de un paciente con esos datos. ¿Me da el nombre de pila completo?",
+};
+const SEVERAL_ASK_PHONE: Template = Template {
+    code: "several_ask_phone",
+    status: Status::Several,
+    en: "I find more than one record with those details. Which phone number does the clinic have?",
+    es: "Encuentro más de un registro con esos datos. ¿Qué número de teléfono tiene la clínica?",
+};
+
+const SENTENCES: &[&Template] = &[
+    &FOUND,
+    &FOUND_BY_PHONE,
+    &NONE,
+    &NONE_BY_PHONE,
+    &ASK_WHO,
+    &SEVERAL_ON_PHONE,
+    &SEVERAL_ASK_FIRST,
+    &SEVERAL_ASK_PHONE,
+];
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "searchPatients",
+        description: "Find a patient of the clinic by name and date of birth, or by phone number. Call it before anything else that is about a patient.",
+        access: Access::Reads,
+        needs: &[Operation::SearchPatients],
+        audit_action: "patient.search",
+        arguments: schema_of::<SearchPatients>(),
+        sentences: with_general(SENTENCES),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let wanted = Wanted::read(turn, &arguments)?;
+        turn.require(Operation::SearchPatients)?;
+        if wanted.last.is_some() && wanted.born.is_some() {
+            by_name(turn, &wanted).await
+        } else if wanted.phone.is_some() {
+            by_phone(turn, &wanted).await
+        } else {
+            Ok(turn.say(&ASK_WHO, &[]))
+        }
+    })
+}
+
+struct Wanted {
+    first: Option<String>,
+    last: Option<String>,
+    born: Option<Date>,
+    /// The number given, or the caller's own.
+    phone: Option<Phone>,
+    /// The number is where the call comes from, not one that was only spoken.
+    own_phone: bool,
+}
+
+impl Wanted {
+    fn read(turn: &Turn<'_>, arguments: &Arguments<'_>) -> Result<Self, Stop> {
+        let desk = turn.desk;
+        let raw: SearchPatients = arguments.read(desk)?;
+        let name =
+            |path: &str, text: Option<String>| text.map(|text| input::name(desk, path, text)).transpose();
+        let given = raw.phone.map(|text| input::phone(desk, "phone", &text)).transpose()?;
+        let caller = desk.caller.phone.clone();
+        let own_phone = match (&given, &caller) {
+            (Some(given), Some(caller)) => given.same_line(caller),
+            (None, caller) => caller.is_some(),
+            (Some(_), None) => false,
+        };
+        Ok(Self {
+            first: name("firstName", raw.first_name)?,
+            last: name("lastName", raw.last_name)?,
+            born: raw.date_of_birth.map(|text| input::born(desk, "dateOfBirth", &text)).transpose()?,
+            phone: given.or(caller),
+            own_phone,
+        })
+    }
+
+    fn among(&self, patients: Vec<Patient>, phone: Option<&Phone>) -> Vec<Patient> {
+        matching(patients, self.first.as_deref(), self.last.as_deref(), self.born, phone)
+    }
+}
+
+/// Name and date of birth: who knows both may hear the rest.
+async fn by_name(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, Stop> {
+    let query = PatientQuery {
+        last_name: wanted.last.clone().map(Into::into),
+        born: wanted.born.map(Into::into),
+        ..PatientQuery::default()
+    };
+    let mut found = wanted.among(turn.search(&query).await?, None);
+    if found.is_empty()
+        && let Some(phone) = &wanted.phone
+    {
+        // The practice may write the name with accents or hyphens that its search insists on.
+        let query = PatientQuery { phone: Some(phone.clone()), ..PatientQuery::default() };
+        found = wanted.among(turn.search(&query).await?, Some(phone));
+    }
+    if let (Some(phone), 2..) = (&wanted.phone, found.len()) {
+        let here: Vec<Patient> =
+            found.iter().filter(|patient| crate::identity::has_phone(patient, phone)).cloned().collect();
+        if here.len() == 1 {
+            found = here;
+        }
+    }
+    match found.as_slice() {
+        [] => Ok(turn.say(&NONE, &[])),
+        [one] => Ok(one_found(turn, &FOUND, one)),
+        [_, ..] if wanted.first.is_none() => Ok(turn.say(&SEVERAL_ASK_FIRST, &[])),
+        [_, ..] => Ok(turn.say(&SEVERAL_ASK_PHONE, &[])),
+    }
+}
+
+/// A phone: the caller's own one proves something, one that was only spoken needs a name or a date of
+/// birth with it before anything is said.
+async fn by_phone(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, Stop> {
+    let vouched = turn.desk.caller.vouched;
+    let more = wanted.first.is_some() || wanted.last.is_some() || wanted.born.is_some();
+    if !wanted.own_phone && !vouched && !more {
+        return Ok(turn.say(&ASK_WHO, &[]));
+    }
+    let query = PatientQuery { phone: wanted.phone.clone(), ..PatientQuery::default() };
+    let found = wanted.among(turn.search(&query).await?, wanted.phone.as_ref());
+    match found.as_slice() {
+        [] if more && wanted.born.is_none() => Ok(turn.say(&ASK_WHO, &[])),
+        [] if more => Ok(turn.say(&NONE, &[])),
+        [] => Ok(turn.say(&NONE_BY_PHONE, &[])),
+        [one] if more => Ok(one_found(turn, &FOUND, one)),
+        [one] => Ok(one_found(turn, &FOUND_BY_PHONE, one)),
+        several => {
+            let answer = turn.say(&SEVERAL_ON_PHONE, &[]);
+            if !wanted.own_phone && !vouched {
+                return Ok(answer);
+            }
+            for patient in several {
+                turn.touched(&patient.vendor_id);
+            }
+            let patients: Vec<Value> = several
+                .iter()
+                .map(|one| json!({ "patientId": one.vendor_id, "firstName": one.name.first.expose() }))
+                .collect();
+            Ok(answer.with("patients", patients))
+        }
+    }
+}
+
+fn one_found(turn: &mut Turn<'_>, template: &Template, patient: &Patient) -> ToolAnswer {
+    turn.touched(&patient.vendor_id);
+    let first = patient.name.first.expose().as_str();
+    turn.say(template, &[("firstName", first)])
+        .with("patientId", patient.vendor_id.as_str())
+        .with("firstName", first)
+}

@@ -1,0 +1,190 @@
+use domain::{DayBook, Patient, Window, WritebackId};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use pms::{ErrorKind, Operation, PatientQuery};
+
+use crate::ports::{Answered, BookError, Held, LedgerError, NewWrite, PendingPatient, WriteNews};
+use crate::sentences::{self, input};
+use crate::{BadInput, Desk, Reception, RequestError, Requested, Template, ToolAnswer};
+
+/// Why a tool ends before its last line.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// With an answer.
+    Answer(ToolAnswer),
+    /// With an argument that cannot be taken.
+    Bad(BadInput),
+}
+
+impl From<BadInput> for Stop {
+    fn from(bad: BadInput) -> Self {
+        Self::Bad(bad)
+    }
+}
+
+/// Whom a `patientId` names.
+pub(crate) enum PatientRef {
+    /// Somebody the practice's system has, by the vendor's id.
+    Vendor(String),
+    /// Somebody who is still being made.
+    Pending(WritebackId),
+}
+
+/// One use of one tool: the ports, with what was spent and touched on the way.
+pub(crate) struct Turn<'a> {
+    pub(crate) reception: &'a Reception,
+    pub(crate) desk: &'a Desk,
+    pub(crate) vendor_ms: u64,
+    pub(crate) patients: Vec<String>,
+}
+
+impl Turn<'_> {
+    pub(crate) fn say(&self, template: &Template, fills: &[(&str, &str)]) -> ToolAnswer {
+        ToolAnswer::new(template, self.desk.language, fills)
+    }
+
+    fn stop(&self, template: &Template) -> Stop {
+        Stop::Answer(self.say(template, &[]))
+    }
+
+    /// Ends here unless the practice's system declares `operation`.
+    pub(crate) fn require(&self, operation: Operation) -> Result<(), Stop> {
+        if self.desk.capabilities.allows(operation) {
+            Ok(())
+        } else {
+            Err(self.stop(&sentences::CANNOT_HERE))
+        }
+    }
+
+    /// Remembers whose data this use touched, for the audit.
+    pub(crate) fn touched(&mut self, vendor_id: &str) {
+        if !self.patients.iter().any(|one| one == vendor_id) {
+            self.patients.push(vendor_id.to_owned());
+        }
+    }
+
+    pub(crate) async fn search(&mut self, query: &PatientQuery) -> Result<Vec<Patient>, Stop> {
+        let answered = self.reception.book.search(self.desk, query).await;
+        self.spent(answered)
+    }
+
+    /// A patient by the vendor's id, or the refusal of the argument that named them.
+    pub(crate) async fn patient(&mut self, vendor_id: &str) -> Result<Patient, Stop> {
+        let answered = self.reception.book.patient(self.desk, vendor_id).await;
+        match self.spent(answered)? {
+            Some(patient) => {
+                self.touched(&patient.vendor_id);
+                Ok(patient)
+            }
+            None => Err(self.unknown_patient()),
+        }
+    }
+
+    pub(crate) fn unknown_patient(&self) -> Stop {
+        let rule = "must be a patient of this practice";
+        BadInput::new(self.desk, "patientId", &input::PATIENT_UNKNOWN, rule).into()
+    }
+
+    /// The day book with our own holds. The holds are read first: a booking that the copy begins to
+    /// show in between is then seen twice, and never not at all.
+    pub(crate) async fn calendar(&mut self, covers: Window) -> Result<(Vec<Held>, DayBook), Stop> {
+        let held = self.holds(covers).await?;
+        let answered = self.reception.book.day_book(self.desk, covers).await;
+        Ok((held, self.spent(answered)?))
+    }
+
+    pub(crate) async fn holds(&self, covers: Window) -> Result<Vec<Held>, Stop> {
+        let held = self.reception.ledger.holds(self.desk, covers).await;
+        held.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))
+    }
+
+    pub(crate) async fn request(&self, write: NewWrite) -> Result<Option<Requested>, Stop> {
+        match self.reception.ledger.request(self.desk, write).await {
+            Ok(requested) => Ok(Some(requested)),
+            Err(RequestError::SlotTaken) => Ok(None),
+            Err(RequestError::Ledger(error)) => {
+                Err(self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
+            }
+        }
+    }
+
+    /// News of a recorded write. It is recorded whatever happens to the waiting, so no news is
+    /// "waiting".
+    pub(crate) async fn news(&self, writeback: WritebackId) -> WriteNews {
+        let up_to = self.desk.settings.write_wait;
+        match self.reception.ledger.wait(self.desk, writeback, up_to).await {
+            Ok(news) => news,
+            Err(error) => {
+                tracing::warn!(writeback.id = %writeback, error = ?error, "waiting for a write's news failed");
+                WriteNews::Waiting
+            }
+        }
+    }
+
+    /// Whom `patientId` names: the vendor's id, or the pending reference that `createPatient` gave.
+    pub(crate) async fn patient_ref(&self, id: &str) -> Result<PatientRef, Stop> {
+        let Ok(writeback) = id.parse::<WritebackId>() else {
+            return Ok(PatientRef::Vendor(id.to_owned()));
+        };
+        let pending = self.reception.ledger.pending_patient(self.desk, writeback).await;
+        match pending.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))? {
+            PendingPatient::Absent => Err(self.unknown_patient()),
+            PendingPatient::Pending => Ok(PatientRef::Pending(writeback)),
+            PendingPatient::Created { vendor_id } => Ok(PatientRef::Vendor(vendor_id)),
+            PendingPatient::Failed => Err(self.stop(&sentences::PATIENT_NOT_MADE)),
+        }
+    }
+
+    fn ledger_failed(&self, error: &LedgerError, template: &Template) -> Stop {
+        tracing::warn!(tenant.id = %self.desk.tenant, error = ?error, "our own records did not answer a tool");
+        self.stop(template)
+    }
+
+    fn spent<T>(&mut self, answered: Result<Answered<T>, BookError>) -> Result<T, Stop> {
+        match answered {
+            Ok(answered) => {
+                self.vendor_ms += answered.vendor_ms;
+                Ok(answered.value)
+            }
+            Err(error) => {
+                self.vendor_ms += error.vendor_ms;
+                tracing::warn!(
+                    connection.id = %self.desk.connection,
+                    error.kind = ?error.kind,
+                    error.code = error.code,
+                    "the practice's system gave a tool no answer"
+                );
+                Err(self.stop(match error.kind {
+                    ErrorKind::Unsupported => &sentences::CANNOT_HERE,
+                    ErrorKind::PracticeOffline => &sentences::PRACTICE_OFFLINE,
+                    ErrorKind::AccessWithdrawn | ErrorKind::NotReady => &sentences::NOT_CONNECTED,
+                    ErrorKind::KeyExpired
+                    | ErrorKind::Invalid
+                    | ErrorKind::NotFound
+                    | ErrorKind::RateLimited
+                    | ErrorKind::VendorDown
+                    | ErrorKind::Unreadable => &sentences::UNREACHABLE,
+                }))
+            }
+        }
+    }
+
+    /// The zone the practice's system writes its times in; the desk's where it names none we know.
+    pub(crate) fn zone(&self, book: &DayBook) -> TimeZone {
+        TimeZone::get(&book.time_zone).unwrap_or_else(|_| self.desk.zone.clone())
+    }
+
+    /// `days` whole days from the one `from` lies in, on the desk's clock.
+    pub(crate) fn whole_days(&self, from: Timestamp, days: i64) -> Option<Window> {
+        let first = self.desk.zone.to_datetime(from).date();
+        whole_days(&self.desk.zone, first, days)
+    }
+}
+
+/// `days` whole days from `first`, however long each of them is by the clock.
+pub(crate) fn whole_days(zone: &TimeZone, first: jiff::civil::Date, days: i64) -> Option<Window> {
+    let after = first.checked_add(jiff::Span::new().try_days(days).ok()?).ok()?;
+    let start = first.to_zoned(zone.clone()).ok()?.timestamp();
+    let end = after.to_zoned(zone.clone()).ok()?.timestamp();
+    Window::new(start, end).ok()
+}

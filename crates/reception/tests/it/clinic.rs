@@ -1,0 +1,329 @@
+//! A small clinic, its system and our rows, all in memory.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{
+    Appointment, AppointmentState, Chair, Clinician, ClinicianKind, ConnectionId, DayBook, Freshness,
+    OpenHours, Patient, PersonName, Phone, PracticeId, Resource, ResourceKind, TenantId, Window, WritebackId,
+};
+use jiff::civil::{Date, date};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use pms::{Capabilities, Operation, PatientQuery, Write};
+use reception::{
+    Answered, BookError, Caller, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError, NewWrite,
+    PendingPatient, PracticeBook, Reception, RequestError, Requested, Settings, WriteNews,
+};
+use seal::HmacKey;
+use serde_json::Value;
+
+pub(crate) const ZONE: &str = "America/New_York";
+/// Monday morning.
+pub(crate) const NOW: &str = "2026-11-23T08:00:00-05:00";
+pub(crate) const MARIAS_PHONE: &str = "+15550100010";
+
+pub(crate) fn zone() -> TimeZone {
+    TimeZone::get(ZONE).unwrap()
+}
+
+/// A moment on the clinic's clock.
+pub(crate) fn at(day: Date, hour: i8, minute: i8) -> Timestamp {
+    day.at(hour, minute, 0, 0).to_zoned(zone()).unwrap().timestamp()
+}
+
+pub(crate) fn window(day: Date, hour: i8, minute: i8, minutes: i64) -> Window {
+    Window::of_minutes(at(day, hour, minute), minutes).unwrap()
+}
+
+pub(crate) fn patient(id: &str, first: &str, last: &str, born: Date, phone: &str) -> Patient {
+    Patient {
+        vendor_id: id.to_owned(),
+        name: PersonName { first: first.into(), last: last.into() },
+        born: Some(born.into()),
+        phones: vec![Phone::read(phone, "US").unwrap()],
+        email: None,
+        usual_clinician: None,
+        active: true,
+    }
+}
+
+/// Maria and her twins share a phone; Daniel has his own.
+pub(crate) fn patients() -> Vec<Patient> {
+    vec![
+        patient("101", "María", "Núñez", date(1985, 2, 28), MARIAS_PHONE),
+        patient("102", "Leo", "Núñez", date(2015, 6, 1), MARIAS_PHONE),
+        patient("103", "Lea", "Núñez", date(2015, 6, 1), MARIAS_PHONE),
+        patient("104", "Daniel", "Okafor", date(1990, 1, 31), "+15550100020"),
+    ]
+}
+
+pub(crate) fn clinician(id: &str, name: &str, kind: ClinicianKind) -> Clinician {
+    Clinician { vendor_id: id.to_owned(), spoken_name: name.to_owned(), kind, bookable: true }
+}
+
+pub(crate) fn chair(id: &str, clinicians: &[&str]) -> Chair {
+    Chair {
+        vendor_id: id.to_owned(),
+        clinicians: clinicians.iter().map(|id| (*id).to_owned()).collect(),
+        bookable: true,
+    }
+}
+
+pub(crate) fn hours(kind: ResourceKind, id: &str, window: Window) -> OpenHours {
+    OpenHours { resource: Resource { kind, vendor_id: id.to_owned() }, window }
+}
+
+pub(crate) fn taken(who: Option<&str>, chair: Option<&str>, window: Window) -> Appointment {
+    Appointment {
+        vendor_id: "a1".to_owned(),
+        patient: "104".to_owned(),
+        clinician: who.map(str::to_owned),
+        chair: chair.map(str::to_owned),
+        window,
+        state: AppointmentState::Booked,
+    }
+}
+
+/// Open on weekdays from 9 to 17: two dentists, a hygienist, two chairs.
+pub(crate) fn day_book(covers: Window) -> DayBook {
+    let first = zone().to_datetime(covers.start).date();
+    let days = (0..14).map(|day| first.saturating_add(jiff::Span::new().days(day)));
+    let open = days
+        .filter(|day| !matches!(day.weekday(), jiff::civil::Weekday::Saturday | jiff::civil::Weekday::Sunday))
+        .map(|day| hours(ResourceKind::Practice, "1", window(day, 9, 0, 8 * 60)))
+        .filter(|hours| covers.contains(&hours.window));
+    DayBook {
+        time_zone: ZONE.to_owned(),
+        covers,
+        clinicians: vec![
+            clinician("DR1", "Dr Lee", ClinicianKind::Provider),
+            clinician("DR2", "Dr Osei", ClinicianKind::Provider),
+            clinician("HY1", "Sam Reyes", ClinicianKind::Hygienist),
+        ],
+        chairs: vec![chair("OP1", &[]), chair("OP2", &[])],
+        hours: open.collect(),
+        appointments: vec![],
+        feed: None,
+        freshness: Freshness { copied_at: Some(now()), read_at: now() },
+    }
+}
+
+pub(crate) fn now() -> Timestamp {
+    NOW.parse().unwrap()
+}
+
+/// What the clinic's system holds, and how it fails.
+#[derive(Default)]
+pub(crate) struct System {
+    pub(crate) patients: Vec<Patient>,
+    pub(crate) appointments: Vec<Appointment>,
+    pub(crate) copied_before: SignedDuration,
+    pub(crate) fails: Option<BookError>,
+    pub(crate) asked: Vec<&'static str>,
+}
+
+/// What our rows hold, and how they fail.
+#[derive(Default)]
+pub(crate) struct Rows {
+    pub(crate) held: Vec<Held>,
+    pub(crate) writes: Vec<(WritebackId, NewWrite)>,
+    pub(crate) news: Option<WriteNews>,
+    pub(crate) pending: Option<(WritebackId, PendingPatient)>,
+    pub(crate) fails: bool,
+    pub(crate) wait_fails: bool,
+    /// A hold that another caller gets between our looking and our asking.
+    pub(crate) faster: Option<Claim>,
+}
+
+pub(crate) struct Clinic {
+    pub(crate) system: Mutex<System>,
+    pub(crate) rows: Mutex<Rows>,
+    pub(crate) desk: Mutex<Desk>,
+}
+
+pub(crate) fn clinic() -> Arc<Clinic> {
+    let operations: BTreeSet<Operation> = [
+        Operation::SearchPatients,
+        Operation::ReadPatient,
+        Operation::ReadDayBook,
+        Operation::CreatePatient,
+        Operation::BookAppointment,
+    ]
+    .into();
+    let desk = Desk {
+        tenant: TenantId::new(),
+        practice: PracticeId::new(),
+        connection: ConnectionId::new(),
+        zone: zone(),
+        country: "US".to_owned(),
+        language: Language::English,
+        capabilities: Capabilities { system: "Open Dental".to_owned(), operations },
+        settings: Settings::default(),
+        caller: Caller { door: Door::Voice, call: None, tool_call: None, phone: None, vouched: false },
+        now: now(),
+    };
+    let system = System { patients: patients(), ..System::default() };
+    Arc::new(Clinic {
+        system: Mutex::new(system),
+        rows: Mutex::new(Rows { news: Some(WriteNews::Waiting), ..Rows::default() }),
+        desk: Mutex::new(desk),
+    })
+}
+
+impl Clinic {
+    pub(crate) fn desk(&self, change: impl FnOnce(&mut Desk)) {
+        change(&mut self.desk.lock().unwrap());
+    }
+
+    pub(crate) fn calls_from(&self, phone: &str) {
+        self.desk(|desk| desk.caller.phone = Some(Phone::read(phone, "US").unwrap()));
+    }
+
+    pub(crate) fn system(&self, change: impl FnOnce(&mut System)) {
+        change(&mut self.system.lock().unwrap());
+    }
+
+    pub(crate) fn rows(&self, change: impl FnOnce(&mut Rows)) {
+        change(&mut self.rows.lock().unwrap());
+    }
+
+    pub(crate) fn writes(&self) -> Vec<(WritebackId, NewWrite)> {
+        self.rows.lock().unwrap().writes.clone()
+    }
+
+    pub(crate) fn asked(&self) -> Vec<&'static str> {
+        self.system.lock().unwrap().asked.clone()
+    }
+
+    pub(crate) async fn run(self: &Arc<Self>, tool: &str, arguments: Value) -> Handled {
+        let desk = self.desk.lock().unwrap().clone();
+        let reception = Reception::new(self.clone(), self.clone(), HmacKey::sha256(b"test"));
+        reception.run(&desk, tool, &arguments).await
+    }
+
+    /// The id of the first offered slot of a day.
+    pub(crate) async fn first_slot(self: &Arc<Self>, day: &str) -> String {
+        let handled = self.run("checkAvailability", serde_json::json!({ "from": day })).await;
+        handled.answer.data["slots"][0]["slotId"].as_str().unwrap().to_owned()
+    }
+
+    fn system_answers<T>(
+        &self,
+        what: &'static str,
+        value: impl FnOnce(&System) -> T,
+    ) -> Result<Answered<T>, BookError> {
+        let mut system = self.system.lock().unwrap();
+        system.asked.push(what);
+        match &system.fails {
+            Some(error) => Err(error.clone()),
+            None => Ok(Answered { value: value(&system), vendor_ms: 7 }),
+        }
+    }
+
+    fn ledger_answers<T>(&self, value: impl FnOnce(&mut Rows) -> T) -> Result<T, LedgerError> {
+        let mut rows = self.rows.lock().unwrap();
+        if rows.fails { Err(LedgerError("the database is away".into())) } else { Ok(value(&mut rows)) }
+    }
+}
+
+#[async_trait]
+impl PracticeBook for Clinic {
+    async fn search(&self, _: &Desk, query: &PatientQuery) -> Result<Answered<Vec<Patient>>, BookError> {
+        // As a vendor's search does: exact on dates and phones, and blind to accents.
+        let begins = |name: &str, start: &str| name.to_lowercase().starts_with(&start.to_lowercase());
+        self.system_answers("search", |system| {
+            let all = system.patients.iter();
+            let fits = all.filter(|one| {
+                query.last_name.as_ref().is_none_or(|last| begins(one.name.last.expose(), last.expose()))
+                    && query
+                        .first_name
+                        .as_ref()
+                        .is_none_or(|name| begins(one.name.first.expose(), name.expose()))
+                    && query.born.as_ref().is_none_or(|born| one.born.as_ref() == Some(born))
+                    && query
+                        .phone
+                        .as_ref()
+                        .is_none_or(|phone| one.phones.iter().any(|own| own.same_line(phone)))
+            });
+            fits.cloned().collect()
+        })
+    }
+
+    async fn patient(&self, _: &Desk, id: &str) -> Result<Answered<Option<Patient>>, BookError> {
+        self.system_answers("patient", |system| {
+            system.patients.iter().find(|one| one.vendor_id == id).cloned()
+        })
+    }
+
+    async fn day_book(&self, _: &Desk, covers: Window) -> Result<Answered<DayBook>, BookError> {
+        self.system_answers("day_book", |system| {
+            let mut book = day_book(covers);
+            book.appointments = system.appointments.clone();
+            book.freshness.copied_at = Some(now() - system.copied_before);
+            book
+        })
+    }
+}
+
+#[async_trait]
+impl Ledger for Clinic {
+    async fn holds(&self, _: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError> {
+        self.system.lock().unwrap().asked.push("holds");
+        self.ledger_answers(|rows| {
+            rows.held.iter().filter(|held| held.window.overlaps(&covers)).cloned().collect()
+        })
+    }
+
+    async fn request(&self, _: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
+        self.ledger_answers(|rows| {
+            if let Some((id, _)) = rows.writes.iter().find(|(_, other)| other.intent_key == write.intent_key)
+            {
+                return Ok(Requested::Joined(*id));
+            }
+            if let Some(claim) = rows.faster.take() {
+                rows.held.push(held(&claim, None, &["104"]));
+            }
+            let id = WritebackId::new();
+            if let (Some(claim), Write::BookAppointment(new)) = (&write.claim, &write.write) {
+                let clash = |other: &Held| {
+                    other.window.overlaps(&claim.window)
+                        && (other.clinician.as_ref() == Some(&claim.clinician)
+                            || other.chair.as_ref() == Some(&claim.chair))
+                };
+                if rows.held.iter().any(clash) {
+                    return Err(RequestError::SlotTaken);
+                }
+                rows.held.push(held(claim, Some(id), &[&new.patient]));
+            }
+            rows.writes.push((id, write));
+            Ok(Requested::New(id))
+        })?
+    }
+
+    async fn wait(&self, _: &Desk, _: WritebackId, _: Duration) -> Result<WriteNews, LedgerError> {
+        if self.rows.lock().unwrap().wait_fails {
+            return Err(LedgerError("the database is away".into()));
+        }
+        self.ledger_answers(|rows| rows.news.clone().unwrap())
+    }
+
+    async fn pending_patient(&self, _: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {
+        self.ledger_answers(|rows| match &rows.pending {
+            Some((known, pending)) if *known == id => pending.clone(),
+            _ => PendingPatient::Absent,
+        })
+    }
+}
+
+pub(crate) fn held(claim: &Claim, writeback: Option<WritebackId>, patients: &[&str]) -> Held {
+    Held {
+        window: claim.window,
+        clinician: Some(claim.clinician.clone()),
+        chair: Some(claim.chair.clone()),
+        writeback,
+        patients: patients.iter().map(|id| (*id).to_owned()).collect(),
+    }
+}

@@ -1,0 +1,118 @@
+use pms::{ErrorKind, FailureReason, Write};
+use reception::{BookError, Status, WriteNews};
+use serde_json::{Value, json};
+
+use crate::clinic::{MARIAS_PHONE, clinic};
+
+fn ana() -> Value {
+    json!({
+        "firstName": "Ana", "lastName": "Silva", "dateOfBirth": "1992-05-06",
+        "phone": "(555) 010-0033", "email": "ana@example.com"
+    })
+}
+
+#[tokio::test]
+async fn p5_a_new_patient_has_the_practices_id_only_when_the_practice_gave_one() {
+    let clinic = clinic();
+    clinic.rows(|rows| rows.news = Some(WriteNews::Succeeded { created: Some("777".into()) }));
+    let handled = clinic.run("createPatient", ana()).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::Confirmed, "patient_created"));
+    assert_eq!(handled.answer.data["patientId"], "777");
+    assert_eq!(handled.audit.unwrap().patients, ["777"]);
+
+    for (news, status) in [
+        (WriteNews::Waiting, Status::Accepted),
+        (WriteNews::Unknown, Status::Unknown),
+        (WriteNews::Offline, Status::NeedsStaff),
+    ] {
+        clinic.rows(|rows| rows.news = Some(news));
+        let handled = clinic.run("createPatient", ana()).await;
+        assert_eq!(handled.answer.status, status);
+        assert_eq!(handled.answer.data["patientId"], clinic.writes()[0].0.to_string());
+    }
+    clinic.rows(|rows| rows.news = Some(WriteNews::Failed(FailureReason::Refused)));
+    let handled = clinic.run("createPatient", ana()).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "patient_not_made"));
+    assert!(handled.answer.data.get("patientId").is_none());
+    assert_eq!(clinic.writes().len(), 1, "the same person asked for again joins");
+}
+
+#[tokio::test]
+async fn a_new_patient_is_written_as_heard_and_filed_under_a_clinician() {
+    let clinic = clinic();
+    clinic.run("createPatient", ana()).await;
+    let (_, write) = &clinic.writes()[0];
+    let Write::CreatePatient(new) = &write.write else { panic!("not a patient") };
+    assert_eq!(new.phone.e164.expose(), "+15550100033");
+    assert_eq!(new.clinician, "DR1");
+    assert_eq!((&write.claim, write.depends_on), (&None, None));
+    assert!(!write.intent_key.contains("Ana") && write.intent_key.len() == 64);
+
+    clinic.desk(|desk| desk.settings.default_clinician = Some("DR2".into()));
+    let other = json!({ "firstName": "Ben", "lastName": "Silva", "dateOfBirth": "1992-05-06", "phone": "5550100033" });
+    clinic.run("createPatient", other).await;
+    let Write::CreatePatient(new) = &clinic.writes()[1].1.write else { panic!("not a patient") };
+    assert_eq!((new.clinician.as_str(), &new.email), ("DR2", &None));
+}
+
+#[tokio::test]
+async fn a_patient_the_practice_already_has_is_not_made_twice() {
+    let clinic = clinic();
+    let arguments = json!({
+        "firstName": "daniel", "lastName": "okafor", "dateOfBirth": "1990-01-31", "phone": "+15550100099"
+    });
+    let handled = clinic.run("createPatient", arguments).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::Confirmed, "patient_exists"));
+    assert_eq!(handled.answer.data["patientId"], "104");
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn a_twin_is_not_taken_for_the_other() {
+    let clinic = clinic();
+    let arguments = json!({
+        "firstName": "Lia", "lastName": "Núñez", "dateOfBirth": "2015-06-01", "phone": MARIAS_PHONE
+    });
+    clinic.run("createPatient", arguments).await;
+    assert_eq!(clinic.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn a_name_that_only_begins_alike_is_left_to_the_staff() {
+    let clinic = clinic();
+    let arguments = json!({
+        "firstName": "Leonor", "lastName": "Núñez", "dateOfBirth": "2015-06-01", "phone": MARIAS_PHONE
+    });
+    let handled = clinic.run("createPatient", arguments).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "patient_similar"));
+    assert!(clinic.writes().is_empty() && handled.answer.data.is_empty());
+}
+
+#[tokio::test]
+async fn a_patient_whose_name_the_practice_writes_with_accents_is_not_made_twice() {
+    let clinic = clinic();
+    let arguments = json!({
+        "firstName": "Maria", "lastName": "Nunez", "dateOfBirth": "1985-02-28", "phone": MARIAS_PHONE
+    });
+    let handled = clinic.run("createPatient", arguments).await;
+    assert_eq!(handled.answer.data["patientId"], "101");
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn nobody_is_made_while_nobody_can_tell_whether_they_exist() {
+    let clinic = clinic();
+    clinic.system(|system| system.fails = Some(BookError::new(ErrorKind::VendorDown)));
+    let handled = clinic.run("createPatient", ana()).await;
+    assert_eq!(handled.answer.status, Status::Unknown);
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn rows_that_do_not_answer_leave_a_registration_open() {
+    let clinic = clinic();
+    clinic.desk(|desk| desk.settings.default_clinician = Some("DR1".into()));
+    clinic.rows(|rows| rows.fails = true);
+    let handled = clinic.run("createPatient", ana()).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::Unknown, "not_sure_recorded"));
+}

@@ -1,0 +1,18 @@
+//! The use cases, on a practice and a ledger made of memory.
+
+#[cfg(test)]
+mod availability;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod booking;
+#[cfg(test)]
+mod clinic;
+#[cfg(test)]
+mod create_patient;
+#[cfg(test)]
+mod engine;
+#[cfg(test)]
+mod identity;
+#[cfg(test)]
+mod registry;

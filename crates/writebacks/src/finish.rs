@@ -1,0 +1,188 @@
+use domain::{WritebackId, WritebackState};
+use jiff::Timestamp;
+use messages::{Named as _, proto_time, v1};
+use serde_json::json;
+use store::{Move, NewAlert, NewAudit, OutgoingLetter, Store, StoreError, TenantTx, Writeback};
+use uuid::Uuid;
+
+use crate::moves::{Actor, allowed};
+use crate::request::announce;
+
+/// How a write ends.
+#[derive(Debug)]
+pub(crate) struct Ending<'a> {
+    pub(crate) to: WritebackState,
+    pub(crate) reason: Option<&'a str>,
+    pub(crate) created: Option<&'a str>,
+    pub(crate) actor: Actor,
+    /// The worker that holds the lease, where one must.
+    pub(crate) owner: Option<Uuid>,
+}
+
+/// Ends a write: state, holds, audit, news, and what waited for it, in one transaction.
+/// False: somebody else did.
+pub(crate) async fn finish(
+    store: &Store,
+    tenant: domain::TenantId,
+    vendor: &str,
+    write: &Writeback,
+    ending: &Ending<'_>,
+) -> Result<bool, StoreError> {
+    let mut tx = store.tenant(tenant).await?;
+    if !end_one(&mut tx, write, ending).await? {
+        tx.roll_back().await?;
+        return Ok(false);
+    }
+    // A chain may be longer than two: whatever waits for a write that fails, fails with it.
+    let mut ended = vec![(write.id, ending.to)];
+    while let Some((id, to)) = ended.pop() {
+        for next in tx.dependents(id).await?.into_iter().filter(|next| next.state == WritebackState::Queued) {
+            if to == WritebackState::Succeeded {
+                announce(&mut tx, next.connection, vendor, next.id, None).await?;
+            } else {
+                let fate = Ending {
+                    to: WritebackState::Failed,
+                    reason: Some("forerunner_failed"),
+                    created: None,
+                    actor: Actor::Reaper,
+                    owner: None,
+                };
+                if end_one(&mut tx, &next, &fate).await? {
+                    ended.push((next.id, WritebackState::Failed));
+                }
+            }
+        }
+    }
+    tx.commit().await?;
+    metrics::counter!("writebacks_finished", "operation" => write.operation.clone(), "state" => ending.to.as_str())
+        .increment(1);
+    tracing::info!(
+        writeback.id = %write.id,
+        writeback.state = %ending.to,
+        writeback.reason = ending.reason.unwrap_or_default(),
+        "a write came to its end"
+    );
+    Ok(true)
+}
+
+async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> Result<bool, StoreError> {
+    if !allowed(write.state, ending.to, ending.actor) {
+        tracing::error!(
+            writeback.id = %write.id,
+            writeback.state = %write.state,
+            writeback.to = %ending.to,
+            "a move that is not in the table was refused"
+        );
+        return Ok(false);
+    }
+    let step = Move {
+        from: &[write.state],
+        owner: ending.owner,
+        reason: ending.reason,
+        created_vendor_id: ending.created,
+        ..Move::default()
+    };
+    if !tx.move_writeback(write.id, ending.to, &step).await? {
+        return Ok(false);
+    }
+    tx.end_attempt(write.id, ending.to.as_str(), ending.reason).await?;
+    // What may be in the practice's calendar keeps its time: only a write that certainly is not
+    // there gives it back.
+    if ending.to == WritebackState::Failed {
+        tx.release_holds(write.id).await?;
+    }
+    if ending.to == WritebackState::Parked {
+        tx.raise(&NewAlert {
+            connection: Some(write.connection),
+            code: "writeback_parked",
+            what_to_do: "Look the request up in the practice's own calendar, then `switchboard parked` tells how to settle it.",
+        })
+        .await?;
+    }
+    let waited = Timestamp::now().duration_since(write.created_at).as_millis();
+    tx.audit(&NewAudit {
+        actor: "worker",
+        action: action(&write.operation),
+        patient: None,
+        call_id: None,
+        tool: None,
+        outcome: ending.to.as_str(),
+        ms: i32::try_from(waited).unwrap_or(i32::MAX),
+        detail: json!({ "writeback": write.id.to_string(), "reason": ending.reason }),
+    })
+    .await?;
+    tell(tx, write, ending.to, ending.reason).await?;
+    Ok(true)
+}
+
+fn action(operation: &str) -> &'static str {
+    match operation {
+        "create_patient" => "patient.create.landed",
+        _ => "appointment.book.landed",
+    }
+}
+
+/// Writes the news down, to be published with the transaction.
+pub(crate) async fn tell(
+    tx: &mut TenantTx,
+    write: &Writeback,
+    to: WritebackState,
+    reason: Option<&str>,
+) -> Result<(), StoreError> {
+    let body = v1::WritebackChanged {
+        tenant_id: tx.tenant().to_string(),
+        connection_id: write.connection.to_string(),
+        writeback_id: write.id.to_string(),
+        state: to.to_string(),
+        reason: reason.unwrap_or_default().to_owned(),
+        at: Some(proto_time(Timestamp::now())),
+    }
+    .to_bytes();
+    tx.send(&OutgoingLetter {
+        message_id: Uuid::now_v7(),
+        exchange: "events",
+        routing_key: &format!("writeback.{to}"),
+        kind: v1::WritebackChanged::NAME,
+        hash_key: None,
+        traceparent: None,
+        body: &body,
+    })
+    .await
+}
+
+/// Ends the writes nobody finished (P12).
+pub(crate) async fn reap(store: &Store, vendor: &str) -> Result<usize, StoreError> {
+    let mut tx = store.machinery().await?;
+    let died = tx.reap_dead_senders().await?;
+    let overdue = tx.overdue().await?;
+    tx.commit().await?;
+    if died > 0 {
+        tracing::warn!(writebacks = died, "writes whose sender died will be looked for");
+    }
+    let mut ended = 0;
+    for (tenant, id, forerunner_ended) in overdue {
+        ended += usize::from(reap_one(store, vendor, tenant, id, forerunner_ended).await?);
+    }
+    Ok(died + ended)
+}
+
+async fn reap_one(
+    store: &Store,
+    vendor: &str,
+    tenant: domain::TenantId,
+    id: WritebackId,
+    forerunner_ended: bool,
+) -> Result<bool, StoreError> {
+    let mut tx = store.tenant(tenant).await?;
+    let write = tx.writeback(id).await?;
+    tx.commit().await?;
+    let (to, reason) = match write.state {
+        WritebackState::Queued if forerunner_ended => (WritebackState::Failed, "forerunner_failed"),
+        WritebackState::Queued => (WritebackState::Failed, "not_sent_in_time"),
+        WritebackState::Unknown => (WritebackState::Parked, "outcome_unknown"),
+        WritebackState::Submitted => (WritebackState::Parked, "not_confirmed_in_time"),
+        _ => return Ok(false),
+    };
+    let ending = Ending { to, reason: Some(reason), created: None, actor: Actor::Reaper, owner: None };
+    finish(store, tenant, vendor, &write, &ending).await
+}

@@ -1,0 +1,14 @@
+#![doc = include_str!("../README.md")]
+
+mod carry;
+mod finish;
+mod moves;
+mod pace;
+mod reference;
+mod request;
+
+pub use carry::{Carrier, CarryError, Offices};
+pub use moves::{Actor, allowed};
+pub use pace::Pace;
+pub use reference::reference;
+pub use request::{RequestError, Requested, Wish, request};

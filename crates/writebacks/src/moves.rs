@@ -1,0 +1,97 @@
+use domain::WritebackState as S;
+
+/// Who may move a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// The worker that holds the lease.
+    Worker,
+    /// Whoever finds that the lease ran out, or the deadline.
+    Reaper,
+    /// A person.
+    Staff,
+}
+
+/// Every move there is. What is not in this table never happens.
+///
+/// ```text
+/// queued ──► sending ──► submitted ──► succeeded
+///   ▲  ▲       │  │          │  └────► failed
+///   │  └───────┘  ▼          ▼
+///   └───────── unknown ──► parked
+/// ```
+const MOVES: &[(S, S, Actor)] = &[
+    (S::Queued, S::Sending, Actor::Worker),
+    // Not sent after all: the key, the budget or the practice's server was not there.
+    (S::Sending, S::Queued, Actor::Worker),
+    (S::Sending, S::Submitted, Actor::Worker),
+    // The reply was lost.
+    (S::Sending, S::Unknown, Actor::Worker),
+    // Refused on the spot.
+    (S::Sending, S::Failed, Actor::Worker),
+    (S::Sending, S::Parked, Actor::Worker),
+    // The worker died.
+    (S::Sending, S::Unknown, Actor::Reaper),
+    // Found at the vendor.
+    (S::Unknown, S::Submitted, Actor::Worker),
+    (S::Unknown, S::Succeeded, Actor::Worker),
+    // Looked for and found nowhere: it may be sent again.
+    (S::Unknown, S::Queued, Actor::Worker),
+    // Looked for without an answer.
+    (S::Unknown, S::Unknown, Actor::Worker),
+    (S::Submitted, S::Submitted, Actor::Worker),
+    (S::Submitted, S::Succeeded, Actor::Worker),
+    (S::Submitted, S::Failed, Actor::Worker),
+    // Past its deadline: never sent is failed, anything else needs a person.
+    (S::Queued, S::Failed, Actor::Reaper),
+    (S::Unknown, S::Parked, Actor::Reaper),
+    (S::Submitted, S::Parked, Actor::Reaper),
+    // Staff looked, and decided.
+    (S::Parked, S::Queued, Actor::Staff),
+    (S::Parked, S::Failed, Actor::Staff),
+    (S::Parked, S::Succeeded, Actor::Staff),
+    (S::Failed, S::Queued, Actor::Staff),
+];
+
+/// Whether `actor` may move a write from `from` to `to`.
+#[must_use]
+pub fn allowed(from: S, to: S, actor: Actor) -> bool {
+    MOVES.contains(&(from, to, actor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p3_nothing_is_sent_again_without_looking_first() {
+        for state in S::ALL {
+            let by_itself = [Actor::Worker, Actor::Reaper].iter().any(|&who| allowed(state, S::Queued, who));
+            assert_eq!(by_itself, matches!(state, S::Sending | S::Unknown), "{state}");
+        }
+        assert!(!allowed(S::Submitted, S::Queued, Actor::Staff));
+    }
+
+    #[test]
+    fn p5_only_a_look_at_the_vendor_ends_in_success() {
+        for state in S::ALL {
+            assert!(!allowed(state, S::Succeeded, Actor::Reaper), "{state}");
+        }
+        assert!(!allowed(S::Sending, S::Succeeded, Actor::Worker));
+    }
+
+    #[test]
+    fn a_final_state_is_left_by_staff_alone() {
+        for from in S::ALL.into_iter().filter(|state| state.is_final()) {
+            for to in S::ALL {
+                assert!(!allowed(from, to, Actor::Worker) && !allowed(from, to, Actor::Reaper));
+            }
+        }
+    }
+
+    #[test]
+    fn p12_every_state_that_is_not_final_has_a_way_out_without_a_worker_or_is_left_by_one() {
+        for from in S::ALL.into_iter().filter(|state| !state.is_final()) {
+            assert!(S::ALL.into_iter().any(|to| allowed(from, to, Actor::Reaper)), "{from}");
+        }
+    }
+}

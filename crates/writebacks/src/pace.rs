@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+/// How patient a carrier is. The defaults suit a vendor that answers within seconds and writes
+/// within minutes.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// How long a worker may hold a write without a word. Longer than the vendor's time limit.
+    pub lease: Duration,
+    /// From the receipt to the first look at its outcome.
+    pub first_look: Duration,
+    /// From a lost reply until "found nowhere" is believed. Longer than [`Pace::lease`].
+    pub grace: Duration,
+    /// Between two looks for a lost reply.
+    pub look_again: Duration,
+    /// How long the practice's copy must have shown a booking before its time is given back. Longer
+    /// than any reading of the copy is kept.
+    pub seen_for: Duration,
+    /// Tries at sending before a write is set aside.
+    pub most_attempts: i32,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            lease: Duration::from_secs(45),
+            first_look: Duration::from_secs(2),
+            grace: Duration::from_secs(60),
+            look_again: Duration::from_secs(5),
+            seen_for: Duration::from_secs(30),
+            most_attempts: 20,
+        }
+    }
+}
+
+impl Pace {
+    /// Between two looks at an outcome, by how long the vendor has had the write: close while a
+    /// caller may still be on the line, wider as hope fades.
+    #[must_use]
+    pub fn next_look(&self, sent_at: Option<Timestamp>, now: Timestamp) -> Duration {
+        let age = sent_at.map_or(SignedDuration::ZERO, |sent| now.duration_since(sent)).as_secs();
+        match age {
+            ..300 => self.first_look,
+            300..900 => Duration::from_secs(10),
+            900..3600 => Duration::from_secs(60),
+            _ => Duration::from_secs(300),
+        }
+    }
+
+    /// Between two tries at sending, by how many there were.
+    #[must_use]
+    pub fn next_try(&self, attempts: i32) -> Duration {
+        let step = u32::try_from(attempts.clamp(1, 8)).unwrap_or(8);
+        Duration::from_secs(2u64.saturating_pow(step).min(300))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_grow_rarer_with_age_and_never_stop() {
+        let pace = Pace::default();
+        let now = Timestamp::now();
+        let after = |secs| pace.next_look(Some(now - SignedDuration::from_secs(secs)), now);
+        assert_eq!(after(1), Duration::from_secs(2));
+        assert!(after(301) < after(901) && after(901) < after(7200));
+    }
+}

@@ -1,0 +1,143 @@
+use domain::{ConnectionId, Resource, ResourceKind, WritebackId, WritebackState};
+use jiff::Timestamp;
+use messages::{Named as _, v1};
+use pms::Write;
+use store::{NewHold, NewWriteback, OutgoingLetter, StoreError, TenantTx, Writeback};
+use uuid::Uuid;
+
+use crate::reference;
+
+/// Something that should land in a practice's system.
+#[derive(Debug)]
+pub struct Wish<'a> {
+    /// Whose system.
+    pub connection: ConnectionId,
+    /// The vendor's name, in routing keys.
+    pub vendor: &'a str,
+    /// What.
+    pub write: &'a Write,
+    /// The same wish, repeated, has the same intent.
+    pub intent: &'a str,
+    /// The write that must succeed first, and whose patient a booking is for.
+    pub depends_on: Option<WritebackId>,
+    /// When nobody waits for it any longer.
+    pub deadline_at: Timestamp,
+    /// The trace it belongs to.
+    pub traceparent: Option<&'a str>,
+}
+
+/// What became of a wish.
+#[derive(Debug)]
+pub enum Requested {
+    /// It is written down and on its way.
+    New(WritebackId),
+    /// It was made before: this is where it stands.
+    Same(Box<Writeback>),
+}
+
+/// Why a wish was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// Another booking of ours has the clinician or the chair at that time.
+    #[error("another booking has the time")]
+    SlotTaken,
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Takes a wish: the hold, the row and the message to the worker in the caller's transaction, all of
+/// them or none. Of two wishes for one clinician or chair at overlapping times, one wins (P4).
+///
+/// # Errors
+/// [`RequestError`]; then the transaction must be dropped.
+pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, RequestError> {
+    let (resources, window) = match wish.write {
+        Write::CreatePatient(_) => (Vec::new(), None),
+        Write::BookAppointment(new) => {
+            let resources = vec![
+                Resource { kind: ResourceKind::Clinician, vendor_id: new.clinician.clone() },
+                Resource { kind: ResourceKind::Chair, vendor_id: new.chair.clone() },
+            ];
+            (resources, Some(new.window))
+        }
+    };
+    let fingerprint = seal::sha256(wish.intent.as_bytes());
+    // Everything below sees the connection as it is until the commit: two callers take turns.
+    tx.lock_connection(wish.connection).await?;
+    let held = match window {
+        Some(window) => tx
+            .holds(wish.connection, window)
+            .await?
+            .into_iter()
+            .filter(|held| resources.contains(&held.resource))
+            .collect(),
+        None => Vec::new(),
+    };
+    if let Some(same) = tx.writeback_by_fingerprint(wish.connection, &fingerprint).await? {
+        // A booking that succeeded and is no longer held was seen in the practice's own calendar:
+        // wishing for it again is a new wish, and the calendar decides.
+        let still_ours = held.iter().any(|held| held.writeback == same.id);
+        if same.state != WritebackState::Succeeded || window.is_none() || still_ours {
+            return Ok(Requested::Same(Box::new(same)));
+        }
+    }
+    if !held.is_empty() {
+        return Err(RequestError::SlotTaken);
+    }
+    let id = WritebackId::new();
+    let payload =
+        serde_json::to_vec(wish.write).map_err(|_| StoreError::Unreadable("pms_writebacks.payload"))?;
+    tx.add_writeback(&NewWriteback {
+        id,
+        connection: wish.connection,
+        operation: operation(wish.write),
+        payload: &payload,
+        fingerprint: &fingerprint,
+        reference: &reference(id),
+        depends_on: wish.depends_on,
+        deadline_at: wish.deadline_at,
+    })
+    .await?;
+    if let Some(window) = window {
+        let hold = NewHold { connection: wish.connection, writeback: id, resources: &resources, window };
+        tx.place_hold(&hold).await.map_err(|error| {
+            if error.is_rule("slot_holds_one_wins") { RequestError::SlotTaken } else { error.into() }
+        })?;
+    }
+    announce(tx, wish.connection, wish.vendor, id, wish.traceparent).await?;
+    Ok(Requested::New(id))
+}
+
+/// Tells the worker that there is a write to carry.
+pub(crate) async fn announce(
+    tx: &mut TenantTx,
+    connection: ConnectionId,
+    vendor: &str,
+    id: WritebackId,
+    traceparent: Option<&str>,
+) -> Result<(), StoreError> {
+    let body = v1::WritebackRequested {
+        tenant_id: tx.tenant().to_string(),
+        connection_id: connection.to_string(),
+        writeback_id: id.to_string(),
+    }
+    .to_bytes();
+    tx.send(&OutgoingLetter {
+        message_id: Uuid::now_v7(),
+        exchange: "commands",
+        routing_key: &format!("{vendor}.writeback"),
+        kind: v1::WritebackRequested::NAME,
+        hash_key: Some(&connection.to_string()),
+        traceparent,
+        body: &body,
+    })
+    .await
+}
+
+const fn operation(write: &Write) -> &'static str {
+    match write {
+        Write::CreatePatient(_) => "create_patient",
+        Write::BookAppointment(_) => "book_appointment",
+    }
+}
