@@ -1,0 +1,46 @@
+use serde::{Deserialize, Serialize};
+use service::settings::{
+    self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
+    OtlpSettings,
+};
+
+/// What pms-api is told at start.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) http: HttpSettings,
+    #[serde(default)]
+    pub(crate) log: LogSettings,
+    #[serde(default)]
+    pub(crate) otlp: OtlpSettings,
+    pub(crate) database: DatabaseSettings,
+    pub(crate) broker: BrokerSettings,
+    pub(crate) encryption: EncryptionSettings,
+    #[serde(default)]
+    pub(crate) pms_api: Own,
+}
+
+/// pms-api's own section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Own {
+    /// Tool calls run at once.
+    pub(crate) tool_calls_at_once: u16,
+    /// Seconds a caller waits for the practice's system to confirm a write.
+    pub(crate) write_wait_seconds: u64,
+    /// Seconds a question to the practice's system may take.
+    pub(crate) question_seconds: u64,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self { tool_calls_at_once: 64, write_wait_seconds: 8, question_seconds: 8 }
+    }
+}
+
+impl settings::Settings for Settings {
+    fn chassis(&self) -> Chassis<'_> {
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+    }
+}

@@ -1,0 +1,44 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Bus;
+use reception::Reception;
+use seal::{KeyRing, SealError};
+use service::Relay;
+use store::Store;
+
+use crate::book::BusBook;
+use crate::config::{Own, Settings};
+use crate::desks::Desks;
+use crate::ledger::StoreLedger;
+use crate::news::News;
+
+/// What every job and route may use.
+pub(crate) struct Context {
+    pub(crate) store: Store,
+    pub(crate) bus: Bus,
+    pub(crate) relay: Relay,
+    pub(crate) reception: Reception,
+    pub(crate) desks: Desks,
+    pub(crate) news: News,
+    pub(crate) settings: Own,
+}
+
+impl Context {
+    pub(crate) fn new(
+        settings: &Settings,
+        keys: &KeyRing,
+        store: Store,
+        bus: Bus,
+        relay: Relay,
+    ) -> Result<Self, SealError> {
+        let own = settings.pms_api.clone();
+        let news = News::new();
+        let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
+        let book = BusBook::new(bus.clone(), Duration::from_secs(own.question_seconds));
+        let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
+        let key = keys.derive_hmac("reception").ok_or(SealError::Empty)?;
+        let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
+        Ok(Self { store, bus, relay, reception, desks, news, settings: own })
+    }
+}

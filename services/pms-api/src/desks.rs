@@ -1,0 +1,109 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use domain::{PracticeId, TenantId};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use moka::future::Cache;
+use pms::Capabilities;
+use reception::{Caller, Desk, Language, Settings};
+use store::{Connection, Practice, Store, StoreError, Tenant};
+
+/// Why there is no desk to ask at.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum NoDesk {
+    /// The tenant has no connection that works, or several and nobody said which.
+    #[error("no PMS integration found")]
+    NoIntegration,
+    /// The database did not answer.
+    #[error("the database cannot be reached")]
+    Unavailable,
+}
+
+impl From<StoreError> for NoDesk {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound => Self::NoIntegration,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+/// What a desk is made of, apart from who asks.
+struct Place {
+    tenant: Tenant,
+    practice: Practice,
+    connection: Connection,
+    capabilities: Capabilities,
+    zone: TimeZone,
+}
+
+/// The desks of all tenants. What they are made of changes rarely and is kept for half a minute.
+pub(crate) struct Desks {
+    store: Store,
+    write_wait: Duration,
+    places: Cache<(TenantId, Option<PracticeId>), Arc<Place>>,
+}
+
+impl Desks {
+    pub(crate) fn new(store: Store, write_wait: Duration) -> Self {
+        let places = Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(30)).build();
+        Self { store, write_wait, places }
+    }
+
+    /// The desk of one location, or of the tenant's only one.
+    pub(crate) async fn desk(
+        &self,
+        tenant: TenantId,
+        practice: Option<PracticeId>,
+        language: Option<&str>,
+        caller: impl FnOnce(&str) -> Caller,
+    ) -> Result<Desk, NoDesk> {
+        let place = self
+            .places
+            .try_get_with((tenant, practice), self.load(tenant, practice))
+            .await
+            .map_err(|error: Arc<NoDesk>| (*error).clone())?;
+        let language = language
+            .and_then(Language::read)
+            .or_else(|| Language::read(&place.tenant.language))
+            .unwrap_or(Language::English);
+        let default_clinician =
+            place.connection.config.get("default_clinician").and_then(|id| id.as_str()).map(str::to_owned);
+        Ok(Desk {
+            tenant,
+            practice: place.practice.id,
+            connection: place.connection.id,
+            zone: place.zone.clone(),
+            country: place.practice.country.clone(),
+            language,
+            capabilities: place.capabilities.clone(),
+            settings: Settings { write_wait: self.write_wait, default_clinician, ..Settings::default() },
+            caller: caller(&place.practice.country),
+            now: Timestamp::now(),
+        })
+    }
+
+    async fn load(&self, tenant: TenantId, practice: Option<PracticeId>) -> Result<Arc<Place>, NoDesk> {
+        let mut tx = self.store.tenant(tenant).await?;
+        let mut usable = tx
+            .connections()
+            .await?
+            .into_iter()
+            .filter(|connection| connection.status == "active")
+            .filter(|connection| practice.is_none_or(|id| connection.practice == id));
+        let (Some(connection), None) = (usable.next(), usable.next()) else {
+            return Err(NoDesk::NoIntegration);
+        };
+        let practice = tx.practice(connection.practice).await?;
+        let tenant = tx.tenant_row().await?;
+        tx.commit().await?;
+        let capabilities = connection
+            .capabilities
+            .clone()
+            .and_then(|value| serde_json::from_value(value).ok())
+            .ok_or(NoDesk::NoIntegration)?;
+        let zone = TimeZone::get(&practice.time_zone).map_err(|_| NoDesk::NoIntegration)?;
+        Ok(Arc::new(Place { tenant, practice, connection, capabilities, zone }))
+    }
+}

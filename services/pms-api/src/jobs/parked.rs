@@ -1,0 +1,43 @@
+use std::convert::Infallible;
+
+use actix_web::web::Data;
+use bus::{ConsumeOptions, Delay, Letter, Outcome};
+use store::{NewParked, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+
+/// Puts letters that were set aside where people can list, show and replay them.
+pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Result<(), Infallible> {
+    let bus = context.bus.clone();
+    let options =
+        ConsumeOptions { max_attempts: u32::MAX, max_panics: u32::MAX, ..ConsumeOptions::default() };
+    let handler = move |letter: Letter| {
+        let context = context.clone();
+        async move {
+            match keep(&context, &letter).await {
+                Ok(()) => Outcome::Done,
+                Err(error) => Outcome::RetryAfter(Delay::TenSeconds, error.to_string()),
+            }
+        }
+    };
+    bus.consume("parked", options, handler, stop).await;
+    Ok(())
+}
+
+async fn keep(context: &Context, letter: &Letter) -> Result<(), StoreError> {
+    let origin = letter.origin.as_ref();
+    let mut tx = context.store.machinery().await?;
+    tx.park(&NewParked {
+        id: letter.message_id,
+        tenant: letter.tenant.as_deref().and_then(|tenant| tenant.parse().ok()),
+        queue: origin.map_or("", |origin| &origin.queue),
+        kind: &letter.kind,
+        reason: origin.map_or("", |origin| &origin.reason),
+        attempts: i32::try_from(letter.attempt).unwrap_or(i32::MAX),
+        hash_key: letter.key.as_deref(),
+        body: &letter.body,
+    })
+    .await?;
+    tx.commit().await
+}

@@ -1,0 +1,145 @@
+use std::convert::Infallible;
+
+use actix_web::web::Data;
+use bus::{ConsumeOptions, Delay, Letter, Outcome};
+use domain::TenantId;
+use jiff::Timestamp;
+use messages::{Named as _, from_proto_time, v1};
+use store::{CallUpdate, EventState, NewEvent, OutgoingLetter, StoreError, Taken};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use voice_vapi::{CallNews, Lookups, Message, TenantRefusal, Verified, redacted};
+
+use crate::context::Context;
+
+/// Keeps what Vapi told: every event once in the ledger, and the log of its call (P1, P2).
+pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Result<(), Infallible> {
+    let bus = context.bus.clone();
+    // The database settles every repeat, so a restart of it is waited for however long it takes.
+    let options = ConsumeOptions { prefetch: 32, max_attempts: u32::MAX, ..ConsumeOptions::default() };
+    let handler = move |letter: Letter| {
+        let context = context.clone();
+        async move {
+            let event = match v1::WebhookReceived::from_bytes(&letter.body) {
+                Ok(event) => event,
+                Err(error) => return Outcome::Park(error.to_string()),
+            };
+            match handle(&context, &event).await {
+                Ok(outcome) => {
+                    metrics::counter!("webhook_events", "outcome" => outcome).increment(1);
+                    context.relay.poke();
+                    Outcome::Done
+                }
+                Err(error) => {
+                    tracing::warn!(error = %error, webhook.kind = event.kind, "an event waits for the database");
+                    Outcome::RetryAfter(Delay::TenSeconds, error.to_string())
+                }
+            }
+        }
+    };
+    bus.consume("voice.webhooks", options, handler, stop).await;
+    Ok(())
+}
+
+async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'static str, StoreError> {
+    let verified = Verified::from_the_bus(&event.body);
+    // A body that is no JSON has nothing to redact and nothing to show.
+    let body = redacted(&event.body).unwrap_or_default();
+    let delivery = Uuid::try_parse(&event.delivery_id).unwrap_or_else(|_| Uuid::now_v7());
+    let new = NewEvent {
+        source: &event.source,
+        kind: &event.kind,
+        dedupe_key: &event.dedupe_key,
+        body: &body,
+        received_at: from_proto_time(event.received_at.as_ref(), "received_at")
+            .unwrap_or_else(|_| Timestamp::now()),
+    };
+    let mut tx = context.store.machinery().await?;
+    let id = match tx.take_event(delivery, &new).await? {
+        Taken::New(id) => id,
+        Taken::Duplicate => {
+            tx.commit().await?;
+            return Ok("duplicate");
+        }
+    };
+    let Ok(message) = Message::read(&verified) else {
+        tx.event_done(id, EventState::Rejected, None, Some("not a JSON message")).await?;
+        tx.commit().await?;
+        return Ok("rejected");
+    };
+    let calls = message.tool_calls();
+    let claims = message.claims(&calls);
+    let mut lookups = Lookups::default();
+    if let Some(call) = &claims.call_id {
+        lookups.own_call = tx.call_owner(call).await?;
+    }
+    if let Some(number) = &claims.clinic_number {
+        lookups.clinic_number = tx.number_owner(Some(number), None).await?.map(|owner| owner.tenant);
+    }
+    if let Some(number) = &claims.phone_number_id {
+        lookups.phone_number_id = tx.number_owner(None, Some(number)).await?.map(|owner| owner.tenant);
+    }
+    let mut tenant = claims.resolve(&lookups);
+    if let Ok(found) = tenant
+        && !tx.tenant_exists(found).await?
+    {
+        tenant = Err(TenantRefusal::NoIntegration);
+    }
+    let tenant = match tenant {
+        Ok(tenant) => tenant,
+        Err(refusal) => {
+            tracing::warn!(
+                webhook.kind = event.kind,
+                webhook.refusal = refusal.code(),
+                "an event is nobody's"
+            );
+            tx.event_done(id, EventState::Rejected, None, Some(&refusal.to_string())).await?;
+            tx.commit().await?;
+            return Ok("rejected");
+        }
+    };
+    // Three short transactions rather than one inside another, which would take two connections of a
+    // pool at once. A crash between them leaves the event `received`, and its letter comes again.
+    tx.commit().await?;
+    if let (Some(call), Ok(news)) = (&claims.call_id, CallNews::read(&verified)) {
+        log_call(context, tenant, call, &news, &body).await?;
+    }
+    let mut tx = context.store.machinery().await?;
+    tx.event_done(id, EventState::Handled, Some(tenant), None).await?;
+    tx.commit().await?;
+    Ok("handled")
+}
+
+async fn log_call(
+    context: &Context,
+    tenant: TenantId,
+    call: &str,
+    news: &CallNews,
+    body: &[u8],
+) -> Result<(), StoreError> {
+    let update = CallUpdate {
+        status: news.status.as_deref(),
+        ended_reason: news.ended_reason.as_deref(),
+        report: news.is_report.then_some(body),
+    };
+    let mut tx = context.store.tenant(tenant).await?;
+    tx.call_news(call, &update).await?;
+    if news.is_report {
+        let ended = v1::CallEnded {
+            tenant_id: tenant.to_string(),
+            call_id: call.to_owned(),
+            ended_reason: news.ended_reason.clone().unwrap_or_default(),
+        };
+        tx.send(&OutgoingLetter {
+            message_id: Uuid::now_v7(),
+            exchange: "events",
+            routing_key: "call.ended",
+            kind: v1::CallEnded::NAME,
+            hash_key: None,
+            traceparent: None,
+            body: &ended.to_bytes(),
+        })
+        .await?;
+    }
+    tx.commit().await
+}

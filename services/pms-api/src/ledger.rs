@@ -1,0 +1,152 @@
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use domain::{ResourceKind, Window, WritebackId, WritebackState as S};
+use pms::{FailureReason, Write};
+use reception::{
+    Desk, Held, Ledger, LedgerError, NewWrite, PendingPatient, RequestError, Requested, WriteNews,
+};
+use service::Relay;
+use store::{Store, StoreError, Writeback};
+use tokio::time::{Instant, sleep_until, timeout};
+use writebacks::Wish;
+
+use crate::news::{News, heard_of};
+
+/// A look at the row at least this often, whether or not there was word of it.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Our own rows, as the desk's tenant.
+pub(crate) struct StoreLedger {
+    store: Store,
+    relay: Relay,
+    news: News,
+}
+
+impl StoreLedger {
+    pub(crate) const fn new(store: Store, relay: Relay, news: News) -> Self {
+        Self { store, relay, news }
+    }
+
+    async fn row(&self, desk: &Desk, id: WritebackId) -> Result<Option<Writeback>, StoreError> {
+        let mut tx = self.store.tenant(desk.tenant).await?;
+        let row = tx.writebacks(&[id]).await?.into_iter().next();
+        tx.commit().await?;
+        Ok(row.filter(|row| row.connection == desk.connection))
+    }
+
+    async fn held(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, StoreError> {
+        let mut tx = self.store.tenant(desk.tenant).await?;
+        let mut times: BTreeMap<WritebackId, Held> = BTreeMap::new();
+        for hold in tx.holds(desk.connection, covers).await? {
+            let held = times.entry(hold.writeback).or_insert_with(|| Held {
+                window: hold.window,
+                clinician: None,
+                chair: None,
+                writeback: Some(hold.writeback),
+                patients: Vec::new(),
+            });
+            match hold.resource.kind {
+                ResourceKind::Chair => held.chair = Some(hold.resource.vendor_id),
+                _ => held.clinician = Some(hold.resource.vendor_id),
+            }
+        }
+        let ids: Vec<WritebackId> = times.keys().copied().collect();
+        let writes = tx.writebacks(&ids).await?;
+        let firsts: Vec<WritebackId> = writes.iter().filter_map(|write| write.depends_on).collect();
+        let firsts = tx.writebacks(&firsts).await?;
+        tx.commit().await?;
+        for write in writes {
+            let Some(held) = times.get_mut(&write.id) else { continue };
+            if let Ok(Write::BookAppointment(booking)) = serde_json::from_slice(write.payload.expose()) {
+                held.patients.push(booking.patient);
+            }
+            if let Some(first) = firsts.iter().find(|first| Some(first.id) == write.depends_on) {
+                held.patients.push(first.id.to_string());
+                held.patients.extend(first.created_vendor_id.clone());
+            }
+        }
+        Ok(times.into_values().collect())
+    }
+}
+
+fn failed(error: StoreError) -> LedgerError {
+    LedgerError(Box::new(error))
+}
+
+fn news_of(row: &Writeback) -> WriteNews {
+    match row.state {
+        S::Succeeded => WriteNews::Succeeded { created: row.created_vendor_id.clone() },
+        S::Failed => WriteNews::Failed(match row.reason.as_deref() {
+            Some("slot_taken") => FailureReason::SlotTaken,
+            Some("unknown_reference") => FailureReason::UnknownReference,
+            _ => FailureReason::Refused,
+        }),
+        S::Parked => WriteNews::Parked,
+        S::Unknown => WriteNews::Unknown,
+        S::Queued if row.reason.as_deref() == Some("practice_offline") => WriteNews::Offline,
+        S::Queued | S::Sending | S::Submitted => WriteNews::Waiting,
+    }
+}
+
+#[async_trait]
+impl Ledger for StoreLedger {
+    async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError> {
+        self.held(desk, covers).await.map_err(failed)
+    }
+
+    async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
+        let traceparent = telemetry::trace::current_traceparent();
+        let wish = Wish {
+            connection: desk.connection,
+            vendor: "sikka",
+            write: &write.write,
+            intent: &write.intent_key,
+            depends_on: write.depends_on,
+            deadline_at: write.needed_by,
+            traceparent: traceparent.as_deref(),
+        };
+        let mut tx = self.store.tenant(desk.tenant).await.map_err(failed)?;
+        let requested = match writebacks::request(&mut tx, &wish).await {
+            Ok(requested) => requested,
+            Err(writebacks::RequestError::SlotTaken) => return Err(RequestError::SlotTaken),
+            Err(writebacks::RequestError::Store(error)) => return Err(failed(error).into()),
+        };
+        tx.commit().await.map_err(failed)?;
+        self.relay.poke();
+        Ok(match requested {
+            writebacks::Requested::New(id) => Requested::New(id),
+            writebacks::Requested::Same(row) => Requested::Joined(row.id),
+        })
+    }
+
+    async fn wait(&self, desk: &Desk, id: WritebackId, up_to: Duration) -> Result<WriteNews, LedgerError> {
+        let until = Instant::now() + up_to;
+        let mut word = self.news.listen();
+        loop {
+            let row = self.row(desk, id).await.map_err(failed)?;
+            let news = row.as_ref().map_or(WriteNews::Unknown, news_of);
+            let settled = !matches!(news, WriteNews::Waiting | WriteNews::Unknown);
+            if settled || Instant::now() >= until {
+                return Ok(news);
+            }
+            tokio::select! {
+                () = sleep_until(until) => {}
+                _ = timeout(LOOK, heard_of(id, &mut word)) => {}
+            }
+        }
+    }
+
+    async fn pending_patient(&self, desk: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {
+        let row = self.row(desk, id).await.map_err(failed)?;
+        let Some(row) = row.filter(|row| row.operation == "create_patient") else {
+            return Ok(PendingPatient::Absent);
+        };
+        Ok(match (row.state, row.created_vendor_id) {
+            (S::Succeeded, Some(vendor_id)) => PendingPatient::Created { vendor_id },
+            (S::Failed | S::Parked | S::Succeeded, _) => PendingPatient::Failed,
+            _ => PendingPatient::Pending,
+        })
+    }
+}

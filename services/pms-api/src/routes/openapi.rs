@@ -1,0 +1,162 @@
+use actix_web::HttpResponse;
+use reception::{Access, Tool, tools};
+use serde_json::{Map, Value, json};
+
+/// Where a tool stands in the REST API: method, path and the name of its path parameter.
+const TWINS: [(&str, &str, &str, Option<&str>); 5] = [
+    ("searchPatients", "get", "/api/pms/patients/search", None),
+    ("getPatientInfo", "get", "/api/pms/patients/{patient}", Some("patientId")),
+    ("createPatient", "post", "/api/pms/patients", None),
+    ("checkAvailability", "get", "/api/pms/appointments/availability", None),
+    ("bookAppointment", "post", "/api/pms/appointments", None),
+];
+
+/// `GET /api/openapi.json`.
+pub(crate) async fn document() -> HttpResponse {
+    HttpResponse::Ok().json(openapi())
+}
+
+/// `GET /api/pms/tools`: the registry, for whoever sets up an agent.
+pub(crate) async fn registry() -> HttpResponse {
+    HttpResponse::Ok().json(tools())
+}
+
+/// The whole document: the registry decides what the REST twins take.
+pub(crate) fn openapi() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for (name, method, path, path_field) in TWINS {
+        let Some(tool) = reception::tool(name) else { continue };
+        let entry = paths.entry(path).or_insert_with(|| json!({}));
+        if let Some(entry) = entry.as_object_mut() {
+            entry.insert(method.to_owned(), operation(tool, method, path_field));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": { "title": "Switchboard", "version": env!("CARGO_PKG_VERSION") },
+        "security": [{ "apiKey": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "apiKey": { "type": "http", "scheme": "bearer" } },
+            "schemas": { "Error": error_schema(), "Answer": answer_schema() },
+        },
+    })
+}
+
+fn operation(tool: &Tool, method: &str, path_field: Option<&str>) -> Value {
+    let mut operation = json!({
+        "operationId": tool.name,
+        "summary": tool.description,
+        "responses": {
+            "200": answer("It was done, or this is the answer."),
+            "401": error("No API key, or one that is not ours."),
+            "404": error("The tenant has no PMS integration, or there is no such thing."),
+            "422": error("A field breaks a rule; `fields` names both."),
+            "503": error("Not now; see `Retry-After`."),
+        },
+    });
+    let mut parameters = vec![json!({
+        "name": "Accept-Language", "in": "header", "required": false,
+        "description": "`en` or `es`: what the sentence is said in.", "schema": { "type": "string" },
+    })];
+    let properties = tool.arguments.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
+    let required: Vec<&str> = tool
+        .arguments
+        .get("required")
+        .and_then(Value::as_array)
+        .map(|names| names.iter().filter_map(Value::as_str).collect())
+        .unwrap_or_default();
+    for (name, schema) in &properties {
+        if path_field == Some(name.as_str()) {
+            parameters.push(json!({ "name": "patient", "in": "path", "required": true, "schema": schema }));
+        } else if method == "get" {
+            let needed = required.contains(&name.as_str());
+            parameters.push(json!({ "name": name, "in": "query", "required": needed, "schema": schema }));
+        }
+    }
+    if let Some(fields) = operation.as_object_mut() {
+        if method == "post" {
+            fields.insert(
+                "requestBody".to_owned(),
+                json!({ "required": true, "content": { "application/json": { "schema": tool.arguments } } }),
+            );
+        }
+        if matches!(tool.access, Access::Writes) {
+            parameters.push(json!({
+                "name": "Idempotency-Key", "in": "header", "required": false,
+                "description": "A repeat with the same key gets the first answer; nothing is done twice.",
+                "schema": { "type": "string", "minLength": 1, "maxLength": 200 },
+            }));
+            if let Some(responses) = fields.get_mut("responses").and_then(Value::as_object_mut) {
+                responses
+                    .insert("202".to_owned(), answer("It is on its way; the practice has not said yes yet."));
+                responses.insert("409".to_owned(), error("The Idempotency-Key was used for something else."));
+            }
+        }
+        fields.insert("parameters".to_owned(), Value::Array(parameters));
+    }
+    operation
+}
+
+fn answer(description: &str) -> Value {
+    json!({ "description": description,
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Answer" } } } })
+}
+
+fn error(description: &str) -> Value {
+    json!({ "description": description,
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } } })
+}
+
+fn answer_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["status", "code", "say"],
+        "properties": {
+            "status": { "type": "string", "description": "What it means: ok, none, found, several, confirmed, accepted, needs_staff, refused, unknown." },
+            "code": { "type": "string", "description": "Which sentence it is." },
+            "say": { "type": "string", "description": "The sentence that may be said to the patient, as it stands." },
+        },
+        "additionalProperties": true,
+    })
+}
+
+fn error_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["error"],
+        "properties": { "error": {
+            "type": "object",
+            "required": ["code", "message", "request_id"],
+            "properties": {
+                "code": { "type": "string" },
+                "message": { "type": "string" },
+                "request_id": { "type": "string" },
+                "fields": { "type": "array", "items": {
+                    "type": "object",
+                    "required": ["path", "rule"],
+                    "properties": { "path": { "type": "string" }, "rule": { "type": "string" } },
+                } },
+            },
+        } },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_has_a_rest_twin_and_the_document_is_the_one_checked_in() {
+        for tool in tools() {
+            assert!(TWINS.iter().any(|twin| twin.0 == tool.name), "{} has no REST twin", tool.name);
+        }
+        let checked_in = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
+        let now = serde_json::to_string_pretty(&openapi()).unwrap() + "\n";
+        if std::env::var_os("UPDATE_OPENAPI").is_some() {
+            std::fs::write(checked_in, &now).unwrap();
+        }
+        let then = std::fs::read_to_string(checked_in).unwrap_or_default();
+        assert_eq!(then, now, "run the test with UPDATE_OPENAPI=1 and look at the difference");
+    }
+}

@@ -1,0 +1,186 @@
+use std::time::Duration;
+
+use domain::{PracticeId, TenantId};
+use reception::{BadInput, Caller, Handled};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use store::{NewAudit, StoreError, ToolCallClaim, ToolCallKey};
+use tokio::time::{Instant, sleep};
+
+use crate::context::Context;
+use crate::desks::NoDesk;
+
+/// One use of a tool, through whichever door.
+pub(crate) struct ToolUse<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) practice: Option<PracticeId>,
+    pub(crate) tool: &'a str,
+    pub(crate) arguments: Value,
+    /// A repeat carries the same key; none: every use is its own.
+    pub(crate) key: Option<ToolCallKey>,
+    pub(crate) language: Option<&'a str>,
+    /// Who, for the audit: `voice agent`, `api key key_…`.
+    pub(crate) actor: &'a str,
+    pub(crate) give_up_at: Instant,
+}
+
+/// What a use of a tool came to: kept for every repeat.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) status: String,
+    pub(crate) say: String,
+    pub(crate) code: String,
+    pub(crate) data: Map<String, Value>,
+    /// The field at fault and its rule, where one was.
+    pub(crate) field: Option<(String, String)>,
+    #[serde(skip)]
+    pub(crate) vendor_ms: u64,
+    /// Whether this came from an earlier use with the same key.
+    #[serde(skip)]
+    pub(crate) repeated: bool,
+}
+
+/// Why a tool was not used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ToolError {
+    #[error("no PMS integration found")]
+    NoIntegration,
+    #[error("the database cannot be reached")]
+    Unavailable,
+    #[error("the same key was used for something else")]
+    KeyReused,
+    #[error("the same tool call is still being run")]
+    StillRunning,
+}
+
+impl From<StoreError> for ToolError {
+    fn from(error: StoreError) -> Self {
+        tracing::error!(error = %error, "a tool call could not be kept");
+        Self::Unavailable
+    }
+}
+
+impl From<NoDesk> for ToolError {
+    fn from(error: NoDesk) -> Self {
+        match error {
+            NoDesk::NoIntegration => Self::NoIntegration,
+            NoDesk::Unavailable => Self::Unavailable,
+        }
+    }
+}
+
+/// A runner that died loses its tool call after this long.
+const LEASE_SECONDS: f64 = 30.0;
+
+/// Runs a tool once for its key: a repeat joins the one in flight or gets the stored answer.
+pub(crate) async fn run_tool(
+    context: &Context,
+    used: ToolUse<'_>,
+    caller: impl FnOnce(&str) -> Caller,
+) -> Result<Told, ToolError> {
+    let began = Instant::now();
+    let Some(key) = &used.key else { return run_once(context, &used, began, caller).await };
+    let hash = seal::sha256(format!("{}\n{}", used.tool, used.arguments).as_bytes());
+    loop {
+        let mut tx = context.store.tenant(used.tenant).await?;
+        let claim = tx.claim_tool_call(key, used.tool, &hash, LEASE_SECONDS).await?;
+        if let ToolCallClaim::Answered(stored) = &claim {
+            let mut told: Told =
+                serde_json::from_slice(stored.expose()).map_err(|_| ToolError::Unavailable)?;
+            tx.audit(&NewAudit {
+                actor: used.actor,
+                action: reception::tool(used.tool).map_or("tool.unknown", |tool| tool.audit_action),
+                patient: None,
+                call_id: Some(&key.call_id),
+                tool: Some(used.tool),
+                outcome: &told.status,
+                ms: elapsed(began),
+                detail: json!({ "repeat": true }),
+            })
+            .await?;
+            tx.commit().await?;
+            told.repeated = true;
+            return Ok(told);
+        }
+        tx.commit().await?;
+        match claim {
+            ToolCallClaim::Run => break,
+            ToolCallClaim::Different => return Err(ToolError::KeyReused),
+            _ if Instant::now() >= used.give_up_at => return Err(ToolError::StillRunning),
+            _ => sleep(Duration::from_millis(40)).await,
+        }
+    }
+    let told = run_once(context, &used, began, caller).await;
+    if told.is_err() {
+        let mut tx = context.store.tenant(used.tenant).await?;
+        tx.give_back_tool_call(key).await?;
+        tx.commit().await?;
+    }
+    told
+}
+
+async fn run_once(
+    context: &Context,
+    used: &ToolUse<'_>,
+    began: Instant,
+    caller: impl FnOnce(&str) -> Caller,
+) -> Result<Told, ToolError> {
+    let desk = context.desks.desk(used.tenant, used.practice, used.language, caller).await?;
+    let handled = context.reception.run(&desk, used.tool, &used.arguments).await;
+    let told = told(&handled);
+    let mut tx = context.store.tenant(used.tenant).await?;
+    if let Some(key) = &used.key {
+        // An answer that only says "not now" is not kept: asking again may do better.
+        if matches!(told.code.as_str(), "records_unreachable" | "not_sure_recorded") {
+            tx.give_back_tool_call(key).await?;
+        } else {
+            let kept = serde_json::to_vec(&told).map_err(|_| ToolError::Unavailable)?;
+            tx.answer_tool_call(key, &told.status, &told.code, &kept, elapsed(began)).await?;
+        }
+    }
+    if let Some(note) = &handled.audit {
+        let patients = note.patients.join(" ");
+        tx.audit(&NewAudit {
+            actor: used.actor,
+            action: note.action,
+            patient: Some(patients.as_str()).filter(|text| !text.is_empty()),
+            call_id: used.key.as_ref().map(|key| key.call_id.as_str()),
+            tool: Some(used.tool),
+            outcome: &told.status,
+            ms: elapsed(began),
+            detail: json!({ "code": told.code }),
+        })
+        .await?;
+    }
+    tx.commit().await?;
+    tracing::info!(
+        tool.name = used.tool,
+        tool.status = told.status,
+        tool.code = told.code,
+        tool.field = handled.bad_input.as_ref().map(|bad| bad.path.as_str()),
+        tool.vendor_ms = told.vendor_ms,
+        tool.ms = elapsed(began),
+        tenant.id = %used.tenant,
+        "a tool was used"
+    );
+    metrics::histogram!("tool_seconds", "tool" => used.tool.to_owned(), "status" => told.status.clone())
+        .record(began.elapsed().as_secs_f64());
+    Ok(told)
+}
+
+fn told(handled: &Handled) -> Told {
+    let mut data = match handled.answer.body() {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    };
+    let mut take = |name: &str| {
+        data.remove(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    };
+    let (status, say, code) = (take("status"), take("say"), take("code"));
+    let field = handled.bad_input.as_ref().map(|BadInput { path, rule, .. }| (path.clone(), rule.clone()));
+    Told { status, say, code, data, field, vendor_ms: handled.vendor_ms, repeated: false }
+}
+
+fn elapsed(began: Instant) -> i32 {
+    i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX)
+}

@@ -1,0 +1,14 @@
+//! The Sikka simulator over real HTTP. Tests that show a quirk of the contract's list 7.4 start with its number.
+
+#[cfg(test)]
+mod desk;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod quirks;
+#[cfg(test)]
+mod seeds;
+#[cfg(test)]
+mod writes;

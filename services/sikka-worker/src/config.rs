@@ -1,0 +1,81 @@
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use service::settings::{
+    self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
+    OtlpSettings, SikkaSettings,
+};
+use writebacks::Pace;
+
+/// What sikka-worker is told at start.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    #[serde(default)]
+    pub(crate) http: HttpSettings,
+    #[serde(default)]
+    pub(crate) log: LogSettings,
+    #[serde(default)]
+    pub(crate) otlp: OtlpSettings,
+    pub(crate) database: DatabaseSettings,
+    pub(crate) broker: BrokerSettings,
+    pub(crate) encryption: EncryptionSettings,
+    pub(crate) sikka: SikkaSettings,
+    #[serde(default)]
+    pub(crate) sikka_worker: Own,
+}
+
+/// sikka-worker's own section.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Own {
+    /// Questions answered at once.
+    pub(crate) questions_at_once: u16,
+    /// Seconds one read of the vendor may take; a write gets twice as long.
+    pub(crate) vendor_seconds: u64,
+    /// Requests a minute to one practice until the vendor tells its limit.
+    pub(crate) first_budget: i32,
+    /// The share of the vendor's limit that is used, in percent.
+    pub(crate) budget_percent: i32,
+    /// Seconds a worker may hold a write without a word: more than four times `vendor_seconds`.
+    pub(crate) lease_seconds: u64,
+    /// Seconds until "found nowhere" is believed: more than `lease_seconds`.
+    pub(crate) grace_seconds: u64,
+    /// Milliseconds between two looks at an outcome while a caller may still be on the line.
+    pub(crate) look_ms: u64,
+    /// Milliseconds a reading of a practice's calendar is kept.
+    pub(crate) calendar_ms: u64,
+}
+
+impl Default for Own {
+    fn default() -> Self {
+        Self {
+            questions_at_once: 64,
+            vendor_seconds: 8,
+            first_budget: 60,
+            budget_percent: 80,
+            lease_seconds: 45,
+            grace_seconds: 60,
+            look_ms: 2_000,
+            calendar_ms: 5_000,
+        }
+    }
+}
+
+impl Own {
+    pub(crate) fn pace(&self) -> Pace {
+        Pace {
+            lease: Duration::from_secs(self.lease_seconds),
+            grace: Duration::from_secs(self.grace_seconds),
+            first_look: Duration::from_millis(self.look_ms),
+            look_again: Duration::from_secs((self.grace_seconds / 4).clamp(1, 5)),
+            ..Pace::default()
+        }
+    }
+}
+
+impl settings::Settings for Settings {
+    fn chassis(&self) -> Chassis<'_> {
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+    }
+}

@@ -1,0 +1,73 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bus::Bus;
+use credentials::{KeeperSettings, KeyKeeper};
+use domain::{ConnectionId, DayBook, TenantId, Window};
+use moka::future::Cache;
+use pms::{DayBookQuery, PmsError};
+use pms_sikka::{Sikka, SikkaApp, SikkaLogin};
+use seal::Secret;
+use service::Relay;
+use store::{DueConnection, Store};
+use vendor_http::MemoryBudget;
+use writebacks::{Carrier, Offices};
+
+use crate::config::{Own, Settings};
+use crate::offices::SikkaOffices;
+
+type Calendar = (Arc<DayBook>, Duration);
+
+/// What every job may use.
+pub(crate) struct Context {
+    pub(crate) bus: Bus,
+    pub(crate) relay: Relay,
+    pub(crate) offices: Arc<SikkaOffices>,
+    pub(crate) carrier: Carrier,
+    pub(crate) settings: Own,
+    calendars: Cache<(TenantId, ConnectionId, Window), Calendar>,
+}
+
+impl Context {
+    pub(crate) fn new(settings: &Settings, store: &Store, bus: Bus, relay: Relay) -> anyhow::Result<Self> {
+        let own = settings.sikka_worker.clone();
+        let sikka = Sikka::new(SikkaApp {
+            base_url: settings.sikka.base_url.clone(),
+            app_id: Secret::new(settings.sikka.app_id.clone()),
+            app_key: settings.sikka.app_key.clone(),
+            deadline: Duration::from_secs(own.vendor_seconds),
+        })?;
+        // Log-ins belong to the app, not to a practice; there are few of them.
+        let login = SikkaLogin::new(sikka.clone(), Arc::new(MemoryBudget::per_minute(120)));
+        let keeper = Arc::new(KeyKeeper::new(store.clone(), Arc::new(login), KeeperSettings::default()));
+        let offices = Arc::new(SikkaOffices::new(store.clone(), sikka, keeper, own.clone()));
+        let carrier = Carrier::new(store.clone(), offices.clone(), "sikka", own.pace());
+        let calendars =
+            Cache::builder().max_capacity(1_000).time_to_live(Duration::from_millis(own.calendar_ms)).build();
+        Ok(Self { bus, relay, offices, carrier, settings: own, calendars })
+    }
+
+    /// A practice's calendar, read now or within the last moments, and the time the vendor took.
+    /// However many ask at once, the vendor is asked once.
+    pub(crate) async fn calendar(
+        &self,
+        due: DueConnection,
+        query: DayBookQuery,
+    ) -> Result<Calendar, Arc<PmsError>> {
+        let key = (due.tenant, due.connection, query.covers);
+        if let Some((book, _)) = self.calendars.get(&key).await {
+            return Ok((book, Duration::ZERO));
+        }
+        self.calendars.try_get_with(key, self.read_calendar(due, query)).await
+    }
+
+    async fn read_calendar(&self, due: DueConnection, query: DayBookQuery) -> Result<Calendar, PmsError> {
+        let office = self.offices.office(due.tenant, due.connection).await?;
+        let (book, took) = vendor_http::timed(office.day_book(&query)).await;
+        let book = book?;
+        if let Err(error) = self.carrier.seen(due, &book).await {
+            tracing::warn!(connection.id = %due.connection, error = %error, "bookings seen in the copy stay held");
+        }
+        Ok((Arc::new(book), took))
+    }
+}

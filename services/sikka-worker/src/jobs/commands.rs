@@ -1,0 +1,68 @@
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use bus::{ConsumeOptions, Delay, Letter, Outcome};
+use messages::{Named as _, v1};
+use service::Background;
+use store::DueConnection;
+use tokio_util::sync::CancellationToken;
+use writebacks::CarryError;
+
+use crate::context::Context;
+
+/// The queues the commands of all practices are spread over; one practice is always in the same.
+const QUEUES: [&str; 8] = [
+    "sikka.commands.0",
+    "sikka.commands.1",
+    "sikka.commands.2",
+    "sikka.commands.3",
+    "sikka.commands.4",
+    "sikka.commands.5",
+    "sikka.commands.6",
+    "sikka.commands.7",
+];
+
+/// One consumer a queue.
+pub(crate) fn register(background: &Background, context: &Arc<Context>) {
+    for queue in QUEUES {
+        let context = context.clone();
+        background.run(queue, move |stop| run(context.clone(), queue, stop));
+    }
+}
+
+async fn run(context: Arc<Context>, queue: &'static str, stop: CancellationToken) -> Result<(), Infallible> {
+    let bus = context.bus.clone();
+    let options = ConsumeOptions { prefetch: 32, ..ConsumeOptions::default() };
+    let handler = move |letter: Letter| {
+        let context = context.clone();
+        async move {
+            let due = match read(&letter) {
+                Ok(due) => due,
+                Err(reason) => return Outcome::Park(reason),
+            };
+            match send_all(&context, due).await {
+                Ok(()) => Outcome::Done,
+                // The row is the truth: a round will find it whatever becomes of this letter.
+                Err(error) => Outcome::RetryAfter(Delay::TenSeconds, error.to_string()),
+            }
+        }
+    };
+    bus.consume(queue, options, handler, stop).await;
+    Ok(())
+}
+
+/// Sends what the practice has waiting, in order, one after the other.
+pub(crate) async fn send_all(context: &Context, due: DueConnection) -> Result<(), CarryError> {
+    while context.carrier.send_next(due).await? {
+        context.relay.poke();
+    }
+    Ok(())
+}
+
+fn read(letter: &Letter) -> Result<DueConnection, String> {
+    let command = v1::WritebackRequested::from_bytes(&letter.body).map_err(|error| error.to_string())?;
+    Ok(DueConnection {
+        tenant: command.tenant_id.parse().map_err(|_| "tenant_id is not an id".to_owned())?,
+        connection: command.connection_id.parse().map_err(|_| "connection_id is not an id".to_owned())?,
+    })
+}

@@ -1,0 +1,170 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
+#[derive(Debug, Parser)]
+#[command(name = "switchboard", version)]
+pub(crate) struct Cli {
+    /// Answer in JSON, one object a line.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start everything on this machine, play the demo call, and stay up until Ctrl-C.
+    Up(UpArgs),
+    /// Play a call through the running stack.
+    Demo(DemoArgs),
+    /// Bring the database to this version.
+    Migrate(Target),
+    /// Make a demo tenant with one practice.
+    Seed(Target),
+    /// Check the broker, the database, the topology and the balances; say what to do.
+    Doctor(Target),
+    /// Print a service's settings in force, secrets hidden.
+    Config {
+        /// webhook-gateway, pms-api, sikka-worker or token-refresher.
+        service: String,
+        /// The TOML file the service is given.
+        #[arg(long)]
+        config: Option<PathBuf>,
+    },
+    /// Messages that were set aside.
+    Parked {
+        #[command(subcommand)]
+        action: ParkedAction,
+    },
+    /// The record of who read or wrote what about which patient.
+    Audit {
+        #[command(subcommand)]
+        action: AuditAction,
+    },
+    /// Set the sandbox's faults and clock, and look into its stores.
+    Sandbox {
+        #[command(subcommand)]
+        action: SandboxAction,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print a completion script.
+    Completion {
+        /// bash, zsh, fish, …
+        shell: Shell,
+    },
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct UpArgs {
+    /// Where the private servers, logs and keys of this stack live.
+    #[arg(long, default_value = ".local")]
+    pub(crate) state: PathBuf,
+    /// Play the demo, check it, stop everything, and exit 0 or 1.
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// How many of each service.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) replicas: u16,
+    /// The first port: gateway, pms-api, sandbox and its admin API take this and the next ones where they are free.
+    #[arg(long, default_value_t = 7700)]
+    pub(crate) port: u16,
+    /// The call to play.
+    #[arg(long, default_value = "maria-books")]
+    pub(crate) call: String,
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct DemoArgs {
+    /// The call to play: a name from `switchboard sandbox calls`.
+    #[arg(default_value = "maria-books")]
+    pub(crate) call: String,
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+/// Which stack a command is about: the environment's `DATABASE_URL` and `AMQP_URL`, or the one that
+/// `switchboard up` runs here.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Target {
+    /// The state directory of a running `switchboard up`.
+    #[arg(long, default_value = ".local")]
+    pub(crate) state: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ParkedAction {
+    /// List what is set aside.
+    List {
+        /// Also what was replayed since.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Show one message: where it was, why it is here, how large it is. Its content stays sealed.
+    Show {
+        /// Its id.
+        id: uuid::Uuid,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Send messages to the queue they came from.
+    Replay {
+        /// Their ids.
+        #[arg(required_unless_present = "all")]
+        ids: Vec<uuid::Uuid>,
+        /// All of them.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AuditAction {
+    /// Read every chain from end to end: finds an edited, a removed and a truncated record.
+    Verify {
+        /// Ends written down earlier by `audit anchor`, one JSON object a line.
+        #[arg(long)]
+        anchors: Option<PathBuf>,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print where every chain ends now, to be kept outside the database.
+    Anchor {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Print a tenant's latest records.
+    List {
+        /// The tenant: `ten_…`.
+        tenant: domain::TenantId,
+        /// How many.
+        #[arg(long, default_value_t = 50)]
+        last: i64,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxAction {
+    /// What it documents and what it assumes.
+    Banner,
+    /// The calls it can play.
+    Calls,
+    /// Any of its admin API: `get /admin/sikka/offices`, `put /admin/sikka/offices/D10001/spu '{"online":false}'`.
+    Call {
+        /// get, put, post, patch or delete.
+        method: String,
+        /// The path.
+        path: String,
+        /// A JSON body.
+        body: Option<String>,
+    },
+}

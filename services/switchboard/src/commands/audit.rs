@@ -1,0 +1,112 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use domain::TenantId;
+use serde_json::{Value, json};
+use store::{AuditReport, Store};
+
+use crate::cli::AuditAction;
+use crate::out::Out;
+use crate::place;
+
+/// `switchboard audit …`.
+pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCode> {
+    match action {
+        AuditAction::Verify { anchors, target } => {
+            let store = place::store(&target.state).await?;
+            let ends = anchors.as_deref().map(read_anchors).transpose()?.unwrap_or_default();
+            let mut whole = true;
+            for (tenant, report) in verify_all(&store, &ends).await? {
+                whole &= report.faults.is_empty();
+                out.say(match report.faults.as_slice() {
+                    [] => format!("{tenant}: {} records, the chain is whole.", report.records),
+                    faults => format!("{tenant}: {} records, BROKEN: {faults:?}", report.records),
+                });
+                out.object(&json!({
+                    "tenant": tenant.to_string(), "records": report.records, "faults": report.faults,
+                }));
+            }
+            Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        AuditAction::Anchor { target } => {
+            let store = place::store(&target.state).await?;
+            for (tenant, report) in verify_all(&store, &BTreeMap::new()).await? {
+                out.result(&json!({ "tenant": tenant.to_string(), "ends_at": report.records }));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        AuditAction::List { tenant, last, target } => {
+            let store = place::store(&target.state).await?;
+            for line in latest(&store, tenant, last).await? {
+                out.say(as_line(&line));
+                out.object(&line);
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Every tenant's chain, read from end to end.
+pub(crate) async fn verify_all(
+    store: &Store,
+    ends: &BTreeMap<TenantId, i64>,
+) -> anyhow::Result<Vec<(TenantId, AuditReport)>> {
+    let mut tx = store.machinery().await?;
+    let tenants = tx.tenants().await?;
+    tx.commit().await?;
+    let mut reports = Vec::new();
+    for tenant in tenants {
+        let mut tx = store.tenant(tenant.id).await?;
+        let report = tx.verify_audit(ends.get(&tenant.id).copied()).await?;
+        tx.commit().await?;
+        reports.push((tenant.id, report));
+    }
+    Ok(reports)
+}
+
+/// A tenant's latest records, oldest first.
+pub(crate) async fn latest(store: &Store, tenant: TenantId, last: i64) -> anyhow::Result<Vec<Value>> {
+    let mut tx = store.tenant(tenant).await?;
+    let end = tx.verify_audit(None).await?.records;
+    let records = tx.audit_records((end - last).max(0), last).await?;
+    tx.commit().await?;
+    Ok(records
+        .into_iter()
+        .map(|record| {
+            json!({
+                "sequence": record.sequence, "at": record.at.to_string(), "actor": record.actor,
+                "action": record.action, "patient": record.patient, "call_id": record.call_id,
+                "tool": record.tool, "outcome": record.outcome, "ms": record.ms, "detail": record.detail,
+            })
+        })
+        .collect())
+}
+
+/// One record for a person.
+pub(crate) fn as_line(record: &Value) -> String {
+    let text = |name: &str| record[name].as_str().unwrap_or("-").to_owned();
+    format!(
+        "{:>4}  {}  {:14} {:26} patient {:8} {:12} {:>5} ms",
+        record["sequence"],
+        text("at").get(11..19).unwrap_or_default(),
+        text("actor"),
+        text("action"),
+        text("patient"),
+        text("outcome"),
+        record["ms"],
+    )
+}
+
+fn read_anchors(file: &Path) -> anyhow::Result<BTreeMap<TenantId, i64>> {
+    let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
+    text.lines()
+        .filter(|line| !line.trim().is_empty())
+        .map(|line| {
+            let anchor: Value = serde_json::from_str(line)?;
+            let tenant = anchor["tenant"].as_str().context("an anchor names no tenant")?.parse()?;
+            Ok((tenant, anchor["ends_at"].as_i64().context("an anchor names no end")?))
+        })
+        .collect()
+}

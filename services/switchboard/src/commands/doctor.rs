@@ -1,0 +1,160 @@
+use std::path::Path;
+use std::process::ExitCode;
+
+use bus::{Bus, BusConfig, topology};
+use serde_json::json;
+use store::{Store, StoreError};
+
+use crate::out::Out;
+use crate::place;
+
+/// One thing looked at: fine, or what to do.
+struct Finding {
+    what: &'static str,
+    found: String,
+    to_do: Option<String>,
+}
+
+impl Finding {
+    fn fine(what: &'static str, found: impl Into<String>) -> Self {
+        Self { what, found: found.into(), to_do: None }
+    }
+
+    fn wrong(what: &'static str, found: impl Into<String>, to_do: impl Into<String>) -> Self {
+        Self { what, found: found.into(), to_do: Some(to_do.into()) }
+    }
+}
+
+/// `switchboard doctor`: exits 1 when there is something to do.
+pub(crate) async fn run(state: &Path, out: Out) -> anyhow::Result<ExitCode> {
+    let mut findings = migrations(state).await;
+    match place::store(state).await {
+        Ok(store) => match database(&store).await {
+            Ok(more) => findings.extend(more),
+            Err(error) => findings.push(Finding::wrong("database", error.to_string(), "read its log")),
+        },
+        Err(error) => findings.push(Finding::wrong(
+            "database",
+            format!("{error:#}"),
+            "start PostgreSQL, or set DATABASE_URL and ENCRYPTION_KEY",
+        )),
+    }
+    findings.extend(broker(state).await);
+    let mut well = true;
+    for Finding { what, found, to_do } in findings {
+        well &= to_do.is_none();
+        let mark = if to_do.is_none() { "ok  " } else { "LOOK" };
+        let advice = to_do.as_ref().map(|advice| format!(" — {advice}")).unwrap_or_default();
+        out.say(format!("{mark}  {what:12} {found}{advice}"));
+        out.object(&json!({ "check": what, "ok": to_do.is_none(), "found": found, "to_do": to_do }));
+    }
+    Ok(if well { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn migrations(state: &Path) -> Vec<Finding> {
+    let Ok(url) = place::database_url(state) else { return Vec::new() };
+    match store::pending_migrations(&url).await {
+        Ok(pending) if pending.is_empty() => vec![Finding::fine("migrations", "none is missing")],
+        Ok(pending) => vec![Finding::wrong(
+            "migrations",
+            format!("{} are missing", pending.len()),
+            "run `switchboard migrate`",
+        )],
+        // An unreachable database is reported once, as such.
+        Err(_) => Vec::new(),
+    }
+}
+
+async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
+    let mut tx = store.machinery().await?;
+    let ledger = tx.ledger().await?;
+    let outbox = tx.outbox_depth().await?;
+    let parked = tx.parked_count().await?;
+    let counts = tx.writeback_counts().await?;
+    let stuck = tx.stuck_writebacks(30).await?;
+    let alerts = tx.open_alerts().await?;
+    tx.commit().await?;
+    let mut findings = vec![Finding::fine("database", "answers")];
+    let balance = format!(
+        "received {} = handled {} + parked {} + rejected {} + duplicate {} + under way {}",
+        ledger.received, ledger.handled, ledger.parked, ledger.rejected, ledger.duplicate, ledger.pending
+    );
+    findings.push(if ledger.balanced() {
+        Finding::fine("webhooks", balance)
+    } else {
+        Finding::wrong(
+            "webhooks",
+            balance,
+            "events are missing: keep the database as it is and compare it with the vendor's log",
+        )
+    });
+    findings.push(if outbox > 1_000 {
+        Finding::wrong("outbox", format!("{outbox} messages wait"), "is the broker up, and does a relay run?")
+    } else {
+        Finding::fine("outbox", format!("{outbox} messages wait"))
+    });
+    findings.push(if parked > 0 {
+        Finding::wrong("parked", format!("{parked} messages are set aside"), "see `switchboard parked list`")
+    } else {
+        Finding::fine("parked", "nothing is set aside")
+    });
+    let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let counts = if counts.is_empty() { "none yet".to_owned() } else { counts.join(", ") };
+    findings.push(match stuck.first() {
+        None => Finding::fine("writebacks", counts),
+        Some(oldest) => Finding::wrong(
+            "writebacks",
+            format!(
+                "{counts}; {} older than half an hour, the oldest {} ({})",
+                stuck.len(),
+                oldest.id,
+                oldest.state
+            ),
+            "is sikka-worker up, and is the practice's server reachable?",
+        ),
+    });
+    findings.extend(alerts.into_iter().map(|alert| Finding::wrong("alert", alert.code, alert.what_to_do)));
+    Ok(findings)
+}
+
+async fn broker(state: &Path) -> Vec<Finding> {
+    let up = match place::amqp_url(state) {
+        Ok(url) => {
+            Bus::connect(BusConfig::new(url.expose(), "switchboard")).await.map_err(|error| error.to_string())
+        }
+        Err(error) => Err(format!("{error:#}")),
+    };
+    let bus = match up {
+        Ok(bus) => bus,
+        Err(error) => {
+            return vec![Finding::wrong("broker", error, "start RabbitMQ, or set AMQP_URL")];
+        }
+    };
+    let topology = topology::switchboard();
+    let mut findings = vec![Finding::fine("broker", "answers")];
+    findings.push(match topology.verify(&bus).await {
+        Ok(missing) if missing.is_empty() => Finding::fine("topology", "every exchange and queue is there"),
+        Ok(missing) => Finding::wrong(
+            "topology",
+            format!("missing: {}", missing.join(", ")),
+            "start a service: each declares it",
+        ),
+        Err(error) => Finding::wrong("topology", error.to_string(), "see the broker's log"),
+    });
+    match topology.depths(&bus).await {
+        Ok(depths) => {
+            let waiting: Vec<String> = depths
+                .iter()
+                .filter(|depth| depth.messages > 0)
+                .map(|depth| format!("{} {}", depth.queue, depth.messages))
+                .collect();
+            findings.push(Finding::fine(
+                "queues",
+                if waiting.is_empty() { "empty".to_owned() } else { waiting.join(", ") },
+            ));
+        }
+        Err(error) => findings.push(Finding::wrong("queues", error.to_string(), "see the broker's log")),
+    }
+    bus.close().await;
+    findings
+}

@@ -1,0 +1,90 @@
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use bus::{Bus, BusConfig, Exchange, Letter};
+use serde_json::{Value, json};
+use store::{Parked, Store};
+use uuid::Uuid;
+
+use crate::cli::ParkedAction;
+use crate::out::Out;
+use crate::place;
+
+/// `switchboard parked …`.
+pub(crate) async fn run(action: ParkedAction, out: Out) -> anyhow::Result<ExitCode> {
+    match action {
+        ParkedAction::List { all, target } => {
+            let store = place::store(&target.state).await?;
+            let mut tx = store.machinery().await?;
+            let parked = tx.parked(all, 1_000).await?;
+            tx.commit().await?;
+            if parked.is_empty() {
+                out.say("Nothing is set aside.");
+            }
+            for one in parked {
+                out.say(format!("{}  {:22} {:24} {}", one.id, one.queue, one.kind, one.reason));
+                out.object(&shown(&one));
+            }
+        }
+        ParkedAction::Show { id, target } => {
+            let store = place::store(&target.state).await?;
+            let mut tx = store.machinery().await?;
+            let (one, body) = tx.parked_one(id).await.context("no such message is set aside")?;
+            tx.commit().await?;
+            let mut object = shown(&one);
+            object["bytes"] = json!(body.len());
+            if out.is_json() {
+                out.object(&object);
+            } else {
+                out.say(serde_json::to_string_pretty(&object)?);
+            }
+        }
+        ParkedAction::Replay { ids, all, target } => {
+            let store = place::store(&target.state).await?;
+            let bus = Bus::connect(BusConfig::new(place::amqp_url(&target.state)?.expose(), "switchboard"))
+                .await
+                .context("the broker cannot be reached; is RabbitMQ running, and is AMQP_URL right?")?;
+            let ids = if all { everything(&store).await? } else { ids };
+            for id in ids {
+                replay(&store, &bus, id).await?;
+                out.say(format!("{id} was sent to its queue again."));
+                out.object(&json!({ "replayed": id }));
+            }
+            bus.close().await;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn everything(store: &Store) -> anyhow::Result<Vec<Uuid>> {
+    let mut tx = store.machinery().await?;
+    let parked = tx.parked(false, 10_000).await?;
+    tx.commit().await?;
+    // Oldest first: the order they were in.
+    Ok(parked.into_iter().rev().map(|one| one.id).collect())
+}
+
+async fn replay(store: &Store, bus: &Bus, id: Uuid) -> anyhow::Result<()> {
+    let mut tx = store.machinery().await?;
+    let (one, body) = tx.parked_one(id).await.context("no such message is set aside")?;
+    let mut letter = Letter::with_id(one.id, one.kind, body);
+    letter.tenant = one.tenant.map(|tenant| tenant.to_string());
+    letter.key = one.hash_key;
+    bus.publish(Exchange::Queue, &one.queue, letter).await?;
+    tx.replayed(id).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+fn shown(one: &Parked) -> Value {
+    json!({
+        "id": one.id,
+        "tenant": one.tenant.map(|tenant| tenant.to_string()),
+        "queue": one.queue,
+        "kind": one.kind,
+        "reason": one.reason,
+        "attempts": one.attempts,
+        "parked_at": one.parked_at.to_string(),
+        "replayed_at": one.replayed_at.map(|at| at.to_string()),
+    })
+}

@@ -1,0 +1,126 @@
+use std::path::Path;
+use std::process::ExitCode;
+
+use domain::{ApiKeyId, ConnectionId, PracticeId, TenantId};
+use pms::{Capabilities, Operation};
+use seal::Secret;
+use serde_json::{Value, json};
+use store::{ApiKeyOwner, NewConnection, NumberOwner, Practice, Store, Tenant};
+
+use crate::out::Out;
+use crate::place;
+
+/// The clinic's number and the voice vendor's id of it, as the sandbox's calls use them.
+pub(crate) const CALLED: &str = "+15550100002";
+const CALLED_ID: &str = "5b0c2f0e-7a51-4c7e-9d55-000000000002";
+
+/// A demo tenant, as made.
+#[derive(Debug, Clone)]
+pub(crate) struct Seeded {
+    pub(crate) tenant: TenantId,
+    pub(crate) connection: ConnectionId,
+    pub(crate) office: String,
+    /// Shown once: the database keeps its hash.
+    pub(crate) api_key: String,
+}
+
+/// `switchboard seed`.
+pub(crate) async fn run(state: &Path, out: Out) -> anyhow::Result<ExitCode> {
+    let store = place::store(state).await?;
+    let seeded = seed_demo(&store, "D10001", "America/New_York", Some((CALLED, CALLED_ID))).await?;
+    out.say(format!("Tenant {} with one practice on the sandbox's office {}.", seeded.tenant, seeded.office));
+    out.say(format!("API key, shown this once: {}", seeded.api_key));
+    out.object(&json!({
+        "tenant": seeded.tenant.to_string(), "connection": seeded.connection.to_string(),
+        "office": seeded.office, "api_key": seeded.api_key,
+    }));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The demo tenant whose number callers dial.
+pub(crate) async fn seed_called(store: &Store) -> anyhow::Result<Seeded> {
+    seed_demo(store, "D10001", "America/New_York", Some((CALLED, CALLED_ID))).await
+}
+
+/// A new tenant with one practice, connected to one of the sandbox's offices.
+///
+/// Each is new: the sandbox forgets everything when it ends, and what an older demo still holds in
+/// its calendar is none of this one's business.
+pub(crate) async fn seed_demo(
+    store: &Store,
+    office: &str,
+    zone: &str,
+    number: Option<(&str, &str)>,
+) -> anyhow::Result<Seeded> {
+    let (tenant, practice, connection) = (TenantId::new(), PracticeId::new(), ConnectionId::new());
+    let api_key = format!("swb_{}", seal::sha256_hex(&seal::random::<32>()?));
+    let credentials = Secret::new(
+        json!({ "office_id": office, "secret_key": format!("sandbox-secret-{office}") }).to_string(),
+    );
+    let mut tx = store.machinery().await?;
+    tx.retire_demo_connections().await?;
+    tx.put_tenant(&Tenant {
+        id: tenant,
+        slug: format!("demo-{}", tenant.uuid().simple()),
+        name: "Fernhill Dental Group".to_owned(),
+        language: "en".to_owned(),
+    })
+    .await?;
+    tx.put_practice(
+        tenant,
+        &Practice {
+            id: practice,
+            name: "Fernhill Dental".to_owned(),
+            time_zone: zone.to_owned(),
+            country: "US".to_owned(),
+        },
+    )
+    .await?;
+    tx.put_connection(
+        tenant,
+        NewConnection {
+            id: connection,
+            practice,
+            vendor: "sikka",
+            status: "active",
+            config: profile(office, zone)?,
+            capabilities: Some(serde_json::to_value(capabilities())?),
+            credentials: &credentials,
+        },
+    )
+    .await?;
+    if let Some((number, vendor_id)) = number {
+        let owner = NumberOwner { tenant, practice, assistant_id: None };
+        tx.put_phone_number(&owner, number, Some(vendor_id)).await?;
+    }
+    let owner = ApiKeyOwner { key: ApiKeyId::new(), tenant };
+    tx.add_api_key(owner, "demo", &seal::sha256(api_key.as_bytes())).await?;
+    tx.commit().await?;
+    Ok(Seeded { tenant, connection, office: office.to_owned(), api_key })
+}
+
+/// What a practice on Open Dental without a slot feed can do through Sikka.
+fn capabilities() -> Capabilities {
+    Capabilities {
+        system: "Open Dental".to_owned(),
+        operations: [
+            Operation::SearchPatients,
+            Operation::ReadPatient,
+            Operation::ReadDayBook,
+            Operation::CreatePatient,
+            Operation::BookAppointment,
+            Operation::BulkOutcomes,
+        ]
+        .into(),
+    }
+}
+
+fn profile(office: &str, zone: &str) -> anyhow::Result<Value> {
+    Ok(json!({
+        "office_id": office,
+        "practice_id": "1",
+        "cust_id": "1",
+        "time_zone": zone,
+        "capabilities": serde_json::to_value(capabilities())?,
+    }))
+}

@@ -1,0 +1,131 @@
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tokio::process::Command;
+
+use crate::out::Out;
+use crate::place::write_private;
+
+/// The database and the broker: the ones the environment names, or private ones.
+pub(crate) struct Servers {
+    scripts: PathBuf,
+    postgres: Option<PathBuf>,
+    rabbitmq: Option<PathBuf>,
+    pub(crate) database_url: String,
+    pub(crate) amqp_url: String,
+}
+
+fn given(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+impl Servers {
+    /// Starts what the environment does not name, under `state`.
+    pub(crate) async fn start(state: &Path, out: Out) -> anyhow::Result<Self> {
+        let scripts = scripts()?;
+        let (database, broker) = (given("DATABASE_URL"), given("AMQP_URL"));
+        let postgres = database.is_none().then(|| state.join("postgres"));
+        let rabbitmq = broker.is_none().then(|| state.join("rabbitmq"));
+        if postgres.is_some() || rabbitmq.is_some() {
+            out.say("Starting a private PostgreSQL and RabbitMQ.");
+        }
+        let mut servers =
+            Self { scripts, postgres, rabbitmq, database_url: String::new(), amqp_url: String::new() };
+        let (database, broker) = tokio::join!(
+            servers.url(database, "private-postgres", servers.postgres.as_deref()),
+            servers.url(broker, "private-rabbitmq", servers.rabbitmq.as_deref()),
+        );
+        match (database, broker) {
+            (Ok(database), Ok(broker)) => {
+                servers.database_url = database;
+                servers.amqp_url = broker;
+                Ok(servers)
+            }
+            (database, broker) => {
+                servers.stop().await;
+                database.and(broker)?;
+                bail!("the servers could not be started")
+            }
+        }
+    }
+
+    async fn url(&self, given: Option<String>, script: &str, dir: Option<&Path>) -> anyhow::Result<String> {
+        match (given, dir) {
+            (Some(url), _) => Ok(url),
+            (None, Some(dir)) => self.tell(script, "start", dir).await,
+            (None, None) => bail!("nothing says where {script} should run"),
+        }
+    }
+
+    /// Runs one verb of a server's script, and returns what it printed.
+    async fn tell(&self, script: &str, verb: &str, dir: &Path) -> anyhow::Result<String> {
+        let output = Command::new(self.scripts.join(script))
+            .arg(verb)
+            .arg(dir)
+            .stdin(Stdio::null())
+            .output()
+            .await
+            .with_context(|| format!("{script} cannot be run"))?;
+        if !output.status.success() {
+            let words = String::from_utf8_lossy(&output.stderr);
+            bail!("{}", words.lines().last().unwrap_or("a server could not be started"));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// Stops what was started here, and nothing else.
+    pub(crate) async fn stop(&self) {
+        let stop = async |script: &str, dir: &Option<PathBuf>| {
+            if let Some(dir) = dir {
+                // It says itself what went wrong; there is nothing more to do about it here.
+                let _ = self.tell(script, "stop", dir).await;
+            }
+        };
+        tokio::join!(stop("private-postgres", &self.postgres), stop("private-rabbitmq", &self.rabbitmq));
+    }
+
+    /// Kills a private server as a crash would, and starts it again.
+    pub(crate) async fn crash(&self, which: Server) -> anyhow::Result<()> {
+        let (script, dir) = match which {
+            Server::Database => ("private-postgres", &self.postgres),
+            Server::Broker => ("private-rabbitmq", &self.rabbitmq),
+        };
+        let dir = dir.as_deref().context("only a private server may be killed")?;
+        self.tell(script, "kill", dir).await?;
+        self.tell(script, "start", dir).await?;
+        Ok(())
+    }
+}
+
+/// One of the two servers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Server {
+    Database,
+    Broker,
+}
+
+/// `scripts/lib` of the checkout: above the program, or where we stand.
+fn scripts() -> anyhow::Result<PathBuf> {
+    let program = std::env::current_exe().unwrap_or_default();
+    let here = std::env::current_dir()?;
+    program
+        .ancestors()
+        .chain(here.ancestors())
+        .map(|folder| folder.join("scripts/lib"))
+        .find(|folder| folder.join("private-postgres").exists())
+        .context("scripts/lib is not here: run this from a checkout, or set DATABASE_URL and AMQP_URL")
+}
+
+/// The stack's own encryption key: made once, kept with the data it seals.
+pub(crate) fn encryption_key(state: &Path) -> anyhow::Result<String> {
+    let file = state.join("encryption.key");
+    if let Ok(text) = std::fs::read_to_string(&file) {
+        return Ok(text.trim().to_owned());
+    }
+    let key = format!("k1:{}", STANDARD.encode(seal::random::<32>()?));
+    write_private(&file, &key)?;
+    Ok(key)
+}

@@ -1,0 +1,39 @@
+use std::time::Duration;
+
+use bus::Bus;
+use store::Store;
+use voice_vapi::{Authenticator, CredentialError};
+
+use crate::config::GatewaySettings;
+use crate::counts::Counts;
+use crate::directory::Directory;
+use crate::keeper::Keeper;
+
+/// What the routes may use.
+pub(crate) struct Context {
+    pub(crate) authenticator: Authenticator,
+    pub(crate) public_url: String,
+    pub(crate) tool_budget: Duration,
+    pub(crate) bus: Bus,
+    pub(crate) store: Store,
+    pub(crate) directory: Directory,
+    pub(crate) keeper: Keeper,
+    pub(crate) counts: Counts,
+}
+
+impl Context {
+    pub(crate) fn new(settings: &GatewaySettings, bus: Bus, store: Store) -> Result<Self, CredentialError> {
+        let own = &settings.webhook_gateway;
+        let credentials = settings.credentials();
+        Ok(Self {
+            authenticator: Authenticator::new(&credentials)?,
+            public_url: own.public_url.trim_end_matches('/').to_owned(),
+            tool_budget: Duration::from_millis(own.tool_ms),
+            directory: Directory::new(store.clone()),
+            keeper: Keeper::new(bus.clone(), store.clone()),
+            counts: Counts::new(credentials.len()),
+            bus,
+            store,
+        })
+    }
+}

@@ -1,0 +1,79 @@
+use std::collections::HashMap;
+
+use metrics::Counter;
+use voice_vapi::Kind;
+
+use crate::keeper::{Kept, NotKept};
+
+/// Messages by what became of them. Looked up once: this is on the hottest path there is.
+pub(crate) struct Counts {
+    kinds: HashMap<&'static str, ByOutcome>,
+    credentials: Vec<Counter>,
+}
+
+struct ByOutcome {
+    queued: Counter,
+    spilled: Counter,
+    refused: Counter,
+}
+
+impl Counts {
+    pub(crate) fn new(credentials: usize) -> Self {
+        let counter = |kind: &'static str, outcome: &'static str| metrics::counter!("gateway_webhooks_total", "source" => "vapi", "type" => kind, "outcome" => outcome);
+        let by_outcome = |kind| ByOutcome {
+            queued: counter(kind, "queued"),
+            spilled: counter(kind, "spilled"),
+            refused: counter(kind, "unavailable"),
+        };
+        let credential = |place: usize| metrics::counter!("gateway_webhooks_verified_total", "source" => "vapi", "credential" => place.to_string());
+        Self {
+            kinds: Kind::labels().map(|kind| (kind, by_outcome(kind))).collect(),
+            credentials: (1..=credentials).map(credential).collect(),
+        }
+    }
+
+    /// A sender we know, by the place of its credential: an old secret whose count stands still can go.
+    pub(crate) fn verified(&self, credential: usize) {
+        if let Some(counter) = self.credentials.get(credential.wrapping_sub(1)) {
+            counter.increment(1);
+        }
+    }
+
+    /// A verified message: with the broker, in the database, or with neither.
+    pub(crate) fn kept(&self, kind: &'static str, outcome: Result<Kept, NotKept>) {
+        let Some(counters) = self.kinds.get(kind) else { return };
+        match outcome {
+            Ok(Kept::Queued) => counters.queued.increment(1),
+            Ok(Kept::Spilled) => counters.spilled.increment(1),
+            Err(NotKept) => counters.refused.increment(1),
+        }
+    }
+}
+
+/// A request nobody vouches for.
+pub(crate) fn unverified(reason: &'static str) {
+    metrics::counter!("gateway_webhooks_unverified_total", "source" => "vapi", "reason" => reason)
+        .increment(1);
+}
+
+/// A call that cannot be matched to a clinic.
+pub(crate) fn refused_tenant(code: &'static str) {
+    metrics::counter!("gateway_tenants_refused_total", "code" => code).increment(1);
+}
+
+/// A tool call, by how it ended.
+pub(crate) fn tool_call(outcome: &'static str) {
+    metrics::counter!("gateway_tool_calls_total", "outcome" => outcome).increment(1);
+}
+
+/// Letters published out of the database.
+pub(crate) fn drained(letters: usize) {
+    metrics::counter!("gateway_spill_drained_total").increment(letters as u64);
+}
+
+/// Letters that wait in the database.
+pub(crate) fn waiting(letters: i64) {
+    // A gauge is a float; no queue is so long that this loses a letter.
+    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+    metrics::gauge!("gateway_spill_waiting").set(letters as f64);
+}
