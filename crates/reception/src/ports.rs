@@ -200,6 +200,13 @@ pub trait Ledger: Send + Sync {
         up_to: Duration,
     ) -> Result<WriteNews, LedgerError>;
 
+    /// Whether a write of ours made the patient with this vendor's id: the practice's copy may not
+    /// show them for some time.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<bool, LedgerError>;
+
     /// How the creation of a patient stands.
     ///
     /// # Errors

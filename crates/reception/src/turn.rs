@@ -80,6 +80,25 @@ impl Turn<'_> {
         }
     }
 
+    /// The vendor's id of a patient who may be booked for: one the practice's copy shows, or one we
+    /// made that it does not show yet.
+    pub(crate) async fn bookable_patient(&mut self, vendor_id: &str) -> Result<String, Stop> {
+        let answered = self.reception.book.patient(self.desk, vendor_id).await;
+        let shown = self.spent(answered)?.is_some();
+        let made = shown
+            || self
+                .reception
+                .ledger
+                .made_patient(self.desk, vendor_id)
+                .await
+                .map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))?;
+        if !made {
+            return Err(self.unknown_patient());
+        }
+        self.touched(vendor_id);
+        Ok(vendor_id.to_owned())
+    }
+
     pub(crate) fn unknown_patient(&self) -> Stop {
         let rule = "must be a patient of this practice";
         BadInput::new(self.desk, "patientId", &input::PATIENT_UNKNOWN, rule).into()

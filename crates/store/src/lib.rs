@@ -7,6 +7,7 @@ mod connections;
 mod error;
 mod holds;
 mod inbox;
+mod made;
 mod migrate;
 mod outbox;
 mod parked;

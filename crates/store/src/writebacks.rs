@@ -1,7 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{
-    Array, Binary, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid,
-};
+use diesel::sql_types::{Array, Binary, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, WritebackId, WritebackState};
 use jiff::Timestamp;

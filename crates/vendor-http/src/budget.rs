@@ -64,6 +64,13 @@ fn burst(limit: u32) -> NonZeroU32 {
     NonZeroU32::new(limit / 5).unwrap_or(NonZeroU32::MIN)
 }
 
+/// What may go at once now, so that with the flow up to the window's end no more goes than is left in it.
+fn burst_left(seen: RateSeen) -> u32 {
+    let seconds = u32::try_from(seen.reset.as_secs()).unwrap_or(60).min(60);
+    let flow = (seen.limit - seen.limit / 5).saturating_mul(seconds).div_ceil(60);
+    seen.remaining.saturating_sub(flow)
+}
+
 fn limiter(limit: u32) -> DefaultDirectRateLimiter {
     let flow = NonZeroU32::new(limit - limit / 5).unwrap_or(NonZeroU32::MIN);
     RateLimiter::direct(Quota::per_minute(flow).allow_burst(burst(limit)))
@@ -94,9 +101,11 @@ impl Budget for MemoryBudget {
         }
         if seen.limit > 0 && seen.limit != state.per_minute {
             let fresh = limiter(seen.limit);
-            // A new limiter knows nothing of what was spent: it starts without its burst.
-            if let Ok(Err(_)) | Err(_) = fresh.check_n(burst(seen.limit)) {
-                tracing::debug!(limit = seen.limit, "A new budget could not be started empty.");
+            // A new limiter knows nothing of what was spent in the vendor's window.
+            if let Some(spent) = NonZeroU32::new(burst(seen.limit).get().saturating_sub(burst_left(seen)))
+                && !matches!(fresh.check_n(spent), Ok(Ok(())))
+            {
+                tracing::warn!(limit = seen.limit, "A new budget started fuller than it should.");
             }
             state.per_minute = seen.limit;
             state.limiter = Arc::new(fresh);
@@ -133,10 +142,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn p9_a_higher_advertised_limit_is_taken_up_without_a_second_burst() {
-        let budget = MemoryBudget::per_minute(60);
-        assert_eq!(admitted(&budget, 60).await, 12);
-        budget.observe(RateSeen { limit: 6_000, remaining: 5_000, reset: Duration::from_secs(30) }).await;
-        assert!(admitted(&budget, 60).await < 60);
+    async fn p9_another_advertised_limit_is_taken_up_with_what_is_left_of_its_window() {
+        for (remaining, burst) in [(249, 49), (220, 20), (200, 0), (3, 0)] {
+            let budget = MemoryBudget::per_minute(60);
+            assert_eq!(admitted(&budget, 60).await, 12);
+            budget.observe(RateSeen { limit: 250, remaining, reset: Duration::from_secs(60) }).await;
+            let passed = admitted(&budget, 60).await;
+            assert!((burst..=burst + 1).contains(&passed), "{passed} of {remaining}");
+        }
     }
 }

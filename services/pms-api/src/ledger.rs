@@ -138,6 +138,16 @@ impl Ledger for StoreLedger {
         }
     }
 
+    async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<bool, LedgerError> {
+        let made = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let made = tx.made_patient(desk.connection, vendor_id).await?;
+            tx.commit().await?;
+            Ok(made)
+        };
+        made.await.map_err(failed)
+    }
+
     async fn pending_patient(&self, desk: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {
         let row = self.row(desk, id).await.map_err(failed)?;
         let Some(row) = row.filter(|row| row.operation == "create_patient") else {

@@ -145,7 +145,7 @@ fn claim(turn: &Turn<'_>, slot_id: &str) -> Result<Claim, BadInput> {
 /// Whom it is for: a patient the practice's system has, or one whose own write comes first.
 async fn patient(turn: &mut Turn<'_>, id: &str) -> Result<(String, Option<WritebackId>), Stop> {
     match turn.patient_ref(id).await? {
-        PatientRef::Vendor(id) => Ok((turn.patient(&id).await?.vendor_id, None)),
+        PatientRef::Vendor(id) => Ok((turn.bookable_patient(&id).await?, None)),
         PatientRef::Pending(writeback) => Ok((writeback.to_string(), Some(writeback))),
     }
 }

@@ -57,6 +57,21 @@ async fn a_confirmed_booking_says_when_and_with_whom() {
 }
 
 #[tokio::test]
+async fn a_patient_made_moments_ago_is_booked_for_before_the_copy_shows_them() {
+    let clinic = clinic();
+    let slot = clinic.first_slot(DAY).await;
+    let handled = clinic.run("bookAppointment", booking("777", &slot)).await;
+    assert_eq!(handled.answer.code, "patient_unknown");
+    clinic.rows(|rows| {
+        rows.made.push("777".to_owned());
+        rows.news = Some(WriteNews::Succeeded { created: None });
+    });
+    let handled = clinic.run("bookAppointment", booking("777", &slot)).await;
+    assert_eq!(handled.answer.status, Status::Confirmed);
+    assert_eq!(handled.audit.unwrap().patients, ["777"]);
+}
+
+#[tokio::test]
 async fn p5_waiting_that_fails_is_no_confirmation() {
     let clinic = clinic();
     clinic.rows(|rows| rows.wait_fails = true);

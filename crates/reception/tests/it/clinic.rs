@@ -132,6 +132,8 @@ pub(crate) struct Rows {
     pub(crate) writes: Vec<(WritebackId, NewWrite)>,
     pub(crate) news: Option<WriteNews>,
     pub(crate) pending: Option<(WritebackId, PendingPatient)>,
+    /// Patients we made, by the vendor's id.
+    pub(crate) made: Vec<String>,
     pub(crate) fails: bool,
     pub(crate) wait_fails: bool,
     /// A hold that another caller gets between our looking and our asking.
@@ -308,6 +310,10 @@ impl Ledger for Clinic {
             return Err(LedgerError("the database is away".into()));
         }
         self.ledger_answers(|rows| rows.news.clone().unwrap())
+    }
+
+    async fn made_patient(&self, _: &Desk, vendor_id: &str) -> Result<bool, LedgerError> {
+        self.ledger_answers(|rows| rows.made.iter().any(|made| made == vendor_id))
     }
 
     async fn pending_patient(&self, _: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {

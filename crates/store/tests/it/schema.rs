@@ -36,7 +36,10 @@ async fn tables(rig: &Rig) -> Vec<String> {
         )
         .await
         .unwrap();
-    rows.iter().map(|row| row.get(0)).filter(|name: &String| !NOBODYS.iter().any(|(n, _)| n == name)).collect()
+    rows.iter()
+        .map(|row| row.get(0))
+        .filter(|name: &String| !NOBODYS.iter().any(|(n, _)| n == name))
+        .collect()
 }
 
 fn owner_column(table: &str) -> &'static str {

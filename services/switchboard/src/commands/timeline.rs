@@ -14,10 +14,10 @@ pub(crate) fn print(timeline: &Value, out: Out) {
                 let who = if text("who") == "agent" { "Agent  " } else { "Patient" };
                 out.say(format!("{at:7.2} s  {who}  {}", text("text")));
             }
-            Some("tool") => out.say(format!("{at:7.2} s    ──► {}", text("name"))),
+            Some("tool") => out.say(format!("{at:7.2} s    ──► {}", text("tool"))),
             Some("answer") => {
                 let took = entry["took_ms"].as_f64().unwrap_or_default();
-                out.say(format!("{at:7.2} s    ◄── {} in {took:.0} ms", text("status")));
+                out.say(format!("{at:7.2} s    ◄── {}: {} in {took:.0} ms", text("tool"), text("status")));
             }
             Some("violation") => out.say(format!("{at:7.2} s    !!! {} {}", text("rule"), text("detail"))),
             _ => {}

@@ -1,0 +1,26 @@
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use domain::ConnectionId;
+
+use crate::schema::pms_writebacks as w;
+use crate::{StoreError, TenantTx};
+
+impl TenantTx {
+    /// Whether a write of ours made the patient with this vendor's id. The practice's copy may not
+    /// show them yet.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn made_patient(
+        &mut self,
+        connection: ConnectionId,
+        vendor_id: &str,
+    ) -> Result<bool, StoreError> {
+        let made = w::table
+            .filter(w::connection_id.eq(connection.uuid()))
+            .filter(w::operation.eq("create_patient"))
+            .filter(w::state.eq("succeeded"))
+            .filter(w::created_vendor_id.eq(vendor_id));
+        Ok(diesel::select(diesel::dsl::exists(made)).get_result(&mut self.conn).await?)
+    }
+}

@@ -1,0 +1,119 @@
+//! P9: one practice's calls stay under its budget.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use crate::rig::{Clinic, Rig};
+
+async fn take(rig: &Rig, clinic: Clinic, most: i32) -> bool {
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let used = tx.take_request(clinic.connection, most).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(used.admitted == (used.wait_s <= 0.0), "{used:?}");
+    assert!(used.wait_s < 200.0, "{used:?}");
+    used.admitted
+}
+
+/// Lets time pass for the budget alone.
+async fn pass(rig: &Rig, seconds: f64) {
+    let sql = "UPDATE pms_request_budgets SET refilled_at = refilled_at - make_interval(secs => $1),
+                   closed_until = closed_until - make_interval(secs => $1)";
+    rig.owner.execute(sql, &[&seconds]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_no_minute_ever_sees_more_requests_than_allowed_however_they_are_spread() {
+    let rig = Rig::new().await;
+    for (name, most) in [("one", 1), ("two", 2), ("seven", 7), ("thirty", 30)] {
+        let clinic = rig.clinic(name).await;
+        let began = Instant::now();
+        let mut passed = 0.0;
+        let mut admitted: Vec<f64> = Vec::new();
+        // Bursts, trickles and rests: five minutes of somebody who always wants more.
+        for step in 0..60 {
+            let wanted = if step % 7 == 0 { most + 3 } else { 1 + most / 10 };
+            for _ in 0..wanted {
+                if take(&rig, clinic, most).await {
+                    admitted.push(passed + began.elapsed().as_secs_f64());
+                }
+            }
+            let pause = [0.5, 3.0, 9.0, 1.0, 14.0][step % 5];
+            pass(&rig, pause).await;
+            passed += pause;
+        }
+        for (first, start) in admitted.iter().enumerate() {
+            let seen = admitted[first..].iter().take_while(|at| *at - start < 59.5).count();
+            assert!(seen <= usize::try_from(most).unwrap(), "{seen} of {most} in the minute after {start}");
+        }
+        assert!(admitted.len() > usize::try_from(most).unwrap(), "{most}: the budget never refilled");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_many_takers_at_once_get_no_more_than_one_would() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..40 {
+        let store = rig.store.clone();
+        tasks.spawn(async move {
+            let mut admitted = 0;
+            for _ in 0..3 {
+                let mut tx = store.tenant(clinic.tenant).await.unwrap();
+                admitted += i32::from(tx.take_request(clinic.connection, 40).await.unwrap().admitted);
+                tx.commit().await.unwrap();
+            }
+            admitted
+        });
+    }
+    let began = Instant::now();
+    let admitted: i32 = tasks.join_all().await.iter().sum();
+    // Half the minute's requests at once, and what a few seconds refill.
+    let refilled = i32::try_from((began.elapsed() + Duration::from_secs(3)).as_secs()).unwrap();
+    assert!((20..=20 + refilled).contains(&admitted), "{admitted}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_place_in_a_dropped_transaction_is_given_back() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    assert!(take(&rig, clinic, 2).await || take(&rig, clinic, 2).await);
+    pass(&rig, 60.0).await;
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    assert!(tx.take_request(clinic.connection, 2).await.unwrap().admitted);
+    tx.roll_back().await.unwrap();
+    assert!(take(&rig, clinic, 2).await);
+    assert!(!take(&rig, clinic, 2).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_window_the_vendor_says_is_used_up_is_waited_for() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    assert!(take(&rig, clinic, 60).await);
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.budget_advertised(clinic.connection, 75, 60, Some(40.0)).await.unwrap();
+    let used = tx.take_request(clinic.connection, 60).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!used.admitted && used.wait_s > 35.0 && used.wait_s <= 40.0, "{used:?}");
+    pass(&rig, 30.0).await;
+    assert!(!take(&rig, clinic, 60).await);
+    pass(&rig, 11.0).await;
+    assert!(take(&rig, clinic, 60).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_smaller_limit_counts_from_the_moment_it_is_known() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    assert!(take(&rig, clinic, 100).await);
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.budget_advertised(clinic.connection, 5, 4, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut admitted = 0;
+    for _ in 0..10 {
+        admitted += i32::from(take(&rig, clinic, 100).await);
+    }
+    assert_eq!(admitted, 2);
+}

@@ -1,0 +1,146 @@
+//! P2: every delivery accounted for, every event once; and the inbox.
+
+use jiff::Timestamp;
+use store::{EventState, Ledger, NewEvent, Store, Taken};
+use tokio::task::JoinSet;
+use uuid::Uuid;
+
+use crate::rig::Rig;
+
+async fn take(store: &Store, delivery: Uuid, key: &str) -> Taken {
+    let event = NewEvent {
+        source: "vapi",
+        kind: "status-update",
+        dedupe_key: key,
+        body: b"{}",
+        received_at: Timestamp::now(),
+    };
+    let mut tx = store.machinery().await.unwrap();
+    let taken = tx.take_event(delivery, &event).await.unwrap();
+    tx.commit().await.unwrap();
+    taken
+}
+
+async fn settle(store: &Store, taken: Taken, state: EventState) {
+    if let Taken::New(id) = taken {
+        let mut tx = store.machinery().await.unwrap();
+        tx.event_done(id, state, None, None).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+async fn ledger(store: &Store) -> Ledger {
+    let mut tx = store.machinery().await.unwrap();
+    let ledger = tx.ledger().await.unwrap();
+    assert!(ledger.balanced(), "{ledger:?}");
+    ledger
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_the_ledger_balances_after_every_kind_of_repeat() {
+    let rig = Rig::new().await;
+    let store = &rig.store;
+    assert_eq!(ledger(store).await, Ledger::default());
+
+    let first = Uuid::now_v7();
+    let taken = take(store, first, "a").await;
+    assert!(matches!(taken, Taken::New(_)));
+    assert_eq!(ledger(store).await.pending, 1);
+    assert_eq!(
+        take(store, first, "a").await,
+        taken,
+        "a crash before the end: the broker's repeat is handled"
+    );
+    assert_eq!(ledger(store).await, Ledger { received: 1, pending: 1, ..Ledger::default() });
+    settle(store, taken, EventState::Handled).await;
+    assert_eq!(take(store, first, "a").await, Taken::Duplicate, "the broker's repeat after the end");
+    assert_eq!(take(store, Uuid::now_v7(), "a").await, Taken::Duplicate, "the vendor's repeat");
+    assert_eq!(ledger(store).await, Ledger { received: 2, handled: 1, duplicate: 1, ..Ledger::default() });
+
+    settle(store, take(store, Uuid::now_v7(), "b").await, EventState::Rejected).await;
+    settle(store, take(store, Uuid::now_v7(), "c").await, EventState::Parked).await;
+    assert_eq!(take(store, Uuid::now_v7(), "c").await, Taken::Duplicate);
+    let all = Ledger { received: 5, handled: 1, parked: 1, rejected: 1, duplicate: 2, pending: 0 };
+    assert_eq!(ledger(store).await, all);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_deliveries_of_the_same_events_from_all_sides_are_counted_once_each() {
+    let rig = Rig::new().await;
+    let mut tasks = JoinSet::new();
+    for task in 0..20_usize {
+        let store = rig.store.clone();
+        tasks.spawn(async move {
+            for number in 0..10_usize {
+                // Every delivery comes three times from the broker, to three tasks.
+                let delivery = Uuid::from_u128(u128::try_from((task % 7) * 100 + number).unwrap() + 1);
+                let taken = take(&store, delivery, &format!("event {}", number % 4)).await;
+                settle(&store, taken, EventState::Handled).await;
+            }
+        });
+    }
+    while !tasks.is_empty() {
+        ledger(&rig.store).await;
+        while let Some(done) = tasks.try_join_next() {
+            done.unwrap();
+        }
+    }
+    let expected = Ledger { received: 70, handled: 4, duplicate: 66, ..Ledger::default() };
+    assert_eq!(ledger(&rig.store).await, expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_two_sources_may_use_the_same_key() {
+    let rig = Rig::new().await;
+    assert!(matches!(take(&rig.store, Uuid::now_v7(), "1").await, Taken::New(_)));
+    let event = NewEvent {
+        source: "sikka",
+        kind: "install",
+        dedupe_key: "1",
+        body: b"{}",
+        received_at: Timestamp::now(),
+    };
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert!(matches!(tx.take_event(Uuid::now_v7(), &event).await.unwrap(), Taken::New(_)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_a_message_is_taken_once_by_each_consumer_and_not_at_all_by_a_dropped_transaction() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let message = Uuid::now_v7();
+    let mut dropped = rig.store.tenant(clinic.tenant).await.unwrap();
+    assert!(dropped.first_time("news", message).await.unwrap());
+    drop(dropped);
+    for (consumer, first) in [("news", true), ("news", false), ("other", true), ("other", false)] {
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        assert_eq!(tx.first_time(consumer, message).await.unwrap(), first, "{consumer}");
+        tx.commit().await.unwrap();
+    }
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let store = rig.store.clone();
+        tasks.spawn(async move {
+            let mut tx = store.machinery().await.unwrap();
+            let first = tx.first_time("at once", message).await.unwrap();
+            tx.commit().await.unwrap();
+            first
+        });
+    }
+    assert_eq!(tasks.join_all().await.into_iter().filter(|first| *first).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_old_messages_are_swept_from_the_inbox() {
+    let rig = Rig::new().await;
+    let (old, new) = (Uuid::now_v7(), Uuid::now_v7());
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.first_time("news", old).await.unwrap();
+    tx.first_time("news", new).await.unwrap();
+    tx.commit().await.unwrap();
+    let age = "UPDATE inbox SET taken_at = now() - interval '8 days' WHERE message_id = $1";
+    rig.owner.execute(age, &[&old]).await.unwrap();
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert_eq!(tx.sweep_inbox(7).await.unwrap(), 1);
+    assert!(!tx.first_time("news", new).await.unwrap());
+}

@@ -1,0 +1,136 @@
+//! Transactions and the pool they come from.
+
+use domain::{TenantId, WritebackId};
+use seal::Secret;
+use store::{Store, StoreError, Tenant};
+use testbed::until;
+use tokio::task::JoinSet;
+
+use crate::rig::{Rig, SOON, booking, keys};
+
+async fn shoot_all(rig: &Rig) -> i64 {
+    let sql = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    rig.number(sql).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_whose_connections_all_died_serves_the_next_caller() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    // Fill the pool.
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        open.push(rig.store.tenant(clinic.tenant).await.unwrap());
+    }
+    for tx in open {
+        tx.commit().await.unwrap();
+    }
+    assert!(shoot_all(&rig).await >= 10);
+    let mut tasks = JoinSet::new();
+    for _ in 0..30 {
+        let store = rig.store.clone();
+        tasks.spawn(async move {
+            let mut tx = store.tenant(clinic.tenant).await?;
+            tx.connection(clinic.connection).await?;
+            tx.commit().await
+        });
+    }
+    for done in tasks.join_all().await {
+        done.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_whose_connection_dies_says_that_the_database_is_away_and_leaves_nothing() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let id = WritebackId::new();
+    tx.add_writeback(&booking(clinic, id, b"x")).await.unwrap();
+    shoot_all(&rig).await;
+    let error = tx.writeback(id).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable), "{error:?}");
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    assert!(matches!(tx.writeback(id).await, Err(StoreError::NotFound)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_on_a_dead_connection_is_an_error() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.add_writeback(&booking(clinic, WritebackId::new(), b"x")).await.unwrap();
+    shoot_all(&rig).await;
+    let error = tx.commit().await.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_transaction_leaves_no_trace_and_no_connection_behind() {
+    let rig = Rig::new().await;
+    for _ in 0..40 {
+        let mut tx = rig.store.machinery().await.unwrap();
+        let tenant =
+            Tenant { id: TenantId::new(), slug: "gone".into(), name: "gone".into(), language: "en".into() };
+        tx.put_tenant(&tenant).await.unwrap();
+        drop(tx);
+    }
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert!(tx.tenants().await.unwrap().is_empty());
+    tx.commit().await.unwrap();
+    until(SOON, "no transaction left open", || async {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                   AND state LIKE 'idle in transaction%'";
+        (rig.number(sql).await == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_after_a_statement_that_failed_is_an_error_and_never_a_quiet_nothing() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let (first, twin) = (WritebackId::new(), WritebackId::new());
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.add_writeback(&booking(clinic, first, b"same")).await.unwrap();
+    let refused = tx.add_writeback(&booking(clinic, twin, b"same")).await.unwrap_err();
+    assert!(refused.is_rule("pms_writebacks_live"), "{refused:?}");
+    tx.commit().await.unwrap_err();
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    assert!(matches!(tx.writeback(first).await, Err(StoreError::NotFound)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_a_connection_goes_back_to_the_pool_as_nobodys() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let one = Store::open(&Secret::new(rig.url()), 1, keys()).await.unwrap();
+    for _ in 0..3 {
+        one.tenant(clinic.tenant).await.unwrap().commit().await.unwrap();
+        let mut other = one.tenant(TenantId::new()).await.unwrap();
+        assert!(matches!(other.connection(clinic.connection).await, Err(StoreError::NotFound)));
+        other.roll_back().await.unwrap();
+        let mut machinery = one.machinery().await.unwrap();
+        assert_eq!(machinery.tenants().await.unwrap().len(), 1);
+        machinery.commit().await.unwrap();
+    }
+    assert!(one.ping().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_said_to_be_away() {
+    let nowhere = Secret::new(format!("postgres://app@127.0.0.1:{}/x", testbed::free_port().unwrap()));
+    let store = Store::open(&nowhere, 2, keys()).await.unwrap();
+    assert!(matches!(store.ping().await, Err(StoreError::Unavailable)));
+    assert!(matches!(store.machinery().await.err(), Some(StoreError::Unavailable)));
+    assert!(matches!(store::pending_migrations(&nowhere).await, Err(StoreError::Unavailable)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn migrations_run_once() {
+    let rig = Rig::new().await;
+    let url = Secret::new(rig.url());
+    assert_eq!(store::pending_migrations(&url).await.unwrap(), Vec::<String>::new());
+    assert_eq!(store::migrate(&url).await.unwrap(), Vec::<String>::new());
+}

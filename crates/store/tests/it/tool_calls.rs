@@ -1,0 +1,103 @@
+//! P2 and P3 for tool calls: a repeat joins the one in flight or gets the stored answer.
+
+use store::{Store, ToolCallClaim, ToolCallKey};
+use tokio::task::JoinSet;
+
+use crate::rig::{Clinic, Rig};
+
+fn key() -> ToolCallKey {
+    ToolCallKey { call_id: "call-1".into(), tool_call_id: "tc-1".into() }
+}
+
+async fn claim(store: &Store, clinic: Clinic, tool: &str, hash: u8, lease_s: f64) -> ToolCallClaim {
+    let mut tx = store.tenant(clinic.tenant).await.unwrap();
+    let claim = tx.claim_tool_call(&key(), tool, &[hash; 32], lease_s).await.unwrap();
+    tx.commit().await.unwrap();
+    claim
+}
+
+async fn answer(store: &Store, clinic: Clinic, answer: &[u8]) {
+    let mut tx = store.tenant(clinic.tenant).await.unwrap();
+    tx.answer_tool_call(&key(), "ok", "", answer, 5).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+fn answered(claim: &ToolCallClaim) -> &[u8] {
+    match claim {
+        ToolCallClaim::Answered(answer) => answer.expose(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_of_five_deliveries_at_once_one_runs_and_all_get_its_answer() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let mut tasks = JoinSet::new();
+    for _ in 0..5 {
+        let store = rig.store.clone();
+        tasks.spawn(async move { claim(&store, clinic, "bookAppointment", 1, 60.0).await });
+    }
+    let claims = tasks.join_all().await;
+    assert_eq!(claims.iter().filter(|claim| matches!(claim, ToolCallClaim::Run)).count(), 1);
+    assert_eq!(claims.iter().filter(|claim| matches!(claim, ToolCallClaim::Running)).count(), 4);
+    answer(&rig.store, clinic, b"confirmed").await;
+    assert_eq!(answered(&claim(&rig.store, clinic, "bookAppointment", 1, 60.0).await), b"confirmed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_runner_that_died_loses_the_call_with_its_lease_to_one_other() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    assert!(matches!(claim(&rig.store, clinic, "t", 1, -1.0).await, ToolCallClaim::Run));
+    let mut tasks = JoinSet::new();
+    for _ in 0..5 {
+        let store = rig.store.clone();
+        tasks.spawn(async move { claim(&store, clinic, "t", 1, 60.0).await });
+    }
+    let claims = tasks.join_all().await;
+    assert_eq!(claims.iter().filter(|claim| matches!(claim, ToolCallClaim::Run)).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_an_answer_once_given_is_never_replaced_by_a_late_runners() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    claim(&rig.store, clinic, "t", 1, -1.0).await;
+    claim(&rig.store, clinic, "t", 1, 60.0).await;
+    answer(&rig.store, clinic, b"second").await;
+    answer(&rig.store, clinic, b"late").await;
+    assert_eq!(answered(&claim(&rig.store, clinic, "t", 1, 60.0).await), b"second");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_used_again_for_something_else_is_told_apart() {
+    let rig = Rig::new().await;
+    let (mine, theirs) = (rig.clinic("mine").await, rig.clinic("theirs").await);
+    assert!(matches!(claim(&rig.store, mine, "t", 1, -1.0).await, ToolCallClaim::Run));
+    assert!(matches!(claim(&rig.store, mine, "t", 2, 60.0).await, ToolCallClaim::Different));
+    assert!(matches!(claim(&rig.store, mine, "u", 1, 60.0).await, ToolCallClaim::Different));
+    answer(&rig.store, mine, b"x").await;
+    assert!(matches!(claim(&rig.store, mine, "t", 2, 60.0).await, ToolCallClaim::Different));
+    assert!(
+        matches!(claim(&rig.store, theirs, "u", 2, 60.0).await, ToolCallClaim::Run),
+        "another tenant's key"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_given_back_may_be_run_again_and_an_answered_one_may_not() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let give_back = async || {
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        tx.give_back_tool_call(&key()).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    claim(&rig.store, clinic, "t", 1, 60.0).await;
+    give_back().await;
+    assert!(matches!(claim(&rig.store, clinic, "t", 1, 60.0).await, ToolCallClaim::Run));
+    answer(&rig.store, clinic, b"x").await;
+    give_back().await;
+    assert_eq!(answered(&claim(&rig.store, clinic, "t", 1, 60.0).await), b"x");
+}
