@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Named as _, proto_time, v1};
 use pms::{Advice, ErrorKind, Grant, PmsError, PmsLogin, SessionKey};
 use seal::Secret;
-use store::{NewAlert, OutgoingLetter, Store, StoreError, Tokens};
+use store::{NewAlert, OutgoingLetter, Store, StoreError, TenantTx, Tokens};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -34,6 +34,8 @@ impl From<RefreshError> for PmsError {
         }
     }
 }
+
+type KeyResult = Result<(SessionKey, Timestamp), RefreshError>;
 
 /// How a keeper goes about it.
 #[derive(Debug, Clone)]
@@ -90,26 +92,49 @@ impl KeyKeeper {
         let give_up = Instant::now() + self.settings.wait;
         loop {
             let mut tx = self.store.tenant(tenant).await?;
-            let tokens = tx.tokens(connection).await?;
-            if let Some(found) = self.usable(&tokens, stale) {
+            if let Some(settled) = self.settled(&mut tx, connection, stale).await? {
                 tx.commit().await?;
-                return Ok(found);
+                return settled;
             }
-            // After `reauthorise` the vendor is not asked again until somebody connects anew.
-            if tx.connection(connection).await?.status == "reauthorise" {
+            if tx.lease_refresh(connection, self.settings.lease.as_secs_f64()).await? {
+                // Another may have come to its end between the reading and the lease.
+                if let Some(settled) = self.settled(&mut tx, connection, stale).await? {
+                    tx.roll_back().await?;
+                    return settled;
+                }
+                let tokens = tx.tokens(connection).await?;
                 tx.commit().await?;
-                return Err(PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent).into());
-            }
-            let mine = tx.lease_refresh(connection, self.settings.lease.as_secs_f64()).await?;
-            tx.commit().await?;
-            if mine {
                 return self.refresh(tenant, connection, &tokens).await;
             }
+            tx.commit().await?;
             if Instant::now() >= give_up {
                 return Err(RefreshError::Waited);
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+    }
+
+    /// What can be answered without asking the vendor; `None`: it must be asked.
+    async fn settled(
+        &self,
+        tx: &mut TenantTx,
+        connection: ConnectionId,
+        stale: Option<&SessionKey>,
+    ) -> Result<Option<KeyResult>, StoreError> {
+        let tokens = tx.tokens(connection).await?;
+        if let Some(found) = self.usable(&tokens, stale) {
+            return Ok(Some(Ok(found)));
+        }
+        // After `reauthorise` the vendor is not asked again until somebody connects anew.
+        if tx.connection(connection).await?.status == "reauthorise" {
+            return Ok(Some(Err(PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent).into())));
+        }
+        // Nobody asks a vendor that just failed on behalf of every caller in turn.
+        let now = Timestamp::now();
+        Ok(tokens.retry_at.filter(|at| *at > now).map(|at| {
+            let wait = Duration::try_from(at.duration_since(now)).unwrap_or_default();
+            Err(PmsError::new(ErrorKind::VendorDown, Advice::RetryAfter(wait)).into())
+        }))
     }
 
     /// Refreshes a connection that this process has leased.

@@ -2,6 +2,7 @@
 
 mod day_book;
 mod patient;
+mod shown;
 mod times;
 
 /// The generated shapes of `proto/switchboard/v1`.
@@ -48,6 +49,9 @@ pub trait Named: Message + Default {
 macro_rules! named {
     ($($message:ident = $name:literal),* $(,)?) => {
         $(impl Named for v1::$message { const NAME: &'static str = $name; })*
+
+        /// The name of every message there is: each has its bytes stored as a fixture.
+        pub const NAMES: &[&str] = &[$($name),*];
     };
 }
 

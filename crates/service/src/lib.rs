@@ -2,6 +2,7 @@
 
 mod app;
 mod background;
+mod base;
 mod error;
 mod http;
 mod readiness;
@@ -12,6 +13,7 @@ mod topology;
 
 pub use app::{App, Start};
 pub use background::{Background, TaskReport};
+pub use base::Base;
 pub use error::{ApiError, Code, ErrorBody, ErrorObject, FieldError, Json, Path, Query};
 pub use http::RequestId;
 pub use readiness::{CheckReport, Readiness};

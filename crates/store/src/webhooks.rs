@@ -141,6 +141,25 @@ impl MachineryTx {
         Ok(())
     }
 
+    /// How often each of these events of `source` was delivered, by its dedupe key; events that are not
+    /// in the ledger are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn event_deliveries(
+        &mut self,
+        source: &str,
+        dedupe_keys: &[String],
+    ) -> Result<Vec<(String, i32)>, StoreError> {
+        use crate::schema::webhook_events as e;
+        Ok(e::table
+            .select((e::dedupe_key, e::deliveries))
+            .filter(e::source.eq(source))
+            .filter(e::dedupe_key.eq_any(dedupe_keys))
+            .load(&mut self.conn)
+            .await?)
+    }
+
     /// The whole ledger.
     ///
     /// # Errors

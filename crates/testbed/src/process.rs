@@ -6,17 +6,31 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use uuid::Uuid;
 
-/// A port that nothing listens on at the moment of asking.
+/// A port that nothing listens on at the moment of asking, and that the system hands to nobody by itself: the ports of
+/// outgoing connections begin above. Within one test binary it is given once.
 ///
 /// # Errors
 /// When no local port can be bound.
 pub fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+    const FIRST: u32 = 24_100;
+    const COUNT: u32 = 8_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test binaries that run at the same time begin at different places.
+    let place = std::process::id().wrapping_mul(97);
+    for _ in 0..COUNT {
+        let port = FIRST + place.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT;
+        let port = u16::try_from(port)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no local port is free")
 }
 
 /// Where the test binary's siblings are built to.

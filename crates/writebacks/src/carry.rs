@@ -9,7 +9,7 @@ use pms::{
     Advice, ErrorKind, FailureReason, PMSAdapter, PmsError, Receipt, Sighting, Write, WriteOrder,
     WriteOutcome,
 };
-use store::{DueConnection, Move, Store, StoreError, Writeback};
+use store::{DueConnection, Move, Store, StoreError, TenantTx, Writeback};
 use uuid::Uuid;
 
 use crate::Pace;
@@ -47,23 +47,19 @@ pub struct Carrier {
     store: Store,
     offices: Arc<dyn Offices>,
     vendor: String,
-    owner: Uuid,
     pace: Pace,
 }
 
 impl std::fmt::Debug for Carrier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Carrier")
-            .field("vendor", &self.vendor)
-            .field("owner", &self.owner)
-            .finish_non_exhaustive()
+        f.debug_struct("Carrier").field("vendor", &self.vendor).finish_non_exhaustive()
     }
 }
 
 impl Carrier {
     /// A carrier for `vendor`'s connections.
     pub fn new(store: Store, offices: Arc<dyn Offices>, vendor: &str, pace: Pace) -> Self {
-        Self { store, offices, vendor: vendor.to_owned(), owner: Uuid::now_v7(), pace }
+        Self { store, offices, vendor: vendor.to_owned(), pace }
     }
 
     /// The connections with something to do in `state` now.
@@ -92,20 +88,21 @@ impl Carrier {
     pub async fn send_next(&self, due: DueConnection) -> Result<bool, CarryError> {
         fail_point!("before_claim");
         let claimed_at = Timestamp::now();
+        let grip = Grip::new(due.tenant);
         let mut tx = self.store.tenant(due.tenant).await?;
-        let claimed = tx.claim_for_sending(due.connection, self.owner, self.pace.lease.as_secs_f64()).await?;
+        let claimed = tx.claim_for_sending(due.connection, grip.lease, self.pace.lease.as_secs_f64()).await?;
         let order = match &claimed {
-            Some(write) => match write.depends_on {
-                Some(first) => order(write, tx.writeback(first).await?.created_vendor_id),
-                None => order(write, None),
-            },
+            Some(write) => Some(order_for(&mut tx, write).await?),
             None => None,
         };
         tx.commit().await?;
-        let Some(write) = claimed else { return Ok(false) };
-        let Some(order) = order else {
-            self.end(due.tenant, &write, S::Parked, "payload_unreadable", None).await?;
-            return Ok(true);
+        let (Some(write), Some(order)) = (claimed, order) else { return Ok(false) };
+        let order = match order {
+            Ok(order) => order,
+            Err(reason) => {
+                self.end(grip, &write, S::Parked, reason, None).await?;
+                return Ok(true);
+            }
         };
         fail_point!("before_send");
         let sent = match self.offices.office(due.tenant, due.connection).await {
@@ -122,11 +119,14 @@ impl Carrier {
         fail_point!("after_send");
         match sent {
             Ok(receipt) => {
-                self.step(due.tenant, &write, S::Submitted, "taken", Some(&receipt.0), self.pace.first_look)
-                    .await?;
+                let taken = Step {
+                    receipt: Some(&receipt.0),
+                    ..Step::to(S::Submitted, "taken", self.pace.first_look)
+                };
+                self.step(grip, &write, taken).await?;
                 fail_point!("after_receipt");
             }
-            Err(error) => self.not_sent(due.tenant, &write, &error).await?,
+            Err(error) => self.not_sent(grip, &write, &error).await?,
         }
         Ok(true)
     }
@@ -136,7 +136,7 @@ impl Carrier {
     /// # Errors
     /// [`CarryError`].
     pub async fn look(&self, due: DueConnection) -> Result<(), CarryError> {
-        let writes = self.claim(due, S::Submitted).await?;
+        let (grip, writes) = self.claim(due, S::Submitted).await?;
         if writes.is_empty() {
             return Ok(());
         }
@@ -153,19 +153,19 @@ impl Carrier {
             let outcome = match &outcomes {
                 Ok(outcomes) => write.receipt.clone().and_then(|receipt| outcomes.get(&Receipt(receipt))),
                 Err(error) => {
-                    self.step(due.tenant, &write, S::Submitted, "", None, patience(error, wait)).await?;
+                    self.step(grip, &write, Step::unanswered(S::Submitted, patience(error, wait))).await?;
                     continue;
                 }
             };
             match outcome {
                 Some(WriteOutcome::Succeeded { created }) => {
-                    self.end(due.tenant, &write, S::Succeeded, "", created.as_deref()).await?;
+                    self.end(grip, &write, S::Succeeded, "", created.as_deref()).await?;
                 }
                 Some(WriteOutcome::Failed { reason, .. }) => {
-                    self.end(due.tenant, &write, S::Failed, word(*reason), None).await?;
+                    self.end(grip, &write, S::Failed, word(*reason), None).await?;
                 }
                 Some(WriteOutcome::Pending) | None => {
-                    self.step(due.tenant, &write, S::Submitted, "", None, wait).await?;
+                    self.step(grip, &write, Step::to(S::Submitted, "", wait)).await?;
                 }
             }
         }
@@ -177,26 +177,30 @@ impl Carrier {
     /// # Errors
     /// [`CarryError`].
     pub async fn look_for_lost(&self, due: DueConnection) -> Result<(), CarryError> {
-        for write in self.claim(due, S::Unknown).await? {
-            let Some(order) = self.order_of(due.tenant, &write).await? else {
-                continue;
-            };
+        let (grip, writes) = self.claim(due, S::Unknown).await?;
+        for write in writes {
+            let mut tx = self.store.tenant(due.tenant).await?;
+            let order = order_for(&mut tx, &write).await?;
+            tx.commit().await?;
+            // What cannot be read was never sent by this program; its deadline hands it to staff.
+            let Ok(order) = order else { continue };
             let sighting = match self.offices.office(due.tenant, due.connection).await {
                 Ok(office) => office.look_for(&order).await,
                 Err(error) => Err(error),
             };
             match sighting {
                 Ok(Sighting::Accepted(receipt)) => {
-                    self.step(due.tenant, &write, S::Submitted, "found", Some(&receipt.0), Duration::ZERO)
-                        .await?;
+                    let found =
+                        Step { receipt: Some(&receipt.0), ..Step::to(S::Submitted, "found", Duration::ZERO) };
+                    self.step(grip, &write, found).await?;
                 }
                 Ok(Sighting::InRecords { created }) => {
-                    self.end(due.tenant, &write, S::Succeeded, "found", Some(&created)).await?;
+                    self.end(grip, &write, S::Succeeded, "found", Some(&created)).await?;
                 }
-                Ok(Sighting::Nowhere) => self.nowhere(due.tenant, &write).await?,
+                Ok(Sighting::Nowhere) => self.nowhere(grip, &write).await?,
                 Err(error) => {
                     let wait = patience(&error, self.pace.look_again);
-                    self.step(due.tenant, &write, S::Unknown, "sender_died", None, wait).await?;
+                    self.step(grip, &write, Step::unanswered(S::Unknown, wait).because(&write)).await?;
                 }
             }
         }
@@ -218,63 +222,52 @@ impl Carrier {
         Ok(tx.commit().await?)
     }
 
-    async fn claim(&self, due: DueConnection, state: S) -> Result<Vec<Writeback>, CarryError> {
+    async fn claim(&self, due: DueConnection, state: S) -> Result<(Grip, Vec<Writeback>), CarryError> {
+        let grip = Grip::new(due.tenant);
         let mut tx = self.store.tenant(due.tenant).await?;
         let lease = self.pace.lease.as_secs_f64();
-        let writes = tx.claim_for_looking(due.connection, state, self.owner, lease).await?;
+        let writes = tx.claim_for_looking(due.connection, state, grip.lease, lease).await?;
         tx.commit().await?;
-        Ok(writes)
+        Ok((grip, writes))
     }
 
-    async fn order_of(&self, tenant: TenantId, write: &Writeback) -> Result<Option<WriteOrder>, CarryError> {
-        let mut patient = None;
-        if let Some(first) = write.depends_on {
-            let mut tx = self.store.tenant(tenant).await?;
-            patient = tx.writeback(first).await?.created_vendor_id;
-            tx.commit().await?;
-        }
-        Ok(order(write, patient))
-    }
-
-    async fn nowhere(&self, tenant: TenantId, write: &Writeback) -> Result<(), CarryError> {
+    async fn nowhere(&self, grip: Grip, write: &Writeback) -> Result<(), CarryError> {
         // The request may still be on its way, or the vendor slow to list it: one look is not enough.
         let looked = u32::try_from(write.check_count).unwrap_or(u32::MAX);
-        if looked == 0 || self.pace.look_again.saturating_mul(looked) < self.pace.grace {
-            return self.step(tenant, write, S::Unknown, "sender_died", None, self.pace.look_again).await;
-        }
-        self.step(tenant, write, S::Queued, "found_nowhere", None, Duration::ZERO).await
+        let step = if looked == 0 || self.pace.look_again.saturating_mul(looked) < self.pace.grace {
+            Step::to(S::Unknown, "", self.pace.look_again).because(write)
+        } else {
+            Step::to(S::Queued, "found_nowhere", Duration::ZERO)
+        };
+        self.step(grip, write, step).await
     }
 
-    async fn not_sent(
-        &self,
-        tenant: TenantId,
-        write: &Writeback,
-        error: &PmsError,
-    ) -> Result<(), CarryError> {
+    async fn not_sent(&self, grip: Grip, write: &Writeback, error: &PmsError) -> Result<(), CarryError> {
         tracing::warn!(
             writeback.id = %write.id,
             error = %error,
             "a write could not be sent"
         );
         let retry = self.pace.next_try(write.attempts);
+        let why = error.kind.word();
         match (error.advice, error.kind) {
             (Advice::OutcomeUnknown, _) => {
-                self.step(tenant, write, S::Unknown, "reply_lost", None, self.pace.look_again).await
+                self.step(grip, write, Step::to(S::Unknown, "reply_lost", self.pace.look_again)).await
             }
             (Advice::Permanent, ErrorKind::Invalid | ErrorKind::NotFound | ErrorKind::Unsupported) => {
-                self.end(tenant, write, S::Failed, error.kind.word(), None).await
+                self.end(grip, write, S::Failed, why, None).await
             }
-            (Advice::Permanent, _) => self.end(tenant, write, S::Parked, error.kind.word(), None).await,
+            (Advice::Permanent, _) => self.end(grip, write, S::Parked, why, None).await,
             _ if write.attempts >= self.pace.most_attempts => {
-                self.end(tenant, write, S::Parked, error.kind.word(), None).await
+                self.end(grip, write, S::Parked, why, None).await
             }
-            _ => self.step(tenant, write, S::Queued, error.kind.word(), None, patience(error, retry)).await,
+            _ => self.step(grip, write, Step::to(S::Queued, why, patience(error, retry))).await,
         }
     }
 
     async fn end(
         &self,
-        tenant: TenantId,
+        grip: Grip,
         write: &Writeback,
         to: S,
         reason: &str,
@@ -285,55 +278,98 @@ impl Carrier {
             reason: Some(reason).filter(|reason| !reason.is_empty()),
             created,
             actor: Actor::Worker,
-            owner: Some(self.owner),
+            owner: Some(grip.lease),
         };
-        finish(&self.store, tenant, &self.vendor, write, &ending).await?;
+        finish(&self.store, grip.tenant, &self.vendor, write, &ending).await?;
         Ok(())
     }
 
-    async fn step(
-        &self,
-        tenant: TenantId,
-        write: &Writeback,
-        to: S,
-        reason: &str,
-        receipt: Option<&str>,
-        look_in: Duration,
-    ) -> Result<(), CarryError> {
-        if !allowed(write.state, to, Actor::Worker) {
-            tracing::error!(writeback.id = %write.id, writeback.to = %to, "a move that is not in the table was refused");
+    async fn step(&self, grip: Grip, write: &Writeback, step: Step<'_>) -> Result<(), CarryError> {
+        if !allowed(write.state, step.to, Actor::Worker) {
+            tracing::error!(writeback.id = %write.id, writeback.to = %step.to, "a move that is not in the table was refused");
             return Ok(());
         }
-        let mut tx = self.store.tenant(tenant).await?;
-        let reason = Some(reason).filter(|reason| !reason.is_empty());
-        let step = Move {
+        let mut tx = self.store.tenant(grip.tenant).await?;
+        let reason = Some(step.reason).filter(|reason| !reason.is_empty());
+        let change = Move {
             from: &[write.state],
-            owner: Some(self.owner),
+            owner: Some(grip.lease),
             reason,
-            receipt,
-            look_in_s: look_in.as_secs_f64(),
+            receipt: step.receipt,
+            look_in_s: step.look_in.as_secs_f64(),
+            uncounted: step.uncounted,
             ..Move::default()
         };
-        let moved = tx.move_writeback(write.id, to, &step).await?;
-        if moved && write.state != to {
-            tx.end_attempt(write.id, to.as_str(), reason).await?;
-            tell(&mut tx, write, to, reason).await?;
+        let moved = tx.move_writeback(write.id, step.to, &change).await?;
+        if moved && write.state != step.to {
+            tx.end_attempt(write.id, step.to.as_str(), reason).await?;
+            tell(&mut tx, write, step.to, reason).await?;
         }
         Ok(tx.commit().await?)
     }
 }
 
-/// The order for a write; a booking that waited for its patient gets `patient`. None: it cannot be read.
-fn order(write: &Writeback, patient: Option<String>) -> Option<WriteOrder> {
-    let mut body: Write = serde_json::from_slice(write.payload.expose()).ok()?;
-    if let (Write::BookAppointment(booking), Some(patient)) = (&mut body, patient) {
+/// What a worker holds rows by: new for every claim, so that a worker that comes late cannot move a
+/// row that it, or another, has claimed again since.
+#[derive(Clone, Copy)]
+struct Grip {
+    tenant: TenantId,
+    lease: Uuid,
+}
+
+impl Grip {
+    fn new(tenant: TenantId) -> Self {
+        Self { tenant, lease: Uuid::now_v7() }
+    }
+}
+
+/// One move that does not end a write.
+struct Step<'a> {
+    to: S,
+    reason: &'a str,
+    receipt: Option<&'a str>,
+    look_in: Duration,
+    uncounted: bool,
+}
+
+impl<'a> Step<'a> {
+    const fn to(to: S, reason: &'a str, look_in: Duration) -> Self {
+        Self { to, reason, receipt: None, look_in, uncounted: false }
+    }
+
+    /// The vendor could not be asked: that is no look, and says nothing about the write.
+    const fn unanswered(to: S, look_in: Duration) -> Self {
+        Self { uncounted: true, ..Self::to(to, "", look_in) }
+    }
+
+    /// For the reason the write is there already.
+    fn because(mut self, write: &'a Writeback) -> Self {
+        self.reason = write.reason.as_deref().unwrap_or_default();
+        self
+    }
+}
+
+/// The order for a write, or why there is none. A booking that waited for its patient gets the id
+/// the practice's system gave them.
+async fn order_for(
+    tx: &mut TenantTx,
+    write: &Writeback,
+) -> Result<Result<WriteOrder, &'static str>, StoreError> {
+    let Ok(mut body) = serde_json::from_slice::<Write>(write.payload.expose()) else {
+        return Ok(Err("payload_unreadable"));
+    };
+    if let (Write::BookAppointment(booking), Some(first)) = (&mut body, write.depends_on) {
+        // Without the id it would be an appointment of nobody.
+        let Some(patient) = tx.writeback(first).await?.created_vendor_id else {
+            return Ok(Err("patient_id_unknown"));
+        };
         booking.patient = patient;
     }
-    Some(WriteOrder {
+    Ok(Ok(WriteOrder {
         write: body,
         reference: write.reference.clone(),
         first_sent_at: write.first_sent_at.unwrap_or(write.created_at),
-    })
+    }))
 }
 
 fn patience(error: &PmsError, otherwise: Duration) -> Duration {

@@ -101,7 +101,11 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
     }
     let waited = Timestamp::now().duration_since(write.created_at).as_millis();
     tx.audit(&NewAudit {
-        actor: "worker",
+        actor: match ending.actor {
+            Actor::Worker => "worker",
+            Actor::Reaper => "reaper",
+            Actor::Staff => "staff",
+        },
         action: action(&write.operation),
         patient: None,
         call_id: None,

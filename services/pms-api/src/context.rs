@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use bus::Bus;
 use reception::Reception;
-use seal::{KeyRing, SealError};
-use service::Relay;
+use seal::SealError;
+use service::{Base, Relay};
 use store::Store;
 
 use crate::book::BusBook;
-use crate::config::{Own, Settings};
+use crate::config::Own;
 use crate::desks::Desks;
 use crate::ledger::StoreLedger;
 use crate::news::News;
@@ -25,19 +25,13 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(
-        settings: &Settings,
-        keys: &KeyRing,
-        store: Store,
-        bus: Bus,
-        relay: Relay,
-    ) -> Result<Self, SealError> {
-        let own = settings.pms_api.clone();
+    pub(crate) fn new(own: Own, base: &Base) -> Result<Self, SealError> {
+        let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
         let news = News::new();
         let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
         let book = BusBook::new(bus.clone(), Duration::from_secs(own.question_seconds));
         let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
-        let key = keys.derive_hmac("reception").ok_or(SealError::Empty)?;
+        let key = base.keys.derive_hmac("reception").ok_or(SealError::Empty)?;
         let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
         Ok(Self { store, bus, relay, reception, desks, news, settings: own })
     }

@@ -8,12 +8,13 @@ use moka::future::Cache;
 use pms::{DayBookQuery, PmsError};
 use pms_sikka::{Sikka, SikkaApp, SikkaLogin};
 use seal::Secret;
-use service::Relay;
-use store::{DueConnection, Store};
+use service::settings::SikkaSettings;
+use service::{Base, Relay};
+use store::DueConnection;
 use vendor_http::MemoryBudget;
 use writebacks::{Carrier, Offices};
 
-use crate::config::{Own, Settings};
+use crate::config::Own;
 use crate::offices::SikkaOffices;
 
 type Calendar = (Arc<DayBook>, Duration);
@@ -29,19 +30,19 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(settings: &Settings, store: &Store, bus: Bus, relay: Relay) -> anyhow::Result<Self> {
-        let own = settings.sikka_worker.clone();
+    pub(crate) fn new(sikka: &SikkaSettings, own: Own, base: &Base) -> anyhow::Result<Self> {
+        let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
         let sikka = Sikka::new(SikkaApp {
-            base_url: settings.sikka.base_url.clone(),
-            app_id: Secret::new(settings.sikka.app_id.clone()),
-            app_key: settings.sikka.app_key.clone(),
+            base_url: sikka.base_url.clone(),
+            app_id: Secret::new(sikka.app_id.clone()),
+            app_key: sikka.app_key.clone(),
             deadline: Duration::from_secs(own.vendor_seconds),
         })?;
         // Log-ins belong to the app, not to a practice; there are few of them.
         let login = SikkaLogin::new(sikka.clone(), Arc::new(MemoryBudget::per_minute(120)));
         let keeper = Arc::new(KeyKeeper::new(store.clone(), Arc::new(login), KeeperSettings::default()));
         let offices = Arc::new(SikkaOffices::new(store.clone(), sikka, keeper, own.clone()));
-        let carrier = Carrier::new(store.clone(), offices.clone(), "sikka", own.pace());
+        let carrier = Carrier::new(store, offices.clone(), "sikka", own.pace());
         let calendars =
             Cache::builder().max_capacity(1_000).time_to_live(Duration::from_millis(own.calendar_ms)).build();
         Ok(Self { bus, relay, offices, carrier, settings: own, calendars })

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
@@ -51,6 +51,10 @@ pub(crate) enum Command {
         #[command(flatten)]
         target: Target,
     },
+    /// Measure what this machine does, beside what it could do at most: one JSON object a line.
+    Bench(BenchArgs),
+    /// Kill services, broker and database under load, and compare what was said with what is so.
+    Chaos(ChaosArgs),
     /// Print a completion script.
     Completion {
         /// bash, zsh, fish, …
@@ -75,6 +79,47 @@ pub(crate) struct UpArgs {
     /// The call to play.
     #[arg(long, default_value = "maria-books")]
     pub(crate) call: String,
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct BenchArgs {
+    /// What to measure.
+    pub(crate) name: BenchName,
+    /// How long to measure each thing; for `writeback`, what 200 s of a practice's slowness become.
+    #[arg(long)]
+    pub(crate) seconds: Option<u64>,
+    /// Where the private servers of the measurement live: not those of `switchboard up`.
+    #[arg(long, default_value = ".local/bench")]
+    pub(crate) state: PathBuf,
+}
+
+/// What can be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BenchName {
+    /// Signed webhooks a second, each answered after the broker's confirm.
+    Gateway,
+    /// What a tool call takes beyond the time of the practice's own system; memory at rest.
+    ToolCall,
+    /// How soon a write that the practice's system has made is known.
+    Writeback,
+    /// All of these.
+    All,
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct ChaosArgs {
+    /// How long things are broken; bringing everything up and to rest takes some minutes more.
+    #[arg(long, default_value_t = 2.0)]
+    pub(crate) minutes: f64,
+    /// The same seed breaks the same things at the same moments, and plays the same calls.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Where the run's own directory is made. It is removed at the end of a good run.
+    #[arg(long, default_value = ".local")]
+    pub(crate) state: PathBuf,
+    /// Keep the run's directory, with its logs and its database, in any case.
+    #[arg(long)]
+    pub(crate) keep: bool,
 }
 
 #[derive(Debug, Args, Clone)]

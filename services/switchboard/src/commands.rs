@@ -1,4 +1,6 @@
 mod audit;
+mod bench;
+mod chaos;
 mod config;
 mod demo;
 mod doctor;
@@ -38,6 +40,8 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
         Command::Parked { action } => parked::run(action, out).await,
         Command::Audit { action } => audit::run(action, out).await,
         Command::Sandbox { action, target } => sandbox::run(action, &target.state, out).await,
+        Command::Bench(args) => bench::run(&args, out).await,
+        Command::Chaos(args) => chaos::run(args, out).await,
         Command::Completion { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "switchboard", &mut script);

@@ -5,13 +5,14 @@ use std::time::Duration;
 use credentials::{KeeperSettings, KeyKeeper};
 use pms_sikka::{Sikka, SikkaApp, SikkaLogin};
 use seal::Secret;
-use service::Relay;
+use service::settings::SikkaSettings;
+use service::{Base, Relay};
 use store::{DueRefresh, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vendor_http::MemoryBudget;
 
-use crate::config::{Own, Settings};
+use crate::config::Own;
 
 const EVERY: Duration = Duration::from_secs(1);
 const LEASE_SECONDS: f64 = 60.0;
@@ -26,12 +27,12 @@ pub(crate) struct Refresher {
 }
 
 impl Refresher {
-    pub(crate) fn new(settings: &Settings, store: Store, relay: Relay) -> anyhow::Result<Self> {
-        let own = settings.token_refresher.clone();
+    pub(crate) fn new(sikka: &SikkaSettings, own: Own, base: &Base) -> anyhow::Result<Self> {
+        let (store, relay) = (base.store.clone(), base.relay.clone());
         let sikka = Sikka::new(SikkaApp {
-            base_url: settings.sikka.base_url.clone(),
-            app_id: Secret::new(settings.sikka.app_id.clone()),
-            app_key: settings.sikka.app_key.clone(),
+            base_url: sikka.base_url.clone(),
+            app_id: Secret::new(sikka.app_id.clone()),
+            app_key: sikka.app_key.clone(),
             deadline: Duration::from_secs(own.vendor_seconds),
         })?;
         let login = SikkaLogin::new(sikka, Arc::new(MemoryBudget::per_minute(own.logins_per_minute)));

@@ -1,4 +1,4 @@
-//! The contract of every adapter, on the sandbox's Sikka.
+//! The contract of every adapter, on the sandbox's Sikka, for every practice-management system it writes to.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,26 @@ use testbed::Process;
 use tokio::sync::Mutex;
 use vendor_http::{Budget, BudgetSpent, RateSeen, Request, VendorClient, VendorConfig};
 
-pms::contract_tests!(sandbox);
+mod open_dental {
+    async fn stage() -> super::Sandbox {
+        super::sandbox("open_dental").await
+    }
+    pms::contract_tests!(stage);
+}
+
+mod dentrix {
+    async fn stage() -> super::Sandbox {
+        super::sandbox("dentrix_g6").await
+    }
+    pms::contract_tests!(stage);
+}
+
+mod eaglesoft {
+    async fn stage() -> super::Sandbox {
+        super::sandbox("eaglesoft").await
+    }
+    pms::contract_tests!(stage);
+}
 
 /// Logs in when asked, and keeps the key until it is refused.
 struct Keys {
@@ -74,13 +93,13 @@ struct Sandbox {
 
 const OFFICE: &str = "/admin/sikka/offices/D10001";
 
-async fn started() -> (Process, u16, u16) {
+async fn started(system: &str) -> (Process, u16, u16) {
     let (port, admin) = (testbed::free_port().unwrap(), testbed::free_port().unwrap());
     let mut process = Process::new("sandbox")
         .unwrap()
         .env("SANDBOX_PORT", port.to_string())
         .env("SANDBOX_ADMIN_PORT", admin.to_string())
-        .env("SANDBOX_PMS", "dentrix_g6")
+        .env("SANDBOX_PMS", system)
         .env("SANDBOX_ZONES", "Central Standard Time")
         .env("SANDBOX_WRITEBACK_MIN_MS", "0")
         .env("SANDBOX_WRITEBACK_MAX_MS", "0");
@@ -89,8 +108,8 @@ async fn started() -> (Process, u16, u16) {
     (process, port, admin)
 }
 
-async fn sandbox() -> Sandbox {
-    let (process, port, admin) = started().await;
+async fn sandbox(system: &str) -> Sandbox {
+    let (process, port, admin) = started(system).await;
     let admin = VendorClient::new(VendorConfig::new("sandbox", format!("http://127.0.0.1:{admin}"))).unwrap();
     let sikka = Sikka::new(SikkaApp {
         base_url: format!("http://127.0.0.1:{port}/v4"),

@@ -194,8 +194,12 @@ async fn p7_a_record_moved_to_another_tenants_chain_is_found() {
     let (mine, theirs) = (rig.clinic("mine").await, rig.clinic("theirs").await);
     append(&rig.store, mine.tenant, 2).await;
     append(&rig.store, theirs.tenant, 1).await;
-    let moving = "UPDATE audit_log SET tenant_id = $1 WHERE tenant_id = $2 AND sequence = 2";
-    rig.owner.execute(moving, &[&theirs.tenant.uuid(), &mine.tenant.uuid()]).await.unwrap();
+    let moving = format!(
+        "UPDATE audit_log SET tenant_id = '{}' WHERE tenant_id = '{}' AND sequence = 2",
+        theirs.tenant.uuid(),
+        mine.tenant.uuid()
+    );
+    rig.owner.batch_execute(&moving).await.unwrap();
     let faults = verify(&rig.store, theirs.tenant, None).await.faults;
     assert_eq!(faults, vec![AuditFault::Edited { sequence: 2 }, AuditFault::HeadForged]);
     let faults = verify(&rig.store, mine.tenant, None).await.faults;

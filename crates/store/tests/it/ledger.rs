@@ -138,8 +138,8 @@ async fn only_old_messages_are_swept_from_the_inbox() {
     tx.first_time("news", old).await.unwrap();
     tx.first_time("news", new).await.unwrap();
     tx.commit().await.unwrap();
-    let age = "UPDATE inbox SET taken_at = now() - interval '8 days' WHERE message_id = $1";
-    rig.owner.execute(age, &[&old]).await.unwrap();
+    let age = format!("UPDATE inbox SET taken_at = now() - interval '8 days' WHERE message_id = '{old}'");
+    rig.owner.batch_execute(&age).await.unwrap();
     let mut tx = rig.store.machinery().await.unwrap();
     assert_eq!(tx.sweep_inbox(7).await.unwrap(), 1);
     assert!(!tx.first_time("news", new).await.unwrap());

@@ -107,9 +107,13 @@ async fn an_ended_call_stays_ended_in_whatever_order_its_news_comes() {
 async fn p6_a_sealed_column_copied_to_another_row_does_not_open() {
     let rig = Rig::new().await;
     let (mine, theirs) = (rig.clinic("mine").await, rig.clinic("theirs").await);
-    let copy = "UPDATE pms_connections SET credentials =
-                    (SELECT credentials FROM pms_connections WHERE id = $1) WHERE id = $2";
-    rig.owner.execute(copy, &[&theirs.connection.uuid(), &mine.connection.uuid()]).await.unwrap();
+    let copy = format!(
+        "UPDATE pms_connections SET credentials =
+             (SELECT credentials FROM pms_connections WHERE id = '{}') WHERE id = '{}'",
+        theirs.connection.uuid(),
+        mine.connection.uuid()
+    );
+    rig.owner.batch_execute(&copy).await.unwrap();
     let mut tx = rig.store.tenant(mine.tenant).await.unwrap();
     assert!(matches!(tx.tokens(mine.connection).await, Err(StoreError::Seal(_))));
     let mut tx = rig.store.tenant(theirs.tenant).await.unwrap();

@@ -52,13 +52,31 @@ pub(crate) async fn seed_demo(
     zone: &str,
     number: Option<(&str, &str)>,
 ) -> anyhow::Result<Seeded> {
+    retire_demos(store).await?;
+    add_demo(store, office, zone, number).await
+}
+
+/// Disables the demo tenants of earlier runs: their sandbox is gone.
+pub(crate) async fn retire_demos(store: &Store) -> anyhow::Result<()> {
+    let mut tx = store.machinery().await?;
+    tx.retire_demo_connections().await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// As [`seed_demo`], beside the demo tenants there are.
+pub(crate) async fn add_demo(
+    store: &Store,
+    office: &str,
+    zone: &str,
+    number: Option<(&str, &str)>,
+) -> anyhow::Result<Seeded> {
     let (tenant, practice, connection) = (TenantId::new(), PracticeId::new(), ConnectionId::new());
     let api_key = format!("swb_{}", seal::sha256_hex(&seal::random::<32>()?));
     let credentials = Secret::new(
         json!({ "office_id": office, "secret_key": format!("sandbox-secret-{office}") }).to_string(),
     );
     let mut tx = store.machinery().await?;
-    tx.retire_demo_connections().await?;
     tx.put_tenant(&Tenant {
         id: tenant,
         slug: format!("demo-{}", tenant.uuid().simple()),

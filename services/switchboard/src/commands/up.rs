@@ -1,8 +1,10 @@
+use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bus::{Bus, BusConfig, topology};
 use seal::Secret;
 use serde_json::json;
 use store::Store;
@@ -21,6 +23,7 @@ pub(crate) async fn run(args: UpArgs, out: Out) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.state)
         .with_context(|| format!("cannot make the directory {}", args.state.display()))?;
     let state = args.state.canonicalize()?;
+    let _alone = alone(&state)?;
     let servers = Servers::start(&state, out).await?;
     let outcome = with_servers(&args, &state, &servers, out).await;
     servers.stop().await;
@@ -29,10 +32,32 @@ pub(crate) async fn run(args: UpArgs, out: Out) -> anyhow::Result<ExitCode> {
     outcome
 }
 
+/// Two stacks in one place would stop each other's servers.
+fn alone(state: &Path) -> anyhow::Result<File> {
+    let file = state.join("up.lock");
+    let lock = File::create(&file).with_context(|| format!("cannot write {}", file.display()))?;
+    lock.try_lock().ok().with_context(|| format!("another `switchboard up` runs in {}", state.display()))?;
+    Ok(lock)
+}
+
+/// The broker is there and has what the services need: told at once, in one sentence.
+async fn broker_answers(amqp_url: &str) -> anyhow::Result<()> {
+    let bus = Bus::connect(BusConfig::new(amqp_url, "switchboard"))
+        .await
+        .context("the broker cannot be reached; is RabbitMQ running, and is AMQP_URL right?")?;
+    let declared = topology::declare(&bus).await;
+    bus.close().await;
+    declared
+        .context("the broker refused the queues; is its plugin rabbitmq_consistent_hash_exchange enabled?")
+}
+
 async fn with_servers(args: &UpArgs, state: &Path, servers: &Servers, out: Out) -> anyhow::Result<ExitCode> {
     let mut interrupted = Interrupt::new()?;
+    broker_answers(&servers.amqp_url).await?;
     let database_url = Secret::new(servers.database_url.clone());
-    store::migrate(&database_url).await.context("the database cannot be brought to this version")?;
+    store::migrate(&database_url).await.context(
+        "the database cannot be brought to this version; is PostgreSQL running, and is DATABASE_URL right?",
+    )?;
     let encryption_key = match std::env::var("ENCRYPTION_KEY") {
         Ok(given) if !given.is_empty() => given,
         _ => encryption_key(state)?,
@@ -153,17 +178,17 @@ fn welcome(place: &Place, state: &Path, fleet: &Fleet, out: Out) {
 }
 
 /// Ctrl-C or SIGTERM.
-struct Interrupt {
+pub(super) struct Interrupt {
     int: tokio::signal::unix::Signal,
     term: tokio::signal::unix::Signal,
 }
 
 impl Interrupt {
-    fn new() -> anyhow::Result<Self> {
+    pub(super) fn new() -> anyhow::Result<Self> {
         Ok(Self { int: signal(SignalKind::interrupt())?, term: signal(SignalKind::terminate())? })
     }
 
-    async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         tokio::select! {
             _ = self.int.recv() => {}
             _ = self.term.recv() => {}

@@ -1,10 +1,12 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::process::Command;
+use tokio::time::sleep;
 
 use crate::out::Out;
 use crate::place::write_private;
@@ -25,39 +27,47 @@ fn given(name: &str) -> Option<String> {
 impl Servers {
     /// Starts what the environment does not name, under `state`.
     pub(crate) async fn start(state: &Path, out: Out) -> anyhow::Result<Self> {
-        let scripts = scripts()?;
         let (database, broker) = (given("DATABASE_URL"), given("AMQP_URL"));
-        let postgres = database.is_none().then(|| state.join("postgres"));
-        let rabbitmq = broker.is_none().then(|| state.join("rabbitmq"));
-        if postgres.is_some() || rabbitmq.is_some() {
-            out.say("Starting a private PostgreSQL and RabbitMQ.");
+        let mut servers = Self {
+            scripts: scripts()?,
+            postgres: database.is_none().then(|| state.join("postgres")),
+            rabbitmq: broker.is_none().then(|| state.join("rabbitmq")),
+            database_url: database.unwrap_or_default(),
+            amqp_url: broker.unwrap_or_default(),
+        };
+        if let Err(error) = servers.bring_up(out).await {
+            servers.stop().await;
+            return Err(error);
         }
-        let mut servers =
-            Self { scripts, postgres, rabbitmq, database_url: String::new(), amqp_url: String::new() };
-        let (database, broker) = tokio::join!(
-            servers.url(database, "private-postgres", servers.postgres.as_deref()),
-            servers.url(broker, "private-rabbitmq", servers.rabbitmq.as_deref()),
-        );
-        match (database, broker) {
-            (Ok(database), Ok(broker)) => {
-                servers.database_url = database;
-                servers.amqp_url = broker;
-                Ok(servers)
-            }
-            (database, broker) => {
-                servers.stop().await;
-                database.and(broker)?;
-                bail!("the servers could not be started")
-            }
-        }
+        Ok(servers)
     }
 
-    async fn url(&self, given: Option<String>, script: &str, dir: Option<&Path>) -> anyhow::Result<String> {
-        match (given, dir) {
-            (Some(url), _) => Ok(url),
-            (None, Some(dir)) => self.tell(script, "start", dir).await,
-            (None, None) => bail!("nothing says where {script} should run"),
+    /// Private ones under `state`, whatever the environment names: they are not started yet.
+    pub(crate) fn private(state: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            scripts: scripts()?,
+            postgres: Some(state.join("postgres")),
+            rabbitmq: Some(state.join("rabbitmq")),
+            database_url: String::new(),
+            amqp_url: String::new(),
+        })
+    }
+
+    /// Starts the private ones.
+    pub(crate) async fn bring_up(&mut self, out: Out) -> anyhow::Result<()> {
+        if self.postgres.is_some() || self.rabbitmq.is_some() {
+            out.say("Starting a private PostgreSQL and RabbitMQ.");
         }
+        let start = async |script: &str, dir: &Option<PathBuf>, url: &str| match dir {
+            Some(dir) => self.tell(script, "start", dir).await,
+            None => Ok(url.to_owned()),
+        };
+        let (database, broker) = tokio::join!(
+            start("private-postgres", &self.postgres, &self.database_url),
+            start("private-rabbitmq", &self.rabbitmq, &self.amqp_url),
+        );
+        (self.database_url, self.amqp_url) = (database?, broker?);
+        Ok(())
     }
 
     /// Runs one verb of a server's script, and returns what it printed.
@@ -78,23 +88,33 @@ impl Servers {
 
     /// Stops what was started here, and nothing else.
     pub(crate) async fn stop(&self) {
-        let stop = async |script: &str, dir: &Option<PathBuf>| {
-            if let Some(dir) = dir {
-                // It says itself what went wrong; there is nothing more to do about it here.
-                let _ = self.tell(script, "stop", dir).await;
-            }
-        };
-        tokio::join!(stop("private-postgres", &self.postgres), stop("private-rabbitmq", &self.rabbitmq));
+        self.tell_both("stop").await;
     }
 
-    /// Kills a private server as a crash would, and starts it again.
-    pub(crate) async fn crash(&self, which: Server) -> anyhow::Result<()> {
+    /// Kills what was started here, and deletes everything it kept.
+    pub(crate) async fn remove(&self) {
+        self.tell_both("remove").await;
+    }
+
+    async fn tell_both(&self, verb: &str) {
+        let tell = async |script: &str, dir: &Option<PathBuf>| {
+            if let Some(dir) = dir {
+                // It says itself what went wrong; there is nothing more to do about it here.
+                let _ = self.tell(script, verb, dir).await;
+            }
+        };
+        tokio::join!(tell("private-postgres", &self.postgres), tell("private-rabbitmq", &self.rabbitmq));
+    }
+
+    /// Kills a private server as a crash would, and starts it again after a while.
+    pub(crate) async fn crash(&self, which: Server, down: Duration) -> anyhow::Result<()> {
         let (script, dir) = match which {
             Server::Database => ("private-postgres", &self.postgres),
             Server::Broker => ("private-rabbitmq", &self.rabbitmq),
         };
         let dir = dir.as_deref().context("only a private server may be killed")?;
         self.tell(script, "kill", dir).await?;
+        sleep(down).await;
         self.tell(script, "start", dir).await?;
         Ok(())
     }
@@ -105,6 +125,15 @@ impl Servers {
 pub(crate) enum Server {
     Database,
     Broker,
+}
+
+impl Server {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Broker => "broker",
+        }
+    }
 }
 
 /// `scripts/lib` of the checkout: above the program, or where we stand.

@@ -30,7 +30,7 @@ async fn p1_with_the_broker_away_messages_wait_in_the_database_and_follow_in_ord
         .collect();
     let expected: Vec<String> = (0..20).map(|number| format!("call-{number}")).collect();
     assert_eq!(calls, expected);
-    assert_eq!(rig.depth().await, 0);
+    rig.until_depth(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ async fn p1_a_message_is_answered_once_the_broker_has_it_as_it_came() {
     let response = rig.send("/api/vapi/webhook", body).await;
     assert_eq!(response.status, 200);
     assert_eq!(response.text(), "{}");
-    assert_eq!(rig.depth().await, 1);
+    rig.until_depth(1).await;
     let (letter, received) = rig.take(1).await.remove(0);
     assert_eq!(letter.routing_key, "vapi.status-update");
     assert_eq!(letter.kind, "webhook.received.v1");

@@ -1,0 +1,122 @@
+//! Keys that cannot be got.
+
+use std::time::Duration;
+
+use credentials::RefreshError;
+use pms::{Advice, ErrorKind, PmsError};
+use tokio::task::JoinSet;
+
+use crate::rig::{Fate, Rig};
+
+fn vendor_said(error: RefreshError) -> PmsError {
+    match error {
+        RefreshError::Vendor(error) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_dead_becomes_reauthorise_with_one_alert_and_the_vendor_is_left_alone() {
+    let rig = Rig::new().await;
+    rig.vendor.next((0..9).map(|_| Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)));
+    let keepers = [rig.keeper().await, rig.keeper().await];
+    let mut tasks = JoinSet::new();
+    for caller in 0..20 {
+        let (keeper, tenant, connection) = (keepers[caller % 2].clone(), rig.tenant, rig.connection);
+        tasks.spawn(async move { vendor_said(keeper.key(tenant, connection, None).await.unwrap_err()) });
+    }
+    for error in tasks.join_all().await {
+        assert_eq!((error.kind, error.advice), (ErrorKind::AccessWithdrawn, Advice::Permanent));
+    }
+    assert_eq!(rig.vendor.asked().len(), 1);
+    assert_eq!(rig.status().await, "reauthorise");
+    assert_eq!(rig.alerts().await, ["reauthorise"]);
+    rig.pass(10_000.0).await;
+    assert_eq!(rig.due().await, 0, "the refresher leaves it alone as well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_connected_anew_gets_a_key_and_its_alert_is_closed() {
+    let rig = Rig::new().await;
+    rig.vendor.next([Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
+    let keeper = rig.keeper().await;
+    keeper.key(rig.tenant, rig.connection, None).await.unwrap_err();
+    rig.owner.batch_execute("UPDATE pms_connections SET status = 'active'").await.unwrap();
+    rig.pass(15.0).await;
+    assert_eq!(rig.key(&keeper).await, "key-2");
+    assert!(rig.alerts().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_fails_is_asked_once_and_not_once_a_caller() {
+    let rig = Rig::new().await;
+    rig.vendor.next((0..60).map(|_| Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)));
+    let keepers = [rig.keeper().await, rig.keeper().await];
+    let mut tasks = JoinSet::new();
+    for caller in 0..50 {
+        let (keeper, tenant, connection) = (keepers[caller % 2].clone(), rig.tenant, rig.connection);
+        tasks.spawn(async move { vendor_said(keeper.key(tenant, connection, None).await.unwrap_err()) });
+    }
+    let told_when = tasks
+        .join_all()
+        .await
+        .iter()
+        .filter(|error| matches!(error.advice, Advice::RetryAfter(wait) if wait <= Duration::from_secs(5)))
+        .count();
+    assert_eq!((rig.vendor.asked().len(), told_when), (1, 49));
+    assert_eq!(rig.status().await, "active");
+    assert!(rig.alerts().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_refresher_backs_off_further_and_further_and_a_success_ends_it() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    for expected in [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0] {
+        rig.vendor.next([Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)]);
+        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        let due_in = rig.due_in().await;
+        assert!((expected - 4.0..=expected + 0.1).contains(&due_in), "{due_in} instead of {expected}");
+        assert_eq!(rig.due().await, 0);
+        rig.pass(expected).await;
+        assert_eq!(rig.due().await, 1);
+    }
+    assert_eq!(rig.key(&keeper).await, "key-9");
+    rig.vendor.next([Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)]);
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    assert!(rig.due_in().await <= 5.1);
+    assert_eq!(rig.key(&keeper).await, "key-9", "the key in force still is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn somebody_who_waits_for_a_key_is_not_kept_for_as_long_as_the_refresher_backs_off() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    rig.vendor.next((0..6).map(|_| Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)));
+    for _ in 0..6 {
+        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    }
+    assert!(rig.due_in().await > 100.0);
+    keeper.key(rig.tenant, rig.connection, None).await.unwrap_err();
+    rig.pass(15.1).await;
+    assert_eq!(rig.key(&keeper).await, "key-7");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_the_lease_of_a_process_that_died_is_taken_over_when_it_ends_and_not_before() {
+    let rig = Rig::new().await;
+    rig.vendor.next([Fate::Hang]);
+    let (dead, alive) = (rig.keeper().await, rig.keeper_that_waits(Duration::from_millis(200)).await);
+    tokio::select! {
+        _ = dead.key(rig.tenant, rig.connection, None) => panic!("it hangs"),
+        () = rig.vendor.hanging.notified() => {}
+    }
+    let error = alive.key(rig.tenant, rig.connection, None).await.unwrap_err();
+    assert!(matches!(error, RefreshError::Waited), "{error:?}");
+    assert_eq!((rig.vendor.asked().len(), rig.due().await), (1, 0));
+    rig.owner
+        .batch_execute("UPDATE pms_connections SET refresh_lease_until = now() - interval '1 s'")
+        .await
+        .unwrap();
+    assert_eq!(rig.key(&alive).await, "key-2");
+}

@@ -1,0 +1,362 @@
+//! All services of the phone's path as real processes, on a database and a broker of the test's own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use seal::{KeyRing, Secret};
+use serde_json::{Value, json};
+use store::Store;
+use tokio_postgres::{NoTls, SimpleQueryMessage, SimpleQueryRow};
+
+use crate::{Answer, Clinic, Database, Http, Process, Sandbox, Vhost, free_port};
+
+const READY: Duration = Duration::from_secs(60);
+/// A base64 of 32 zero bytes: a key for tests only.
+const ENCRYPTION_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const WEBHOOK_SECRET: &str = "a-webhook-secret-of-tests";
+const SANDBOX_KEY: &str = "sandbox-app-key";
+
+/// What a stack is started with.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Tenants, each with one practice on an office of its own.
+    pub clinics: u32,
+    /// Patients of each office, those with a story included.
+    pub patients: u32,
+    /// Shortest and longest time the practice's system takes for a write, in milliseconds.
+    pub writes_ms: (u64, u64),
+    /// How many of each service.
+    pub replicas: usize,
+    /// Settings for every service: `SWITCHBOARD__…`.
+    pub settings: Vec<(String, String)>,
+    /// Where the first `sikka-worker` stops: `before_send=pause`.
+    pub failpoints: Option<String>,
+    /// A database and a broker that the test may kill; otherwise the shared servers lend fresh ones.
+    pub servers: Option<(String, String)>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            clinics: 1,
+            patients: 40,
+            writes_ms: (300, 600),
+            replicas: 1,
+            settings: Vec::new(),
+            failpoints: None,
+            servers: None,
+        }
+    }
+}
+
+impl Plan {
+    /// Adds a setting for every service, by its path: `sikka_worker.look_ms`.
+    #[must_use]
+    pub fn set(mut self, path: &str, value: impl ToString) -> Self {
+        let name = format!("SWITCHBOARD__{}", path.replace('.', "__").to_uppercase());
+        self.settings.push((name, value.to_string()));
+        self
+    }
+}
+
+/// One running process with an HTTP port.
+#[derive(Debug)]
+pub struct Member {
+    /// The process, to be killed.
+    pub process: Process,
+    /// `http://127.0.0.1:…`
+    pub url: String,
+}
+
+impl Member {
+    /// Waits until it says that it is ready.
+    ///
+    /// # Errors
+    /// When it ends or does not become ready.
+    pub async fn ready(&mut self) -> Result<()> {
+        let url = format!("{}/ready", self.url);
+        self.process.ready(&url, READY).await
+    }
+}
+
+/// A whole Switchboard. Dropping it ends every process and removes the database and the virtual host.
+#[derive(Debug)]
+pub struct Stack {
+    /// The voice vendor's door; the first replica is the one that [`Stack::tool`] uses.
+    pub gateways: Vec<Member>,
+    /// The REST API and the tools.
+    pub apis: Vec<Member>,
+    /// The workers that talk to the practices.
+    pub workers: Vec<Member>,
+    /// The keepers of keys.
+    pub refreshers: Vec<Member>,
+    /// The vendor.
+    pub vendor: Process,
+    /// What the vendor's practices hold, and their dials.
+    pub sandbox: Sandbox,
+    /// The tenants.
+    pub clinics: Vec<Clinic>,
+    /// The test's own way to the rows.
+    pub store: Store,
+    /// The test's own HTTP client.
+    pub http: Http,
+    /// Where the rows are.
+    pub database_url: String,
+    /// Where the messages are.
+    pub amqp_url: String,
+    plan: Plan,
+    vendor_url: String,
+    _database: Option<Database>,
+    _vhost: Option<Vhost>,
+}
+
+impl Stack {
+    /// Starts a stack and waits until every process is ready.
+    ///
+    /// # Errors
+    /// When a server is away, a binary is not built, or a process does not become ready.
+    pub async fn start(plan: Plan) -> Result<Self> {
+        let (database, vhost) = match &plan.servers {
+            Some(_) => (None, None),
+            None => (Some(migrated().await?), Some(Vhost::fresh().await?)),
+        };
+        let lent = |database: &Option<Database>, vhost: &Option<Vhost>| {
+            Some((database.as_ref()?.url(), vhost.as_ref()?.url()))
+        };
+        let (database_url, amqp_url) =
+            plan.servers.clone().or_else(|| lent(&database, &vhost)).context("there are no servers")?;
+        let keys = Arc::new(KeyRing::parse(ENCRYPTION_KEY)?);
+        let store = Store::open(&Secret::new(database_url.clone()), 4, keys).await?;
+        let mut clinics = Vec::new();
+        for index in 0..plan.clinics {
+            clinics.push(Clinic::make(&store, index).await?);
+        }
+        let http = Http::new()?;
+        let (vendor_port, admin_port) = (free_port()?, free_port()?);
+        let mut vendor = Process::new("sandbox")?
+            .env("SANDBOX_PORT", vendor_port.to_string())
+            .env("SANDBOX_ADMIN_PORT", admin_port.to_string());
+        vendor.start()?;
+        let admin = format!("http://127.0.0.1:{admin_port}");
+        let mut stack = Self {
+            gateways: Vec::new(),
+            apis: Vec::new(),
+            workers: Vec::new(),
+            refreshers: Vec::new(),
+            vendor,
+            sandbox: Sandbox { admin: admin.clone(), http: http.clone() },
+            clinics,
+            store,
+            http,
+            database_url,
+            amqp_url,
+            vendor_url: format!("http://127.0.0.1:{vendor_port}"),
+            plan,
+            _database: database,
+            _vhost: vhost,
+        };
+        stack.vendor.ready(&format!("{admin}/admin/clock"), READY).await?;
+        stack.grow_offices().await?;
+        for replica in 0..stack.plan.replicas {
+            let failpoints = stack.plan.failpoints.clone().filter(|_| replica == 0);
+            let (gateway, api) = (stack.member("webhook-gateway", None)?, stack.member("pms-api", None)?);
+            let worker = stack.member("sikka-worker", failpoints.as_deref())?;
+            let refresher = stack.member("token-refresher", None)?;
+            stack.gateways.push(gateway);
+            stack.apis.push(api);
+            stack.workers.push(worker);
+            stack.refreshers.push(refresher);
+        }
+        stack.ready().await?;
+        Ok(stack)
+    }
+
+    async fn grow_offices(&self) -> Result<()> {
+        let (least, most) = self.plan.writes_ms;
+        let seed = json!({
+            "offices": self.plan.clinics, "patients": self.plan.patients,
+            "writeback_min_ms": least, "writeback_max_ms": most,
+        });
+        self.sandbox.call("POST", "/seed", Some(&seed)).await.map(drop)
+    }
+
+    /// Waits until every process is ready.
+    ///
+    /// # Errors
+    /// When one is not in time.
+    pub async fn ready(&mut self) -> Result<()> {
+        let members = self.gateways.iter_mut().chain(&mut self.apis);
+        for member in members.chain(&mut self.workers).chain(&mut self.refreshers) {
+            member.ready().await?;
+        }
+        Ok(())
+    }
+
+    /// Starts one more process of a service; nobody waits for it yet.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn member(&self, service: &str, failpoints: Option<&str>) -> Result<Member> {
+        let port = free_port()?;
+        let mut process = Process::new(service)?
+            .env("DATABASE_URL", &self.database_url)
+            .env("AMQP_URL", &self.amqp_url)
+            .env("ENCRYPTION_KEY", ENCRYPTION_KEY)
+            .env("SIKKA_APP_ID", "sandbox-app")
+            .env("SIKKA_APP_KEY", SANDBOX_KEY)
+            .env("VAPI_WEBHOOK_SECRET", WEBHOOK_SECRET)
+            .env("SWITCHBOARD__HTTP__PORT", port.to_string())
+            .env("SWITCHBOARD__HTTP__DRAIN_SECONDS", "2")
+            .env("SWITCHBOARD__SIKKA__BASE_URL", format!("{}/v4", self.vendor_url))
+            .env("SWITCHBOARD__PMS_API__WRITE_WAIT_SECONDS", "4")
+            .env("SWITCHBOARD__SIKKA_WORKER__VENDOR_SECONDS", "2")
+            .env("SWITCHBOARD__SIKKA_WORKER__LEASE_SECONDS", "9")
+            .env("SWITCHBOARD__SIKKA_WORKER__GRACE_SECONDS", "10")
+            .env("SWITCHBOARD__SIKKA_WORKER__LOOK_MS", "300")
+            .env("SWITCHBOARD__SIKKA_WORKER__CALENDAR_MS", "500");
+        for (name, value) in &self.plan.settings {
+            process = process.env(name, value);
+        }
+        if let Some(failpoints) = failpoints {
+            process = process.env("FAILPOINTS", failpoints);
+        }
+        process.start()?;
+        Ok(Member { process, url: format!("http://127.0.0.1:{port}") })
+    }
+
+    /// A command of the `switchboard` program on this stack; run it with [`Process::start`].
+    ///
+    /// # Errors
+    /// When the program is not built.
+    pub fn program(&self) -> Result<Process> {
+        Ok(Process::new("switchboard")?
+            .env("DATABASE_URL", &self.database_url)
+            .env("AMQP_URL", &self.amqp_url)
+            .env("ENCRYPTION_KEY", ENCRYPTION_KEY))
+    }
+
+    /// Runs SQL as the database's owner, for whom no row is hidden: the rows' columns as text, `""` for null.
+    ///
+    /// # Errors
+    /// When the database is away or refuses it.
+    pub async fn sql(&self, text: &str) -> Result<Vec<Vec<String>>> {
+        let (client, connection) = tokio_postgres::connect(&self.database_url, NoTls).await?;
+        tokio::spawn(connection);
+        let columns = |row: &SimpleQueryRow| {
+            (0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect()
+        };
+        let messages = client.simple_query(text).await?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(columns(row)),
+            _ => None,
+        });
+        Ok(rows.collect())
+    }
+
+    /// What must never be read in a log or a metric: the secrets this stack runs with.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<String> {
+        let offices = self.clinics.iter().map(|clinic| format!("sandbox-secret-{}", clinic.office));
+        let keys = self.clinics.iter().map(|clinic| clinic.api_key.clone());
+        let fixed = [ENCRYPTION_KEY, WEBHOOK_SECRET, SANDBOX_KEY, "guest:guest"].map(str::to_owned);
+        offices.chain(keys).chain(fixed).collect()
+    }
+
+    /// Everything the services have logged so far, the sandbox's own log left out: it is the vendor's.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let members = self.gateways.iter().chain(&self.apis).chain(&self.workers).chain(&self.refreshers);
+        members.map(|member| member.process.log()).collect()
+    }
+
+    /// A message of the voice vendor's on a call to `clinic`, posted at the first gateway with its secret.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn webhook(&self, clinic: &Clinic, call: &str, message: Value) -> Result<Answer> {
+        self.webhook_at(0, &on_a_call(clinic, call, message)).await
+    }
+
+    /// Any body at one of the gateways, with the voice vendor's secret.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn webhook_at(&self, gateway: usize, body: &Value) -> Result<Answer> {
+        let gateway = self.gateways.get(gateway).context("there is no such gateway")?;
+        let url = format!("{}/api/vapi/webhook", gateway.url);
+        self.http.send("POST", &url, &[("x-vapi-secret", WEBHOOK_SECRET)], Some(body)).await
+    }
+
+    /// What the voice agent is told when it uses a tool on a call.
+    ///
+    /// # Errors
+    /// When the answer is not one the voice vendor would take.
+    pub async fn tool(
+        &self,
+        clinic: &Clinic,
+        (call, id): (&str, &str),
+        tool: &str,
+        arguments: &Value,
+    ) -> Result<Value> {
+        let answer = self.webhook(clinic, call, tool_call(id, tool, arguments)).await?;
+        told(&answer)
+    }
+
+    /// A request at the REST API with a key.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn rest(
+        &self,
+        key: &str,
+        (method, path): (&str, &str),
+        headers: &[(&str, &str)],
+        body: Option<&Value>,
+    ) -> Result<Answer> {
+        let api = self.apis.first().context("there is no pms-api")?;
+        let bearer = format!("Bearer {key}");
+        let mut all = vec![("authorization", bearer.as_str())];
+        all.extend(headers);
+        self.http.send(method, &format!("{}{path}", api.url), &all, body).await
+    }
+}
+
+async fn migrated() -> Result<Database> {
+    Database::fresh(store::template_key(), |url| async move {
+        store::migrate(&Secret::new(url)).await?;
+        Ok(())
+    })
+    .await
+}
+
+/// A message as the voice vendor sends it on a call to `clinic` from a phone that no patient has.
+fn on_a_call(clinic: &Clinic, call: &str, mut message: Value) -> Value {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    let defaults = json!({
+        "timestamp": u64::try_from(now.as_millis()).unwrap_or_default(),
+        "call": { "id": call, "metadata": { "accountId": clinic.tenant.to_string() } },
+        "phoneNumber": { "number": clinic.number },
+        "customer": { "number": "+15550100099" },
+    });
+    if let (Value::Object(message), Value::Object(defaults)) = (&mut message, defaults) {
+        for (name, value) in defaults {
+            message.entry(name).or_insert(value);
+        }
+    }
+    json!({ "message": message })
+}
+
+fn tool_call(id: &str, tool: &str, arguments: &Value) -> Value {
+    let call = json!({ "id": id, "type": "function", "function": { "name": tool, "arguments": arguments } });
+    json!({ "type": "tool-calls", "toolCallList": [call] })
+}
+
+/// The one result of an answer to tool calls: the line the agent reads.
+fn told(answer: &Answer) -> Result<Value> {
+    ensure!(answer.status == 200, "a tool call was answered {}: {}", answer.status, answer.text);
+    let body = answer.json();
+    let line = body["results"][0]["result"].as_str().context("a tool call without a result")?;
+    ensure!(!line.contains(['\n', '\r']), "the result of a tool call has several lines");
+    Ok(serde_json::from_str(line)?)
+}

@@ -1,0 +1,94 @@
+//! A new patient and their appointment.
+
+use domain::{WritebackId, WritebackState as S};
+use jiff::SignedDuration;
+use pms::{Advice, ErrorKind, FailureReason, Write};
+
+use crate::rig::{Rig, booking, new, patient};
+use crate::vendor::Fate;
+
+async fn chain(rig: &Rig) -> (WritebackId, WritebackId) {
+    let first = new(rig.wish(&patient(), "nora").await);
+    let mut write = booking(0);
+    if let Write::BookAppointment(booking) = &mut write {
+        booking.patient.clear();
+    }
+    let hour = SignedDuration::from_hours(1);
+    (first, new(rig.wish_after(&write, "nora's booking", Some(first), hour).await))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_waits_for_its_patient_and_is_made_for_the_id_they_got() {
+    let rig = Rig::new().await;
+    let (first, second) = chain(&rig).await;
+    assert!(rig.carrier.send_next(rig.due).await.unwrap());
+    assert!(!rig.is_due(S::Queued).await, "its patient is not there yet");
+    assert!(!rig.carrier.send_next(rig.due).await.unwrap());
+    let letters = rig.letters().await.len();
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.letters().await[letters..], ["writeback.succeeded", "scripted.writeback"]);
+    assert!(rig.is_due(S::Queued).await);
+    assert!(rig.carrier.send_next(rig.due).await.unwrap());
+    let created = rig.row(first).await.created_vendor_id.unwrap();
+    let Write::BookAppointment(sent) = &rig.vendor.held()[1].write else { panic!("not a booking") };
+    assert_eq!(sent.patient, created);
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(second).await, S::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_whose_patient_could_not_be_made_fails_with_them_and_frees_its_time() {
+    let rig = Rig::new().await;
+    let (first, second) = chain(&rig).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle(Some(FailureReason::Refused));
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(second).await;
+    assert_eq!(rig.state(first).await, S::Failed);
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("forerunner_failed")));
+    assert!(!rig.is_held(0).await);
+    assert_eq!(rig.letters().await.iter().filter(|key| *key == "writeback.failed").count(), 2);
+    assert_eq!(rig.vendor.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_whose_patient_waits_for_staff_fails_and_frees_its_time() {
+    let rig = Rig::new().await;
+    let (first, second) = chain(&rig).await;
+    rig.vendor.next(&[Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Parked, S::Failed));
+    assert!(!rig.is_held(0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_booking_asked_for_after_its_patient_failed_is_ended_by_the_reaper() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+    let first = new(rig.wish(&patient(), "nora").await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let hour = SignedDuration::from_hours(1);
+    let second = new(rig.wish_after(&booking(0), "late", Some(first), hour).await);
+    assert!(!rig.carrier.send_next(rig.due).await.unwrap());
+    assert_eq!(rig.carrier.reap().await.unwrap(), 1);
+    let row = rig.row(second).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("forerunner_failed")));
+    assert!(!rig.is_held(0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_is_never_sent_for_a_patient_whose_id_nobody_told() {
+    let rig = Rig::new().await;
+    let (first, second) = chain(&rig).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle_without_an_id();
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(first).await, S::Succeeded);
+    assert!(rig.carrier.send_next(rig.due).await.unwrap());
+    let row = rig.row(second).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Parked, Some("patient_id_unknown")));
+    assert_eq!(rig.vendor.sent().len(), 1);
+    assert_eq!(rig.alerts().await, ["writeback_parked"]);
+}

@@ -1,0 +1,70 @@
+//! P12: nothing is in flight for ever.
+
+use domain::WritebackState as S;
+
+use crate::rig::Rig;
+use crate::vendor::Fate;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_booking_never_sent_fails_at_its_deadline_and_frees_its_time() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    assert_eq!(rig.carrier.reap().await.unwrap(), 0, "it has time");
+    rig.expire_deadlines().await;
+    assert!(!rig.carrier.send_next(rig.due).await.unwrap(), "nobody waits for it any longer");
+    assert_eq!(rig.carrier.reap().await.unwrap(), 1);
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("not_sent_in_time")));
+    assert!(!rig.is_held(0).await);
+    assert!(rig.alerts().await.is_empty());
+    assert_eq!(rig.carrier.reap().await.unwrap(), 0, "once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_booking_the_vendor_may_have_is_set_aside_at_its_deadline_and_keeps_its_time() {
+    for (fate, state, reason) in [
+        (Fate::Take, S::Submitted, "not_confirmed_in_time"),
+        (Fate::LoseRequest, S::Unknown, "outcome_unknown"),
+    ] {
+        let rig = Rig::new().await;
+        rig.vendor.next(&[fate]);
+        let id = rig.booked(0).await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+        assert_eq!(rig.state(id).await, state);
+        rig.expire_deadlines().await;
+        assert_eq!(rig.carrier.reap().await.unwrap(), 1);
+        let row = rig.row(id).await;
+        assert_eq!((row.state, row.reason.as_deref()), (S::Parked, Some(reason)));
+        assert!(rig.is_held(0).await);
+        assert_eq!(rig.alerts().await, ["writeback_parked"]);
+        assert_eq!(rig.letters().await.last().map(String::as_str), Some("writeback.parked"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_two_reapers_end_a_write_once() {
+    let rig = Rig::new().await;
+    rig.booked(0).await;
+    rig.expire_deadlines().await;
+    let (one, two) = tokio::join!(rig.carrier.reap(), rig.other.reap());
+    assert_eq!(one.unwrap() + two.unwrap(), 1);
+    assert_eq!(rig.letters().await, ["scripted.writeback", "writeback.failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_sender_that_died_past_the_deadline_leaves_nothing_behind() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::TakeAndStall]);
+    let id = rig.booked(0).await;
+    tokio::select! {
+        _ = rig.carrier.send_next(rig.due) => panic!("it stalls"),
+        () = rig.vendor.stalled.notified() => {}
+    }
+    rig.expire_deadlines().await;
+    assert_eq!(rig.carrier.reap().await.unwrap(), 0, "its sender may still live");
+    rig.expire_leases().await;
+    rig.carrier.reap().await.unwrap();
+    rig.carrier.reap().await.unwrap();
+    assert_eq!(rig.state(id).await, S::Parked);
+    assert!(rig.is_held(0).await);
+}

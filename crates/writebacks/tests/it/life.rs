@@ -1,0 +1,154 @@
+//! A write's life without trouble, and who may have one.
+
+use domain::{Appointment, AppointmentState, DayBook, Freshness, WritebackState as S};
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+use writebacks::{RequestError, Requested};
+
+use crate::rig::{Rig, booking, new, patient, slot};
+
+fn copy_showing(vendor_id: &str) -> DayBook {
+    DayBook {
+        time_zone: "America/Chicago".into(),
+        covers: slot(0),
+        clinicians: vec![],
+        chairs: vec![],
+        hours: vec![],
+        appointments: vec![Appointment {
+            vendor_id: vendor_id.into(),
+            patient: "201".into(),
+            clinician: None,
+            chair: None,
+            window: slot(0),
+            state: AppointmentState::Booked,
+        }],
+        feed: None,
+        freshness: Freshness { copied_at: None, read_at: Timestamp::now() },
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_a_booking_is_called_done_when_the_practices_system_said_so_and_not_before() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    assert_eq!(rig.state(id).await, S::Queued);
+    assert!(rig.is_due(S::Queued).await && rig.is_held(0).await);
+
+    assert!(rig.carrier.send_next(rig.due).await.unwrap());
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.receipt.as_deref(), row.attempts), (S::Submitted, Some("r-1"), 1));
+    assert!(!rig.carrier.send_next(rig.due).await.unwrap(), "it is sent once");
+
+    for _ in 0..3 {
+        rig.carrier.look(rig.due).await.unwrap();
+        rig.pass().await;
+        assert_eq!(rig.state(id).await, S::Submitted, "pending is never done");
+    }
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!(row.state, S::Succeeded);
+    assert_eq!(row.created_vendor_id, Some(format!("made-{}", row.reference)));
+    assert!(row.finished_at.is_some());
+    assert_eq!(rig.letters().await, ["scripted.writeback", "writeback.submitted", "writeback.succeeded"]);
+
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    let attempts = tx.attempts(id).await.unwrap();
+    assert_eq!(attempts.len(), 1);
+    assert!(attempts[0].ended_at.is_some());
+    let audit = tx.audit_records(0, 10).await.unwrap();
+    assert_eq!((audit.len(), audit[0].outcome.as_str()), (1, "succeeded"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_a_bookings_time_stays_ours_until_the_copy_has_shown_it_for_a_while() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    assert!(rig.is_held(0).await);
+    rig.carrier.seen(rig.due, &copy_showing("somebody else's")).await.unwrap();
+    rig.carrier.seen(rig.due, &copy_showing("somebody else's")).await.unwrap();
+    assert!(rig.is_held(0).await);
+    let created = rig.row(id).await.created_vendor_id.unwrap();
+    rig.carrier.seen(rig.due, &copy_showing(&created)).await.unwrap();
+    assert!(rig.is_held(0).await, "an older reading of the copy may still be in somebody's hands");
+    rig.carrier.seen(rig.due, &copy_showing(&created)).await.unwrap();
+    assert!(!rig.is_held(0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_of_many_callers_for_one_slot_one_gets_it() {
+    let rig = std::sync::Arc::new(Rig::new().await);
+    let mut tasks = JoinSet::new();
+    for caller in 0..100 {
+        let rig = rig.clone();
+        tasks.spawn(async move { rig.wish(&booking(0), &format!("caller {caller}")).await });
+    }
+    let results = tasks.join_all().await;
+    assert_eq!(results.iter().filter(|result| matches!(result, Ok(Requested::New(_)))).count(), 1);
+    assert_eq!(results.iter().filter(|result| matches!(result, Err(RequestError::SlotTaken))).count(), 99);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_the_same_intent_from_all_sides_is_one_write() {
+    let rig = std::sync::Arc::new(Rig::new().await);
+    let mut tasks = JoinSet::new();
+    for _ in 0..20 {
+        let rig = rig.clone();
+        tasks.spawn(async move { rig.wish(&booking(0), "the same").await.unwrap() });
+    }
+    let results = tasks.join_all().await;
+    let mut ids: Vec<_> = results
+        .iter()
+        .map(|result| match result {
+            Requested::New(id) => *id,
+            Requested::Same(row) => row.id,
+        })
+        .collect();
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(rig.letters().await, ["scripted.writeback"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_wish_that_was_fulfilled_is_not_made_again() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    let made = new(rig.wish(&patient(), "nora").await);
+    while rig.carrier.send_next(rig.due).await.unwrap() {}
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    for (write, intent, first) in [(booking(0), "booking 0", id), (patient(), "nora", made)] {
+        let again = rig.wish(&write, intent).await.unwrap();
+        assert!(matches!(again, Requested::Same(row) if row.id == first && row.state == S::Succeeded));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_wish_that_waits_for_staff_is_not_made_again() {
+    use crate::vendor::Fate;
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::TakeAndLoseReply]);
+    let made = new(rig.wish(&patient(), "nora").await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    assert_eq!(rig.state(made).await, S::Parked);
+    let again = rig.wish(&patient(), "nora").await.unwrap();
+    assert!(matches!(again, Requested::Same(row) if row.id == made), "a second patient would be made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_failed_may_be_wished_for_again() {
+    let rig = Rig::new().await;
+    let first = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle(Some(pms::FailureReason::SlotTaken));
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(first).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("slot_taken")));
+    assert!(!rig.is_held(0).await);
+    assert_ne!(rig.booked(0).await, first);
+}

@@ -1,0 +1,264 @@
+//! A vendor that does what a test tells it, and remembers everything.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use domain::{ConnectionId, DayBook, Patient, TenantId};
+use pms::{
+    Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientQuery, PmsError,
+    Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+};
+use tokio::sync::{Notify, Semaphore};
+use writebacks::Offices;
+
+/// What becomes of the next request to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Taken, and said so.
+    Take,
+    /// Taken; the reply is lost.
+    TakeAndLoseReply,
+    /// Lost on its way.
+    LoseRequest,
+    /// Without a reply, and taken only after somebody has looked for it once.
+    ArriveLate,
+    /// Not taken, and said so.
+    Refuse(ErrorKind, Advice),
+    /// Taken; the reply comes when the test says so.
+    TakeAndStall,
+    /// Lost; the sender learns it when the test says so.
+    LoseAndStall,
+}
+
+/// A write as the practice's system has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    pub(crate) reference: String,
+    pub(crate) receipt: String,
+    pub(crate) write: Write,
+    pub(crate) outcome: WriteOutcome,
+}
+
+#[derive(Default)]
+struct Inner {
+    fates: VecDeque<Fate>,
+    closed: Option<(ErrorKind, Advice)>,
+    blind: u32,
+    held: Vec<Held>,
+    late: Vec<WriteOrder>,
+    sent: Vec<String>,
+    under_way: usize,
+    most_under_way: usize,
+    looks: u32,
+}
+
+pub(crate) struct Vendor {
+    inner: Mutex<Inner>,
+    capabilities: Capabilities,
+    /// Told when a request stalls.
+    pub(crate) stalled: Notify,
+    /// A place for each stalled request that may go on.
+    pub(crate) go_on: Semaphore,
+}
+
+impl Vendor {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::default(),
+            capabilities: Capabilities { system: "Scripted".into(), operations: BTreeSet::new() },
+            stalled: Notify::new(),
+            go_on: Semaphore::new(0),
+        })
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap()
+    }
+
+    /// The next requests end so; after them every one is taken.
+    pub(crate) fn next(&self, fates: &[Fate]) {
+        self.inner().fates.extend(fates);
+    }
+
+    /// Forgets what was planned.
+    pub(crate) fn behave(&self) {
+        let mut inner = self.inner();
+        inner.fates.clear();
+        inner.closed = None;
+        inner.blind = 0;
+    }
+
+    /// A request that was planned for and never made.
+    pub(crate) fn forget_fates(&self) {
+        self.inner().fates.clear();
+    }
+
+    /// The practice cannot be opened at all.
+    pub(crate) fn close(&self, kind: ErrorKind, advice: Advice) {
+        self.inner().closed = Some((kind, advice));
+    }
+
+    /// The next `times` looks get no answer.
+    pub(crate) fn blind(&self, times: u32) {
+        self.inner().blind = times;
+    }
+
+    /// The practice's system does what it has been given.
+    pub(crate) fn settle(&self, fails: Option<FailureReason>) {
+        for held in &mut self.inner().held {
+            if held.outcome == WriteOutcome::Pending {
+                held.outcome = match fails {
+                    Some(reason) => WriteOutcome::Failed { reason, text: "no".to_owned().into() },
+                    None => WriteOutcome::Succeeded { created: Some(format!("made-{}", held.reference)) },
+                };
+            }
+        }
+    }
+
+    /// The practice's system does it and does not tell what it made.
+    pub(crate) fn settle_without_an_id(&self) {
+        for held in &mut self.inner().held {
+            held.outcome = WriteOutcome::Succeeded { created: None };
+        }
+    }
+
+    pub(crate) fn held(&self) -> Vec<Held> {
+        self.inner().held.clone()
+    }
+
+    /// The references of every request there was, in order.
+    pub(crate) fn sent(&self) -> Vec<String> {
+        self.inner().sent.clone()
+    }
+
+    /// How many requests there were at once.
+    pub(crate) fn most_under_way(&self) -> usize {
+        self.inner().most_under_way
+    }
+
+    /// How often somebody looked for a lost write.
+    pub(crate) fn looks(&self) -> u32 {
+        self.inner().looks
+    }
+
+    fn take(&self, order: &WriteOrder) -> Receipt {
+        let mut inner = self.inner();
+        let receipt = format!("r-{}", inner.held.len() + 1);
+        inner.held.push(Held {
+            reference: order.reference.clone(),
+            receipt: receipt.clone(),
+            write: order.write.clone(),
+            outcome: WriteOutcome::Pending,
+        });
+        Receipt(receipt)
+    }
+
+    async fn stall(&self) {
+        self.stalled.notify_one();
+        self.go_on.acquire().await.unwrap().forget();
+    }
+
+    async fn handle(&self, order: &WriteOrder, fate: Fate) -> Result<Receipt, PmsError> {
+        // Time for another sender to get in between, if one may.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let lost = || PmsError::new(ErrorKind::VendorDown, Advice::OutcomeUnknown);
+        match fate {
+            Fate::Take => Ok(self.take(order)),
+            Fate::TakeAndLoseReply => {
+                self.take(order);
+                Err(lost())
+            }
+            Fate::LoseRequest => Err(lost()),
+            Fate::ArriveLate => {
+                self.inner().late.push(order.clone());
+                Err(lost())
+            }
+            Fate::Refuse(kind, advice) => Err(PmsError::new(kind, advice)),
+            Fate::TakeAndStall => {
+                let receipt = self.take(order);
+                self.stall().await;
+                Ok(receipt)
+            }
+            Fate::LoseAndStall => {
+                self.stall().await;
+                Err(lost())
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl PMSAdapter for Vendor {
+    fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
+    }
+
+    async fn search_patients(&self, _: &PatientQuery) -> Result<Vec<Patient>, PmsError> {
+        unreachable!("a carrier does not search")
+    }
+
+    async fn patient(&self, _: &str) -> Result<Option<Patient>, PmsError> {
+        unreachable!("a carrier does not read patients")
+    }
+
+    async fn day_book(&self, _: &DayBookQuery) -> Result<DayBook, PmsError> {
+        unreachable!("a carrier does not read calendars")
+    }
+
+    async fn submit(&self, order: &WriteOrder) -> Result<Receipt, PmsError> {
+        let fate = {
+            let mut inner = self.inner();
+            inner.sent.push(order.reference.clone());
+            inner.under_way += 1;
+            inner.most_under_way = inner.most_under_way.max(inner.under_way);
+            inner.fates.pop_front().unwrap_or(Fate::Take)
+        };
+        let done = self.handle(order, fate).await;
+        self.inner().under_way -= 1;
+        done
+    }
+
+    async fn outcomes(&self, receipts: &[Receipt]) -> Result<BTreeMap<Receipt, WriteOutcome>, PmsError> {
+        let inner = self.inner();
+        let asked = inner.held.iter().filter(|held| receipts.iter().any(|receipt| receipt.0 == held.receipt));
+        Ok(asked.map(|held| (Receipt(held.receipt.clone()), held.outcome.clone())).collect())
+    }
+
+    async fn look_for(&self, order: &WriteOrder) -> Result<Sighting, PmsError> {
+        let mut inner = self.inner();
+        if inner.blind > 0 {
+            inner.blind -= 1;
+            return Err(PmsError::new(ErrorKind::VendorDown, Advice::Retry));
+        }
+        inner.looks += 1;
+        let found = inner.held.iter().find(|held| held.reference == order.reference).cloned();
+        let arrived: Vec<_> = inner.late.extract_if(.., |late| late.reference == order.reference).collect();
+        drop(inner);
+        for late in arrived {
+            self.take(&late);
+        }
+        Ok(match found {
+            None => Sighting::Nowhere,
+            Some(Held { outcome: WriteOutcome::Succeeded { created: Some(created) }, .. }) => {
+                Sighting::InRecords { created }
+            }
+            Some(held) => Sighting::Accepted(Receipt(held.receipt)),
+        })
+    }
+}
+
+/// Every connection is the one vendor's.
+pub(crate) struct OneVendor(pub(crate) Arc<Vendor>);
+
+#[async_trait]
+impl Offices for OneVendor {
+    async fn office(&self, _: TenantId, _: ConnectionId) -> Result<Arc<dyn PMSAdapter>, PmsError> {
+        match self.0.inner().closed {
+            Some((kind, advice)) => Err(PmsError::new(kind, advice)),
+            None => Ok(self.0.clone()),
+        }
+    }
+}

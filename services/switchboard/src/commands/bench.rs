@@ -1,0 +1,84 @@
+//! `switchboard bench NAME`: what this machine does, beside what it could do at most, taken in the same run.
+//!
+//! Every result is one line of JSON. The servers are private ones, and so is everything in them.
+
+mod ceiling;
+mod clinics;
+mod gateway;
+mod load;
+mod numbers;
+mod tool_call;
+mod twin;
+mod writeback;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use seal::{KeyRing, Secret};
+use store::Store;
+
+use crate::cli::{BenchArgs, BenchName};
+use crate::out::Out;
+use crate::stack::{Servers, encryption_key};
+
+/// What every measurement starts from: servers that run, a database at this version.
+struct Bench<'a> {
+    state: &'a Path,
+    servers: &'a Servers,
+    encryption_key: String,
+    store: Store,
+    seconds: Option<u64>,
+    out: Out,
+}
+
+impl<'a> Bench<'a> {
+    async fn prepare(
+        state: &'a Path,
+        servers: &'a Servers,
+        seconds: Option<u64>,
+        out: Out,
+    ) -> anyhow::Result<Self> {
+        let database_url = Secret::new(servers.database_url.clone());
+        store::migrate(&database_url).await.context("the database cannot be brought to this version")?;
+        let encryption_key = encryption_key(state)?;
+        let keys = Arc::new(KeyRing::parse(&encryption_key)?);
+        let store = Store::open(&database_url, 4, keys).await?;
+        Ok(Self { state, servers, encryption_key, store, seconds, out })
+    }
+
+    /// How long to measure, unless the caller said otherwise.
+    fn lasting(&self, seconds: u64) -> Duration {
+        Duration::from_secs(self.seconds.unwrap_or(seconds).max(1))
+    }
+}
+
+/// `switchboard bench NAME`.
+pub(crate) async fn run(args: &BenchArgs, out: Out) -> anyhow::Result<ExitCode> {
+    std::fs::create_dir_all(&args.state)
+        .with_context(|| format!("cannot make the directory {}", args.state.display()))?;
+    let state = args.state.canonicalize()?;
+    let servers = Servers::start(&state, out).await?;
+    let outcome =
+        async { measure(&Bench::prepare(&state, &servers, args.seconds, out).await?, args.name).await };
+    let outcome = outcome.await;
+    servers.stop().await;
+    outcome.map(|()| ExitCode::SUCCESS)
+}
+
+async fn measure(bench: &Bench<'_>, name: BenchName) -> anyhow::Result<()> {
+    bench.out.result(&numbers::machine());
+    let all = name == BenchName::All;
+    if all || name == BenchName::Gateway {
+        gateway::run(bench).await?;
+    }
+    if all || name == BenchName::ToolCall {
+        tool_call::run(bench).await?;
+    }
+    if all || name == BenchName::Writeback {
+        writeback::run(bench).await?;
+    }
+    Ok(())
+}

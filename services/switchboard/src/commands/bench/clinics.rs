@@ -1,0 +1,112 @@
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use domain::TenantId;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use super::Bench;
+use crate::commands::sandbox::Sandbox;
+use crate::commands::seed::{Seeded, seed_demo};
+use crate::stack::{Fleet, FleetPlan};
+
+/// Everything runs: ten tenants with a practice each, on ten of the sandbox's offices.
+pub(super) struct Clinics {
+    pub(super) fleet: Fleet,
+    pub(super) sandbox: Sandbox,
+    pub(super) tenants: Vec<Seeded>,
+    client: reqwest::Client,
+    url: String,
+    secret: String,
+}
+
+/// What a tool call came to.
+#[derive(Debug)]
+pub(super) struct Answer {
+    /// What the agent is told.
+    pub(super) line: Value,
+    /// Milliseconds from the moment it was due.
+    pub(super) total_ms: f64,
+    /// Milliseconds of them that the practice's own system took.
+    pub(super) vendor_ms: f64,
+}
+
+pub(super) const PRACTICES: usize = 10;
+
+impl Clinics {
+    pub(super) async fn open(
+        bench: &Bench<'_>,
+        sandbox: Vec<String>,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        let mut tenants = Vec::with_capacity(PRACTICES);
+        for number in 1..=PRACTICES {
+            let office = format!("D{}", 10_000 + number);
+            tenants.push(seed_demo(&bench.store, &office, "America/New_York", None).await?);
+        }
+        let secret = seal::sha256_hex(&seal::random::<32>()?);
+        let offices = ["--offices".to_owned(), PRACTICES.to_string()];
+        let plan = FleetPlan {
+            state: bench.state.to_owned(),
+            database_url: bench.servers.database_url.clone(),
+            amqp_url: bench.servers.amqp_url.clone(),
+            encryption_key: bench.encryption_key.clone(),
+            webhook_secret: secret.clone(),
+            first_port: 7700,
+            replicas: 1,
+            sandbox: offices.into_iter().chain(sandbox).collect(),
+            settings: settings
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        bench.out.say("Starting the services and the sandbox.");
+        let fleet = Fleet::start(&plan).await?;
+        let gateway = fleet.gateways.first().context("no gateway runs")?;
+        Ok(Self {
+            sandbox: Sandbox::new(&fleet.sandbox_admin),
+            client: reqwest::Client::new(),
+            url: format!("{gateway}/api/vapi/webhook"),
+            tenants,
+            secret,
+            fleet,
+        })
+    }
+
+    /// Uses a tool as an agent on the phone does. `due`: when it should have been sent, so that a call
+    /// that had to wait for its turn counts as slow and not as late.
+    pub(super) async fn tool(
+        &self,
+        tenant: TenantId,
+        tool: &str,
+        arguments: &Value,
+        due: Instant,
+    ) -> anyhow::Result<Answer> {
+        let message = json!({"message": {
+            "type": "tool-calls",
+            "timestamp": jiff::Timestamp::now().as_millisecond(),
+            "call": { "id": format!("bench-{}", Uuid::now_v7()), "metadata": { "accountId": tenant.to_string() } },
+            "customer": { "number": "+15550100099" },
+            "toolCallList": [{
+                "id": format!("call_{}", Uuid::now_v7().simple()),
+                "type": "function",
+                "function": { "name": tool, "arguments": arguments },
+            }],
+        }});
+        let request = self.client.post(&self.url).header("x-vapi-secret", &self.secret).json(&message);
+        let response = request.timeout(Duration::from_secs(30)).send().await?;
+        let timing = response.headers().get("server-timing").and_then(|value| value.to_str().ok());
+        let vendor_ms = timing.and_then(|text| text.strip_prefix("vendor;dur=")?.parse().ok());
+        let text = response.text().await?;
+        let total_ms = due.elapsed().as_secs_f64() * 1000.0;
+        let Some(vendor_ms) = vendor_ms else { bail!("{tool} was not answered by a practice: {text}") };
+        let answer: Value = serde_json::from_str(&text)?;
+        let line = answer["results"][0]["result"].as_str().context("an answer without a result")?;
+        Ok(Answer { line: serde_json::from_str(line)?, total_ms, vendor_ms })
+    }
+
+    pub(super) async fn close(mut self) {
+        self.fleet.stop().await;
+    }
+}

@@ -1,0 +1,53 @@
+use std::time::Duration;
+
+use jiff::{Timestamp, ToSpan};
+use serde_json::{Value, json};
+use testbed::{Clinic, Stack, until};
+
+/// Longer than anything here takes on a slow machine.
+pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// A patient of every first office: Maria Lopez.
+pub(crate) const MARIA: &str = "101";
+
+/// A day of the practice's, so many days from now.
+pub(crate) fn day(ahead: i64) -> String {
+    let now = Timestamp::now().in_tz("America/New_York").unwrap();
+    now.checked_add(ahead.days()).unwrap().date().to_string()
+}
+
+/// The times an agent may offer on a call, from tomorrow on.
+pub(crate) async fn free_times(stack: &Stack, clinic: &Clinic, call: &str) -> Vec<Value> {
+    let days = json!({ "from": day(1), "to": day(7) });
+    let id = format!("{call}-times");
+    let told = stack.tool(clinic, (call, &id), "checkAvailability", &days).await.unwrap();
+    assert_eq!(told["status"], "ok", "{told}");
+    told["slots"].as_array().unwrap().clone()
+}
+
+/// What the agent is told when it books.
+pub(crate) async fn book(
+    stack: &Stack,
+    clinic: &Clinic,
+    (call, id): (&str, &str),
+    patient: &str,
+    slot: &Value,
+) -> Value {
+    let wish = json!({ "patientId": patient, "slotId": slot["slotId"], "reason": "checkup" });
+    stack.tool(clinic, (call, id), "bookAppointment", &wish).await.unwrap()
+}
+
+/// `[id, state, reference, leased]` of every write, oldest first.
+pub(crate) async fn writebacks(stack: &Stack) -> Vec<Vec<String>> {
+    let rows = "SELECT id, state, reference, lease_until IS NOT NULL FROM pms_writebacks ORDER BY id";
+    stack.sql(rows).await.unwrap()
+}
+
+/// Waits until every write has come to its end, and returns their states.
+pub(crate) async fn ended(stack: &Stack) -> Vec<String> {
+    until(SOON, "the end of every write", || async {
+        let states: Vec<String> = writebacks(stack).await.into_iter().map(|row| row[1].clone()).collect();
+        let over = |state: &String| ["succeeded", "failed", "parked"].contains(&state.as_str());
+        (!states.is_empty() && states.iter().all(over)).then_some(states)
+    })
+    .await
+}
