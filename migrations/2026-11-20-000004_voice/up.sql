@@ -51,4 +51,4 @@ CREATE TABLE tool_calls (
 );
 SELECT guard_tenant_table('tool_calls');
 GRANT SELECT, INSERT, UPDATE ON tool_calls TO switchboard_app;
-GRANT SELECT ON tool_calls TO switchboard_machinery;
+GRANT SELECT, DELETE ON tool_calls TO switchboard_machinery;

@@ -17,6 +17,8 @@ pub(crate) enum Call {
 #[derive(Debug, Clone, Copy)]
 enum Then {
     GiveUp,
+    /// What a write would make is there: an earlier try that nobody heard of may have made it.
+    ThereAlready,
     Again,
     After(u64),
     /// As long as `X-Rate-Limit-Reset` says.
@@ -27,7 +29,7 @@ use ErrorKind::{
     AccessWithdrawn, Invalid, KeyExpired, NotFound, NotReady, PracticeOffline, RateLimited, Unsupported,
     VendorDown,
 };
-use Then::{After, Again, GiveUp, WindowEnds};
+use Then::{After, Again, GiveUp, ThereAlready, WindowEnds};
 
 /// An hour: where the practice's day ends for the vendor is not documented, and asking hourly costs little.
 const DAY_IS_SPENT: Then = After(3600);
@@ -48,8 +50,8 @@ const TABLE: &[(&str, ErrorKind, Then)] = &[
     ("API2007", AccessWithdrawn, GiveUp),    // 401 not allowed for this practice: location off
     ("API2009", NotFound, GiveUp),           // 404 resource does not exist
     ("API2014", Unsupported, GiveUp),        // 405 method not allowed
-    ("API2013", Invalid, GiveUp),            // 409 already exists
-    ("API2015", Invalid, GiveUp),            // 409 already exists
+    ("API2013", Invalid, ThereAlready),      // 409 already exists
+    ("API2015", Invalid, ThereAlready),      // 409 already exists
     ("API2018", NotFound, GiveUp),           // 410 gone
     ("API2017", PracticeOffline, After(60)), // 412 the practice's utility is offline
     ("API1006", Unsupported, GiveUp),        // 415 response format unsupported
@@ -73,6 +75,7 @@ fn by_status(status: u16) -> (ErrorKind, Then) {
         404 | 410 => (NotFound, GiveUp),
         405 | 415 | 501 => (Unsupported, GiveUp),
         408 => (VendorDown, Again),
+        409 => (Invalid, ThereAlready),
         412 => (PracticeOffline, After(60)),
         429 => (RateLimited, WindowEnds),
         400..=499 => (Invalid, GiveUp),
@@ -92,7 +95,7 @@ pub(crate) fn passes(reply: &Reply) -> Option<Duration> {
         Again if reply.status >= 500 => Some(Duration::ZERO),
         After(seconds) if reply.status == 503 => Some(Duration::from_secs(seconds)),
         WindowEnds => Some(window_end(reply)),
-        GiveUp | Again | After(_) => None,
+        GiveUp | ThereAlready | Again | After(_) => None,
     }
 }
 
@@ -117,7 +120,8 @@ pub(crate) fn refused(reply: &Reply, call: Call) -> PmsError {
     let (kind, then, code) = meaning(reply);
     let advice = match then {
         _ if call == Call::Write && reply.maybe_taken() => Advice::OutcomeUnknown,
-        GiveUp => Advice::Permanent,
+        ThereAlready if call == Call::Write => Advice::OutcomeUnknown,
+        GiveUp | ThereAlready => Advice::Permanent,
         Again => Advice::Retry,
         After(seconds) => Advice::RetryAfter(Duration::from_secs(seconds)),
         WindowEnds => Advice::RetryAfter(window_end(reply)),

@@ -12,6 +12,7 @@ mod wire;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::{DayBook, Patient, Phone};
@@ -153,17 +154,17 @@ impl PMSAdapter for SikkaOffice {
         self.book(&query.covers).await
     }
 
-    async fn submit(&self, order: &WriteOrder) -> Result<Receipt, PmsError> {
+    async fn submit(&self, order: &WriteOrder, send_by: Instant) -> Result<Receipt, PmsError> {
         self.may(order.write.operation())?;
         let practice_id = self.profile.practice_id.as_str();
         let message = match &order.write {
             Write::BookAppointment(new) => {
                 let body = map::order::appointment(new, &order.reference, practice_id)?;
-                self.calls.new_appointment(&body).await?
+                self.calls.new_appointment(&body, send_by).await?
             }
             Write::CreatePatient(new) => {
                 let cell = self.written(&new.phone);
-                self.calls.new_patient(&map::order::patient(new, &cell, practice_id)).await?
+                self.calls.new_patient(&map::order::patient(new, &cell, practice_id), send_by).await?
             }
         };
         // Taken, but without a number to ask by: it has to be looked for.
@@ -174,8 +175,8 @@ impl PMSAdapter for SikkaOffice {
         self.standings(receipts).await
     }
 
-    async fn look_for(&self, order: &WriteOrder) -> Result<Sighting, PmsError> {
-        self.trace(order).await
+    async fn look_for(&self, orders: &[WriteOrder]) -> Result<BTreeMap<String, Sighting>, PmsError> {
+        self.traces(orders).await
     }
 }
 

@@ -1,80 +1,87 @@
 //! How writes stand, and where those are whose reply was lost (contract section 6).
 
+mod lost;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use domain::{Phone, Sensitive};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use jiff::civil::Date;
+use domain::Phone;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use jiff::{Timestamp, ToSpan};
-use pms::{
-    ErrorKind, NewAppointment, NewPatient, PatientQuery, PmsError, Receipt, Sighting, Write, WriteOrder,
-    WriteOutcome,
-};
+use pms::{ErrorKind, PmsError, Receipt, WriteOutcome};
 
-use crate::error::{self, Call};
 use crate::map::outcome::{self, Written};
-use crate::{SikkaOffice, map, wire};
+use crate::{SikkaOffice, wire};
 
-/// Status questions under way at once.
+/// Questions under way at once.
 const AT_ONCE: usize = 4;
+/// No further question is asked after this. Whoever asks holds what it asks for only for a time, and what was
+/// got until then is to count.
+const LONG_ENOUGH: Duration = Duration::from_secs(15);
 
 impl SikkaOffice {
-    /// One write is asked for by its number. Several are read from the bulk list, and only those that ended
-    /// are asked for, because only the answer to that names what was made.
+    /// From `writeback_status`, whose answer alone names what was made; from the bulk list where that is closed.
     pub(crate) async fn standings(
         &self,
         receipts: &[Receipt],
     ) -> Result<BTreeMap<Receipt, WriteOutcome>, PmsError> {
-        let mut known = BTreeMap::new();
-        let mut listed = BTreeMap::new();
-        let mut ask: BTreeSet<Receipt> = receipts.iter().cloned().collect();
-        if ask.is_empty() {
-            return Ok(known);
+        let wanted: BTreeSet<Receipt> = receipts.iter().cloned().collect();
+        if !self.status_is_closed.load(Ordering::Relaxed) {
+            let answer = self.asked_for(&wanted).await;
+            if !self.status_is_closed.load(Ordering::Relaxed) {
+                return answer;
+            }
         }
-        if ask.len() > 1 || self.status_is_closed.load(Ordering::Relaxed) {
-            listed = match self.listed(&ask).await {
-                // Without the bulk list each is asked for by itself.
+        let listed = self.listed(&wanted, 4, usize::MAX).await?;
+        let mut questions = Vec::new();
+        for (receipt, row) in listed {
+            questions.push(async move { (receipt, self.confirmed(&row).await) }.boxed());
+        }
+        gathered(BTreeMap::new(), questions).await
+    }
+
+    /// One write is asked for by its number. Several are looked up in the bulk list first, and those that it
+    /// shows to be under way are not asked for.
+    async fn asked_for(
+        &self,
+        wanted: &BTreeSet<Receipt>,
+    ) -> Result<BTreeMap<Receipt, WriteOutcome>, PmsError> {
+        let mut known = BTreeMap::new();
+        if wanted.len() > 1 {
+            // The list holds every practice's writes. A page more than there are writes to ask for saves nothing.
+            let listed = match self.listed(wanted, 1, wanted.len()).await {
                 Err(error) if error.kind == ErrorKind::Unsupported => BTreeMap::new(),
                 answer => answer?,
             };
-            for (receipt, row) in &listed {
-                if !outcome::is_worth_asking(row) {
-                    ask.remove(receipt);
-                    known.insert(receipt.clone(), WriteOutcome::Pending);
-                }
-            }
+            let under_way = listed.into_iter().filter(|(_, row)| !outcome::is_worth_asking(row));
+            known.extend(under_way.map(|(receipt, _)| (receipt, WriteOutcome::Pending)));
         }
-        let listed = &listed;
-        let answers: Vec<(Receipt, Option<WriteOutcome>)> = stream::iter(ask)
-            .map(|receipt| async move {
-                let answer = self.standing(&receipt, listed.get(&receipt)).await?;
-                Ok((receipt, answer))
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await?;
-        for (receipt, answer) in answers {
-            if let Some(outcome) = answer {
-                known.insert(receipt, outcome);
-            }
+        let mut questions = Vec::new();
+        for receipt in wanted.iter().filter(|receipt| !known.contains_key(receipt)) {
+            questions.push(async move { (receipt.clone(), self.standing(receipt).await) }.boxed());
         }
-        Ok(known)
+        gathered(known, questions).await
     }
 
-    /// The rows of the bulk list for `wanted`, read until all are there. Those the last days do not show are
-    /// asked for one by one.
+    /// The rows of the bulk list for `wanted`, from `days` ago on, read until all are there or `most` pages are.
     async fn listed(
         &self,
         wanted: &BTreeSet<Receipt>,
+        days: i64,
+        most: usize,
     ) -> Result<BTreeMap<Receipt, wire::Writeback>, PmsError> {
         let today = self.zone.to_datetime(Timestamp::now()).date();
+        let range = (today.saturating_sub(days.days()), today.saturating_add(lost::AHEAD.days()));
         let mut found = BTreeMap::new();
-        let mut pages = self.calls.writebacks(around(today));
+        let mut pages = self.calls.writebacks(range);
         while found.len() < wanted.len()
+            && pages.page < most
             && let Some(rows) = pages.next::<wire::Writeback>().await?
         {
-            for row in rows.into_iter().filter(|row| self.is_of_office(row)) {
+            for row in rows.into_iter().filter(|row| self.owns(row) != Some(false)) {
                 let receipt = Receipt(row.id.str().to_owned());
                 if wanted.contains(&receipt) {
                     found.insert(receipt, row);
@@ -84,41 +91,30 @@ impl SikkaOffice {
         Ok(found)
     }
 
-    async fn standing(
-        &self,
-        receipt: &Receipt,
-        listed: Option<&wire::Writeback>,
-    ) -> Result<Option<WriteOutcome>, PmsError> {
-        if !self.status_is_closed.load(Ordering::Relaxed) {
-            match self.calls.writeback_status(&receipt.0).await {
-                Ok(rows) => {
-                    return Ok(rows.iter().find(|row| row.id.str() == receipt.0).map(outcome::status));
-                }
-                Err(error) if error.kind == ErrorKind::Unsupported => {
+    async fn standing(&self, receipt: &Receipt) -> Result<Option<WriteOutcome>, PmsError> {
+        match self.calls.writeback_status(&receipt.0).await {
+            Ok(rows) => Ok(rows.iter().find(|row| row.id.str() == receipt.0).map(outcome::status)),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(None),
+            Err(error) => {
+                if error.kind == ErrorKind::Unsupported
+                    && !self.status_is_closed.swap(true, Ordering::Relaxed)
+                {
                     tracing::warn!(
                         office.id = self.profile.office_id,
                         "The application's plan has no writeback_status; writes are confirmed from the records."
                     );
-                    self.status_is_closed.store(true, Ordering::Relaxed);
                 }
-                Err(error) => return Err(error),
+                Err(error)
             }
-        }
-        match listed {
-            Some(row) => self.confirmed(row).await.map(Some),
-            None => match self.listed(&BTreeSet::from([receipt.clone()])).await?.get(receipt) {
-                Some(row) => self.confirmed(row).await.map(Some),
-                None => Ok(None),
-            },
         }
     }
 
     /// What the bulk list says, where success counts only once the practice's records show it: the words of
     /// that list are not documented.
-    async fn confirmed(&self, row: &wire::Writeback) -> Result<WriteOutcome, PmsError> {
+    async fn confirmed(&self, row: &wire::Writeback) -> Result<Option<WriteOutcome>, PmsError> {
         let said = outcome::listed(row);
         if !matches!(said, WriteOutcome::Succeeded { .. }) {
-            return Ok(said);
+            return Ok(Some(said));
         }
         let created = match outcome::written(row) {
             Some(Written::Appointment { description, patient, date }) => {
@@ -135,88 +131,54 @@ impl SikkaOffice {
             }
             None => None,
         };
-        Ok(created.map_or(WriteOutcome::Pending, |id| WriteOutcome::Succeeded { created: Some(id) }))
+        let shown = |id| WriteOutcome::Succeeded { created: Some(id) };
+        Ok(Some(created.map_or(WriteOutcome::Pending, shown)))
     }
 
-    /// Among the vendor's accepted writes first, then in the practice's records.
-    pub(crate) async fn trace(&self, order: &WriteOrder) -> Result<Sighting, PmsError> {
-        let sent_on = self.zone.to_datetime(order.first_sent_at).date();
-        let mut rows = Vec::new();
-        let mut pages = self.calls.writebacks(around(sent_on));
-        while let Some(page) = pages.next::<wire::Writeback>().await? {
-            rows.extend(page.into_iter().filter(|row| self.is_of_office(row)));
-        }
-        let accepted = match &order.write {
-            Write::BookAppointment(_) => outcome::sent_appointment(&rows, &order.reference),
-            Write::CreatePatient(new) => outcome::sent_patient(&rows, new, order.first_sent_at, self.country),
-        };
-        if let Some(receipt) = accepted {
-            return Ok(Sighting::Accepted(receipt));
-        }
-        let hidden = rows.iter().any(|row| outcome::may_hide(row, order.first_sent_at));
-        let created = match &order.write {
-            Write::BookAppointment(new) => self.appointment_in_records(new, &order.reference).await?,
-            Write::CreatePatient(new) => self.new_patient_in_records(new).await?,
-        };
-        match created {
-            Some(created) => Ok(Sighting::InRecords { created }),
-            None if hidden => Err(error::broken(Call::Read).code("unreadable echo")),
-            None => Ok(Sighting::Nowhere),
-        }
-    }
-
-    async fn appointment_in_records(
-        &self,
-        new: &NewAppointment,
-        reference: &str,
-    ) -> Result<Option<String>, PmsError> {
-        let days = map::time::days(&new.window, &self.zone);
-        let (rows, _) = self.calls.appointments(&self.profile.practice_id, days, Some(&new.patient)).await?;
-        for row in rows {
-            let description = row.description.str().to_owned();
-            // A row without a date is not the one: ours was written with it.
-            let Ok(shown) = map::taken(row, &self.zone) else { continue };
-            if let Some(shown) =
-                shown.into_iter().find(|shown| outcome::is_appointment(&description, shown, new, reference))
-            {
-                return Ok(Some(shown.vendor_id));
-            }
-        }
-        Ok(None)
-    }
-
-    async fn new_patient_in_records(&self, new: &NewPatient) -> Result<Option<String>, PmsError> {
-        let (first, last) = (new.name.first.clone(), new.name.last.clone());
-        self.patient_in_records(first, last, *new.born.expose(), Some(new.phone.clone())).await
-    }
-
-    async fn patient_in_records(
-        &self,
-        first: Sensitive<String>,
-        last: Sensitive<String>,
-        born: Date,
-        phone: Option<Phone>,
-    ) -> Result<Option<String>, PmsError> {
-        let query =
-            PatientQuery { first_name: Some(first), last_name: Some(last), born: Some(born.into()), phone };
-        // By name: the number may sit in a field that no filter looks at.
-        let found = self.patients_under(crate::filters_without_phone(&query)?, &query).await?;
-        let exact = found.into_iter().find(|shown| {
-            let same = |asked: &Option<Sensitive<String>>, shown: &Sensitive<String>| {
-                asked.as_ref().is_some_and(|asked| map::folded(asked.expose()) == map::folded(shown.expose()))
-            };
-            same(&query.first_name, &shown.name.first) && same(&query.last_name, &shown.name.last)
-        });
-        Ok(exact.map(|patient| patient.vendor_id))
-    }
-
-    fn is_of_office(&self, row: &wire::Writeback) -> bool {
-        row.office_id.filled().is_none_or(|office| office == self.profile.office_id)
+    /// Whether a row of the application's list is this office's, where it says whose it is.
+    fn owns(&self, row: &wire::Writeback) -> Option<bool> {
+        row.office_id.filled().map(|office| office == self.profile.office_id)
     }
 }
 
-/// The seven days the vendor gives at most. The zone of its days is not documented, so a day on either side
-/// belongs to it.
-fn around(day: Date) -> (Date, Date) {
-    (day.saturating_sub(3.days()), day.saturating_add(3.days()))
+/// A question that names what it is about. It has no answer where the vendor does not know.
+type Question<'a, K, V> = BoxFuture<'a, (K, Result<Option<V>, PmsError>)>;
+
+/// What the answers to `questions` add to what is `known`.
+///
+/// One that fails does not take back what others brought. A limit or a breakdown ends the asking, because the
+/// next would meet it too.
+async fn gathered<K: Ord, V>(
+    mut known: BTreeMap<K, V>,
+    questions: Vec<Question<'_, K, V>>,
+) -> Result<BTreeMap<K, V>, PmsError> {
+    let started = Instant::now();
+    let mut left = questions.into_iter();
+    let mut under_way = FuturesUnordered::new();
+    let (mut closed, mut trouble) = (false, None);
+    loop {
+        while !closed
+            && under_way.len() < AT_ONCE
+            && started.elapsed() < LONG_ENOUGH
+            && let Some(question) = left.next()
+        {
+            under_way.push(question);
+        }
+        match under_way.next().await {
+            Some((key, Ok(Some(answer)))) => {
+                known.insert(key, answer);
+            }
+            Some((_, Ok(None))) => {}
+            Some((_, Err(error))) if error.kind == ErrorKind::AccessWithdrawn => return Err(error),
+            Some((_, Err(error))) => {
+                closed |= !matches!(error.kind, ErrorKind::Invalid | ErrorKind::Unreadable);
+                trouble = Some(error);
+            }
+            None => break,
+        }
+    }
+    match trouble {
+        Some(error) if known.is_empty() => Err(error),
+        _ => Ok(known),
+    }
 }

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::{DayBook, Patient, Phone, Sensitive, Window};
@@ -55,21 +56,26 @@ pub trait PMSAdapter: Send + Sync {
 
     /// Hands one write to the vendor, once. This never retries by itself.
     ///
+    /// No request leaves later than `send_by`, whatever it had to wait for: the caller's lease on the write
+    /// may be another's by then.
+    ///
     /// # Errors
     /// [`PmsError`] whose advice tells whether the vendor may have taken it
-    /// ([`crate::Advice::OutcomeUnknown`]).
-    async fn submit(&self, order: &WriteOrder) -> Result<Receipt, PmsError>;
+    /// ([`crate::Advice::OutcomeUnknown`]). "It exists already" is such an answer: an earlier try may have made it.
+    async fn submit(&self, order: &WriteOrder, send_by: Instant) -> Result<Receipt, PmsError>;
 
-    /// How the given writes stand. One that the vendor does not mention is absent from the answer.
+    /// How the given writes stand. Absent from the answer is what the vendor does not mention, and what could
+    /// not be asked for this time: limits and breakdowns do not take back the answers that were got.
     ///
     /// # Errors
-    /// [`PmsError`].
+    /// [`PmsError`] when no answer was got, and when none can be any more.
     async fn outcomes(&self, receipts: &[Receipt]) -> Result<BTreeMap<Receipt, WriteOutcome>, PmsError>;
 
-    /// Looks for traces of a write whose reply was lost: among the vendor's accepted writes first,
-    /// then in the practice's own records.
+    /// Looks for traces of writes whose reply was lost: among the vendor's accepted writes first, which are
+    /// read once for all of them, then in the practice's own records. The answer is by
+    /// [`WriteOrder::reference`]. Of one that is absent nothing is known: it may not be sent.
     ///
     /// # Errors
-    /// [`PmsError`]; then nothing is known and nothing may be sent.
-    async fn look_for(&self, order: &WriteOrder) -> Result<Sighting, PmsError>;
+    /// [`PmsError`] when nothing is known of any of them.
+    async fn look_for(&self, orders: &[WriteOrder]) -> Result<BTreeMap<String, Sighting>, PmsError>;
 }

@@ -2,7 +2,7 @@
 //!
 //! A rule gets a fresh [`Stage`]. It breaks by panicking with what was promised.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::{Patient, PersonName, Phone, Sensitive, Window};
@@ -98,6 +98,8 @@ macro_rules! contract_tests {
             p3_a_booking_whose_reply_was_lost_is_found_and_held_once
             p3_a_patient_whose_reply_was_lost_is_found
             p3_a_booking_that_was_never_sent_is_nowhere
+            p3_several_lost_writes_are_told_apart
+            p3_a_write_whose_time_to_leave_is_over_is_not_sent
             p3_a_vendor_that_broke_down_over_a_write_may_have_taken_it
             an_expired_key_is_renewed_within_the_call
             withdrawn_access_says_so_for_good
@@ -163,6 +165,22 @@ fn newcomer(scene: &Scene, reference: &str) -> WriteOrder {
         clinician: scene.clinician.clone(),
     };
     order(Write::CreatePatient(new), reference)
+}
+
+/// Time enough for a write to leave.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}
+
+/// Where one lost write is.
+async fn seen(stage: &dyn Stage, order: &WriteOrder) -> Sighting {
+    let mut seen =
+        kept(stage.adapter().look_for(std::slice::from_ref(order)).await, "a lost write can be looked for");
+    assert_eq!(seen.len(), usize::from(seen.contains_key(&order.reference)), "what nobody asked for");
+    kept(
+        seen.remove(&order.reference).ok_or(PmsError::new(ErrorKind::NotFound, Advice::Retry)),
+        "both places can be read",
+    )
 }
 
 /// The outcome of one write, once it is no longer pending.
@@ -291,9 +309,9 @@ pub async fn an_undeclared_operation_answers_unsupported(stage: &dyn Stage) {
     unsupported(refusal(planning.day_book(&days).await, "the day book is not declared"));
     let booked = booking(scene, scene.free[0], "CNTRCT01");
     let writing = stage.without(Operation::BookAppointment);
-    unsupported(refusal(writing.submit(&booked).await, "booking is not declared"));
+    unsupported(refusal(writing.submit(&booked, soon()).await, "booking is not declared"));
     let registering = stage.without(Operation::CreatePatient);
-    let submitted = registering.submit(&newcomer(scene, "CNTRCT02")).await;
+    let submitted = registering.submit(&newcomer(scene, "CNTRCT02"), soon()).await;
     unsupported(refusal(submitted, "creating a patient is not declared"));
 }
 
@@ -302,7 +320,7 @@ pub async fn p5_a_write_is_pending_until_the_practice_holds_it(stage: &dyn Stage
     let scene = stage.scene();
     stage.hold_writes().await;
     let sent = booking(scene, scene.free[0], "CNTRCT03");
-    let receipt = kept(stage.adapter().submit(&sent).await, "a booking is taken");
+    let receipt = kept(stage.adapter().submit(&sent, soon()).await, "a booking is taken");
     let known = kept(stage.adapter().outcomes(std::slice::from_ref(&receipt)).await, "it can be asked for");
     assert_eq!(known.get(&receipt), Some(&WriteOutcome::Pending));
     assert_eq!(stage.held(&scene.patient.vendor_id, scene.free[0].start).await, 0);
@@ -314,7 +332,7 @@ pub async fn p5_a_write_is_pending_until_the_practice_holds_it(stage: &dyn Stage
 pub async fn a_booking_that_the_records_show_is_busy_in_the_day_book(stage: &dyn Stage) {
     let scene = stage.scene();
     let sent = booking(scene, scene.free[0], "CNTRCT04");
-    let receipt = kept(stage.adapter().submit(&sent).await, "a booking is taken");
+    let receipt = kept(stage.adapter().submit(&sent, soon()).await, "a booking is taken");
     let id = created(stage, &receipt).await;
     stage.show_records().await;
     let book =
@@ -332,7 +350,7 @@ pub async fn a_new_patient_has_an_id_once_written(stage: &dyn Stage) {
         return;
     }
     let sent = newcomer(stage.scene(), "CNTRCT05");
-    let receipt = kept(stage.adapter().submit(&sent).await, "a new patient is taken");
+    let receipt = kept(stage.adapter().submit(&sent, soon()).await, "a new patient is taken");
     let id = created(stage, &receipt).await.unwrap_or_default();
     stage.show_records().await;
     let read = kept(stage.adapter().patient(&id).await, "the new patient can be read");
@@ -348,7 +366,7 @@ pub async fn several_writes_are_told_apart_and_an_unknown_receipt_is_absent(stag
     let mut receipts = Vec::new();
     for (window, reference) in scene.free.into_iter().zip(["CNTRCT06", "CNTRCT07"]) {
         let sent = booking(scene, window, reference);
-        receipts.push(kept(stage.adapter().submit(&sent).await, "a booking is taken"));
+        receipts.push(kept(stage.adapter().submit(&sent, soon()).await, "a booking is taken"));
     }
     let mut ids = Vec::new();
     for receipt in &receipts {
@@ -369,9 +387,9 @@ pub async fn a_taken_slot_fails_as_taken(stage: &dyn Stage) {
     let scene = stage.scene();
     let first = booking(scene, scene.free[0], "CNTRCT08");
     let second = booking(scene, scene.free[0], "CNTRCT09");
-    let won = kept(stage.adapter().submit(&first).await, "a booking is taken");
+    let won = kept(stage.adapter().submit(&first, soon()).await, "a booking is taken");
     created(stage, &won).await;
-    match stage.adapter().submit(&second).await {
+    match stage.adapter().submit(&second, soon()).await {
         Ok(lost) => {
             let outcome = ended(stage, &lost).await;
             let taken = matches!(outcome, WriteOutcome::Failed { reason: FailureReason::SlotTaken, .. });
@@ -388,7 +406,7 @@ pub async fn an_unknown_patient_fails_as_an_unknown_reference(stage: &dyn Stage)
     let mut scene = stage.scene().clone();
     scene.patient.vendor_id = "99999999".to_owned();
     let sent = booking(&scene, scene.free[0], "CNTRCT10");
-    match stage.adapter().submit(&sent).await {
+    match stage.adapter().submit(&sent, soon()).await {
         Ok(receipt) => {
             let outcome = ended(stage, &receipt).await;
             let unknown =
@@ -405,16 +423,16 @@ pub async fn p3_a_booking_whose_reply_was_lost_is_found_and_held_once(stage: &dy
     stage.hold_writes().await;
     stage.lose_next_reply().await;
     let sent = booking(scene, scene.free[0], "CNTRCT11");
-    let error = refusal(stage.adapter().submit(&sent).await, "the reply is lost");
+    let error = refusal(stage.adapter().submit(&sent, soon()).await, "the reply is lost");
     assert_eq!(error.advice, Advice::OutcomeUnknown, "{error:?}");
-    let sighting = kept(stage.adapter().look_for(&sent).await, "a lost write can be looked for");
+    let sighting = seen(stage, &sent).await;
     assert!(!matches!(sighting, Sighting::Nowhere), "a write that was taken is somewhere");
     if let Sighting::Accepted(receipt) = &sighting {
         assert!(created(stage, receipt).await.is_some());
     }
     stage.finish_writes().await;
     assert_eq!(stage.held(&scene.patient.vendor_id, scene.free[0].start).await, 1);
-    let later = kept(stage.adapter().look_for(&sent).await, "it can be looked for again");
+    let later = seen(stage, &sent).await;
     assert!(!matches!(later, Sighting::Nowhere), "it is still somewhere once it was made");
 }
 
@@ -425,9 +443,9 @@ pub async fn p3_a_patient_whose_reply_was_lost_is_found(stage: &dyn Stage) {
     }
     stage.lose_next_reply().await;
     let sent = newcomer(stage.scene(), "CNTRCT12");
-    let error = refusal(stage.adapter().submit(&sent).await, "the reply is lost");
+    let error = refusal(stage.adapter().submit(&sent, soon()).await, "the reply is lost");
     assert_eq!(error.advice, Advice::OutcomeUnknown, "{error:?}");
-    let sighting = kept(stage.adapter().look_for(&sent).await, "a lost write can be looked for");
+    let sighting = seen(stage, &sent).await;
     assert!(!matches!(sighting, Sighting::Nowhere), "a write that was taken is somewhere");
 }
 
@@ -435,14 +453,41 @@ pub async fn p3_a_patient_whose_reply_was_lost_is_found(stage: &dyn Stage) {
 pub async fn p3_a_booking_that_was_never_sent_is_nowhere(stage: &dyn Stage) {
     let scene = stage.scene();
     let other = booking(scene, scene.free[1], "CNTRCT13");
-    kept(stage.adapter().submit(&other).await, "another booking is taken");
+    kept(stage.adapter().submit(&other, soon()).await, "another booking is taken");
     let unsent = booking(scene, scene.free[0], "CNTRCT14");
-    let sighting = kept(stage.adapter().look_for(&unsent).await, "it can be looked for");
+    let sighting = seen(stage, &unsent).await;
     assert_eq!(sighting, Sighting::Nowhere);
     if allows(stage, Operation::CreatePatient) {
-        let sighting = stage.adapter().look_for(&newcomer(scene, "CNTRCT15")).await;
-        assert_eq!(kept(sighting, "a patient can be looked for"), Sighting::Nowhere);
+        let sighting = seen(stage, &newcomer(scene, "CNTRCT15")).await;
+        assert_eq!(sighting, Sighting::Nowhere);
     }
+}
+
+/// One look at all of them, each with its own answer.
+pub async fn p3_several_lost_writes_are_told_apart(stage: &dyn Stage) {
+    let scene = stage.scene();
+    stage.hold_writes().await;
+    stage.lose_next_reply().await;
+    let taken = booking(scene, scene.free[0], "CNTRCT21");
+    refusal(stage.adapter().submit(&taken, soon()).await, "the reply is lost");
+    let unsent = booking(scene, scene.free[1], "CNTRCT22");
+    let orders = [unsent.clone(), taken.clone()];
+    let seen = kept(stage.adapter().look_for(&orders).await, "lost writes can be looked for");
+    assert_eq!(seen.get(&unsent.reference), Some(&Sighting::Nowhere));
+    assert!(matches!(seen.get(&taken.reference), Some(Sighting::Accepted(_) | Sighting::InRecords { .. })));
+    let none = kept(stage.adapter().look_for(&[]).await, "nothing can be looked for");
+    assert!(none.is_empty());
+}
+
+/// Whoever came too late must not send: another may be at it already.
+pub async fn p3_a_write_whose_time_to_leave_is_over_is_not_sent(stage: &dyn Stage) {
+    let scene = stage.scene();
+    let late = booking(scene, scene.free[0], "CNTRCT23");
+    let error = refusal(stage.adapter().submit(&late, Instant::now()).await, "its time is over");
+    assert!(matches!(error.advice, Advice::Retry | Advice::RetryAfter(_)), "{error:?}");
+    stage.finish_writes().await;
+    assert_eq!(stage.held(&scene.patient.vendor_id, scene.free[0].start).await, 0);
+    assert_eq!(seen(stage, &late).await, Sighting::Nowhere);
 }
 
 /// After a breakdown nobody knows, and the adapter does not send again by itself.
@@ -450,7 +495,7 @@ pub async fn p3_a_vendor_that_broke_down_over_a_write_may_have_taken_it(stage: &
     let scene = stage.scene();
     stage.break_next_write().await;
     let sent = booking(scene, scene.free[0], "CNTRCT16");
-    let error = refusal(stage.adapter().submit(&sent).await, "the vendor broke down");
+    let error = refusal(stage.adapter().submit(&sent, soon()).await, "the vendor broke down");
     assert_eq!(error.advice, Advice::OutcomeUnknown, "{error:?}");
     stage.finish_writes().await;
     assert_eq!(stage.held(&scene.patient.vendor_id, scene.free[0].start).await, 0, "nothing was sent again");
@@ -463,7 +508,7 @@ pub async fn an_expired_key_is_renewed_within_the_call(stage: &dyn Stage) {
     kept(stage.adapter().patient(&scene.patient.vendor_id).await, "a read survives its key");
     stage.expire_key().await;
     let sent = booking(scene, scene.free[0], "CNTRCT17");
-    let receipt = kept(stage.adapter().submit(&sent).await, "a write survives its key");
+    let receipt = kept(stage.adapter().submit(&sent, soon()).await, "a write survives its key");
     created(stage, &receipt).await;
     assert_eq!(stage.held(&scene.patient.vendor_id, scene.free[0].start).await, 1);
 }
@@ -484,7 +529,7 @@ pub async fn a_used_up_limit_says_when_to_come_back(stage: &dyn Stage) {
     assert_eq!(error.kind, ErrorKind::RateLimited, "{error:?}");
     assert!(matches!(error.advice, Advice::RetryAfter(wait) if !wait.is_zero()), "{error:?}");
     let sent = booking(scene, scene.free[0], "CNTRCT18");
-    let error = refusal(stage.adapter().submit(&sent).await, "the limit is used up");
+    let error = refusal(stage.adapter().submit(&sent, soon()).await, "the limit is used up");
     assert_eq!(error.kind, ErrorKind::RateLimited, "{error:?}");
     assert_ne!(error.advice, Advice::OutcomeUnknown, "a write under a limit was not taken");
 }
@@ -494,10 +539,10 @@ pub async fn a_practice_offline_takes_no_write(stage: &dyn Stage) {
     let scene = stage.scene();
     stage.go_offline().await;
     let sent = booking(scene, scene.free[0], "CNTRCT19");
-    let error = refusal(stage.adapter().submit(&sent).await, "the practice is offline");
+    let error = refusal(stage.adapter().submit(&sent, soon()).await, "the practice is offline");
     assert_eq!(error.kind, ErrorKind::PracticeOffline, "{error:?}");
     assert_ne!(error.advice, Advice::OutcomeUnknown, "an offline practice took nothing");
-    let sighting = kept(stage.adapter().look_for(&sent).await, "it can be looked for");
+    let sighting = seen(stage, &sent).await;
     assert_eq!(sighting, Sighting::Nowhere);
 }
 
@@ -508,7 +553,7 @@ pub async fn p8_no_error_and_no_answer_prints_a_patient(stage: &dyn Stage) {
     let read = kept(stage.adapter().patient(&known.vendor_id).await, "a patient can be read");
     stage.lose_next_reply().await;
     let sent = newcomer(scene, "CNTRCT20");
-    let lost = stage.adapter().submit(&sent).await;
+    let lost = stage.adapter().submit(&sent, soon()).await;
     let mut source = lost.as_ref().err().and_then(std::error::Error::source);
     let mut printed = format!("{read:?} {sent:?} {lost:?}");
     while let Some(cause) = source {

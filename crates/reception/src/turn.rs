@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use domain::{DayBook, Patient, Window, WritebackId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -186,6 +188,12 @@ impl Turn<'_> {
                 }))
             }
         }
+    }
+
+    /// How old the copy is that a day book was read from.
+    pub(crate) fn age(&self, book: &DayBook) -> Duration {
+        let copied_at = book.freshness.copied_at.unwrap_or(book.freshness.read_at);
+        Duration::try_from(self.desk.now.duration_since(copied_at)).unwrap_or_default()
     }
 
     /// The zone the practice's system writes its times in; the desk's where it names none we know.

@@ -34,14 +34,24 @@ impl MachineryTx {
         Ok(inserted == 1)
     }
 
-    /// Forgets messages taken more than `days` ago: nothing is delivered again that late.
+    /// Forgets what has had its time: messages taken and tool calls answered more than `days` ago,
+    /// and the bodies of events three times as old. Returns how many rows it touched.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn sweep_inbox(&mut self, days: i32) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query("DELETE FROM inbox WHERE taken_at < now() - make_interval(days => $1)")
-            .bind::<diesel::sql_types::Integer, _>(days)
-            .execute(&mut self.conn)
-            .await?)
+    pub async fn sweep(&mut self, days: i32) -> Result<usize, StoreError> {
+        let mut touched = 0;
+        for statement in [
+            "DELETE FROM inbox WHERE taken_at < now() - make_interval(days => $1)",
+            "DELETE FROM tool_calls WHERE finished_at < now() - make_interval(days => $1)",
+            "UPDATE webhook_events SET body = NULL
+             WHERE body IS NOT NULL AND received_at < now() - make_interval(days => 3 * $1)",
+        ] {
+            touched += diesel::sql_query(statement)
+                .bind::<diesel::sql_types::Integer, _>(days)
+                .execute(&mut self.conn)
+                .await?;
+        }
+        Ok(touched)
     }
 }

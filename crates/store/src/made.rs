@@ -23,4 +23,17 @@ impl TenantTx {
             .filter(w::created_vendor_id.eq(vendor_id));
         Ok(diesel::select(diesel::dsl::exists(made)).get_result(&mut self.conn).await?)
     }
+
+    /// How many writes of the connection are set aside.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn parked_left(&mut self, connection: ConnectionId) -> Result<i64, StoreError> {
+        Ok(w::table
+            .filter(w::connection_id.eq(connection.uuid()))
+            .filter(w::state.eq("parked"))
+            .count()
+            .get_result(&mut self.conn)
+            .await?)
+    }
 }

@@ -139,22 +139,45 @@ impl MachineryTx {
         .load(&mut self.conn)
         .await?;
         rows.sort_by_key(|row| row.id);
-        rows.into_iter()
-            .map(|row| {
-                let body = self.store.keys.open(&identity(row.message_id), &Sealed::from_bytes(row.body))?;
-                Ok(OutboxLetter {
-                    id: row.id,
-                    message_id: row.message_id,
-                    exchange: row.exchange,
-                    routing_key: row.routing_key,
-                    kind: row.kind,
-                    tenant: row.tenant_id.map(TenantId::from_uuid),
-                    hash_key: row.hash_key,
-                    traceparent: row.traceparent,
-                    body,
-                })
-            })
-            .collect()
+        let (mut letters, mut sealed_shut) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in rows {
+            let Ok(body) = self.store.keys.open(&identity(row.message_id), &Sealed::from_bytes(row.body))
+            else {
+                sealed_shut.push(row.id);
+                continue;
+            };
+            letters.push(OutboxLetter {
+                id: row.id,
+                message_id: row.message_id,
+                exchange: row.exchange,
+                routing_key: row.routing_key,
+                kind: row.kind,
+                tenant: row.tenant_id.map(TenantId::from_uuid),
+                hash_key: row.hash_key,
+                traceparent: row.traceparent,
+                body,
+            });
+        }
+        self.set_aside_sealed(&sealed_shut).await?;
+        Ok(letters)
+    }
+
+    /// Sets letters aside that no key of this process opens, as they are: one of them must not hold
+    /// up the rest.
+    async fn set_aside_sealed(&mut self, ids: &[i64]) -> Result<(), StoreError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        tracing::error!(letters = ids.len(), "letters of the outbox do not open with this ENCRYPTION_KEY");
+        diesel::sql_query(
+            "INSERT INTO parked_messages (id, tenant_id, queue, kind, reason, attempts, hash_key, body)
+             SELECT message_id, tenant_id, routing_key, kind, 'sealed with a key that is not in ENCRYPTION_KEY',
+                 1, hash_key, body FROM outbox WHERE id = ANY($1) ON CONFLICT (id) DO NOTHING",
+        )
+        .bind::<diesel::sql_types::Array<BigInt>, _>(ids)
+        .execute(&mut self.conn)
+        .await?;
+        self.outbox_sent(ids).await
     }
 
     /// Removes messages the broker has confirmed.

@@ -16,6 +16,25 @@ pub struct DueConnection {
     pub connection: ConnectionId,
 }
 
+/// A write as a list shows it: without its content.
+#[derive(Debug, Clone)]
+pub struct ListedWriteback {
+    /// Which.
+    pub id: WritebackId,
+    /// Whose.
+    pub tenant: TenantId,
+    /// `create_patient` or `book_appointment`.
+    pub operation: String,
+    /// Why it is where it is.
+    pub reason: Option<String>,
+    /// What the practice's system would show of it.
+    pub reference: String,
+    /// How often it was sent, or nearly.
+    pub attempts: i32,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+}
+
 /// A write in flight for longer than it should be.
 #[derive(Debug, Clone)]
 pub struct StuckWriteback {
@@ -128,28 +147,49 @@ impl MachineryTx {
             .collect())
     }
 
-    /// The connections with a succeeded booking whose time is still held.
+    /// Whose a write is, and which vendor's.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn writeback_owner(&mut self, id: WritebackId) -> Result<(TenantId, String), StoreError> {
+        use crate::schema::{pms_connections as c, pms_writebacks as w};
+        let (tenant, vendor): (Uuid, String) = w::table
+            .inner_join(c::table.on(c::id.eq(w::connection_id)))
+            .select((w::tenant_id, c::vendor))
+            .filter(w::id.eq(id.uuid()))
+            .first(&mut self.conn)
+            .await?;
+        Ok((TenantId::from_uuid(tenant), vendor))
+    }
+
+    /// The writes in `state`, oldest first: which, whose, why, since when.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn connections_with_held_successes(
+    pub async fn writebacks_in(
         &mut self,
-        vendor: &str,
-    ) -> Result<Vec<DueConnection>, StoreError> {
-        let rows: Vec<DueRow> = diesel::sql_query(
-            "SELECT DISTINCT q.tenant_id, q.connection_id FROM pms_writebacks q
-             JOIN pms_connections c ON c.id = q.connection_id
-             JOIN slot_holds h ON h.writeback_id = q.id
-             WHERE q.state = 'succeeded' AND h.released_at IS NULL AND c.vendor = $1",
-        )
-        .bind::<Text, _>(vendor)
-        .load(&mut self.conn)
-        .await?;
+        state: WritebackState,
+        most: i64,
+    ) -> Result<Vec<ListedWriteback>, StoreError> {
+        use crate::schema::pms_writebacks as w;
+        type Row = (Uuid, Uuid, String, Option<String>, String, i32, jiff_diesel::Timestamp);
+        let rows: Vec<Row> = w::table
+            .select((w::id, w::tenant_id, w::operation, w::reason, w::reference, w::attempts, w::created_at))
+            .filter(w::state.eq(state.as_str()))
+            .order(w::id)
+            .limit(most)
+            .load(&mut self.conn)
+            .await?;
         Ok(rows
             .into_iter()
-            .map(|row| DueConnection {
-                tenant: TenantId::from_uuid(row.tenant_id),
-                connection: ConnectionId::from_uuid(row.connection_id),
+            .map(|(id, tenant, operation, reason, reference, attempts, created_at)| ListedWriteback {
+                id: WritebackId::from_uuid(id),
+                tenant: TenantId::from_uuid(tenant),
+                operation,
+                reason,
+                reference,
+                attempts,
+                created_at: created_at.to_jiff(),
             })
             .collect())
     }

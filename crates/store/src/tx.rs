@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::sql_types::{Bool, Text};
-use diesel_async::pooled_connection::AsyncDieselConnectionManager;
 use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _, TransactionManager,
@@ -12,6 +11,7 @@ use domain::TenantId;
 use seal::{HmacKey, KeyRing, SealError, Secret};
 
 use crate::StoreError;
+use crate::connect::manager;
 
 diesel::define_sql_function! {
     /// PostgreSQL's own: sets a setting, for this transaction when `local`.
@@ -42,7 +42,7 @@ impl Store {
     /// [`StoreError::Seal`] when the ring has no key, [`StoreError::Unavailable`] for a URL that is none.
     pub async fn open(url: &Secret, size: u32, keys: Arc<KeyRing>) -> Result<Self, StoreError> {
         let audit_key = keys.derive_hmac("audit").ok_or(SealError::Empty)?;
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new(url.expose().as_str());
+        let manager = manager(url.expose());
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(1))

@@ -66,9 +66,11 @@ struct Times {
 }
 
 impl Times {
-    fn within(deadline: Duration, attempt: Duration) -> Self {
-        let now = Instant::now();
-        Self { leave_by: now + deadline / 2, end_by: now + deadline, attempt }
+    fn of(request: &Request, otherwise: Duration) -> Self {
+        let (now, deadline) = (Instant::now(), request.deadline.unwrap_or(otherwise));
+        let half = now + deadline / 2;
+        let leave_by = request.leave_by.map_or(half, |moment| moment.min(half));
+        Self { leave_by, end_by: now + deadline, attempt: deadline }
     }
 }
 
@@ -118,8 +120,10 @@ impl VendorClient {
         request: &Request,
         keys: Keys<'_>,
     ) -> Result<Reply, CallError> {
-        let times =
-            Times::within(request.deadline.unwrap_or(self.config.read_deadline), self.config.attempt_timeout);
+        let times = Times {
+            attempt: self.config.attempt_timeout,
+            ..Times::of(request, self.config.read_deadline)
+        };
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(2))
@@ -155,8 +159,7 @@ impl VendorClient {
         request: &Request,
         keys: Keys<'_>,
     ) -> Result<Reply, CallError> {
-        let deadline = request.deadline.unwrap_or(self.config.write_deadline);
-        self.attempt(budget, request, keys, Times::within(deadline, deadline)).await
+        self.attempt(budget, request, keys, Times::of(request, self.config.write_deadline)).await
     }
 
     async fn attempt(
@@ -168,6 +171,10 @@ impl VendorClient {
     ) -> Result<Reply, CallError> {
         self.admitted(budget, times.leave_by).await?;
         let started = Instant::now();
+        // The budget's own answer takes time too.
+        if started >= times.leave_by {
+            return Err(CallError::NotSent("its time to leave is over".into()));
+        }
         let left = times.end_by.saturating_duration_since(started).min(times.attempt);
         let span = tracing::info_span!(
             "vendor request",

@@ -22,7 +22,7 @@ pub enum CallError {
     /// Our own budget did not let it go.
     #[error(transparent)]
     Budget(#[from] BudgetSpent),
-    /// It never left: no connection, or a request that cannot be built.
+    /// It never left: no connection, its time to leave was over, or a request that cannot be built.
     #[error("the request did not leave")]
     NotSent(#[source] Source),
     /// It left, or may have, and no whole answer came in time.

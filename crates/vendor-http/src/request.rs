@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use reqwest::Method;
@@ -12,11 +12,20 @@ pub struct Request {
     pub(crate) query: Vec<(&'static str, String)>,
     pub(crate) json: Option<Bytes>,
     pub(crate) deadline: Option<Duration>,
+    pub(crate) leave_by: Option<Instant>,
 }
 
 impl Request {
     fn new(operation: &'static str, method: Method, path: &str) -> Self {
-        Self { operation, method, path: path.to_owned(), query: Vec::new(), json: None, deadline: None }
+        Self {
+            operation,
+            method,
+            path: path.to_owned(),
+            query: Vec::new(),
+            json: None,
+            deadline: None,
+            leave_by: None,
+        }
     }
 
     /// `GET path`, where `path` begins with `/` and is below the vendor's base URL. `operation` names it in metrics.
@@ -48,6 +57,13 @@ impl Request {
     #[must_use]
     pub const fn within(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
+        self
+    }
+
+    /// That must not leave later than this, whatever it waited for before: key, budget, another try.
+    #[must_use]
+    pub const fn leaving_by(mut self, moment: Instant) -> Self {
+        self.leave_by = Some(moment);
         self
     }
 }

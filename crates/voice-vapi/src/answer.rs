@@ -90,7 +90,8 @@ pub const RECEIVED: &str = "{}";
 /// Why a tool has no answer of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Apology {
-    /// Nobody was asked: nothing happened.
+    /// Nobody was asked this time. An earlier delivery of the same call may have been: what happened to it
+    /// is not said.
     Unavailable,
     /// Somebody was asked and did not answer in time: nothing is known.
     Unanswered,
@@ -109,8 +110,8 @@ pub fn apology(why: Apology, language: Language) -> String {
         Apology::Unavailable => json!({
             "status": "unavailable",
             "say": pick(
-                "I'm sorry, I can't reach the clinic's system right now. Nothing has been changed. Please try again in a few minutes.",
-                "Lo siento, ahora mismo no puedo acceder al sistema de la clínica. No se ha cambiado nada. Por favor, inténtelo de nuevo en unos minutos.",
+                "I'm sorry, I can't reach the clinic's system right now. Please try again in a few minutes.",
+                "Lo siento, ahora mismo no puedo acceder al sistema de la clínica. Por favor, inténtelo de nuevo en unos minutos.",
             ),
         }),
         Apology::Unanswered => json!({

@@ -37,7 +37,10 @@ impl CallNews {
     /// [`ReadError`].
     pub fn read(verified: &Verified<'_>) -> Result<Self, ReadError> {
         let outer: Outer = serde_json::from_slice(verified.body()).map_err(|_| ReadError::NotJson)?;
-        let word = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        // PostgreSQL takes no U+0000, and no vendor's word has a control character.
+        let word = |value: &serde_json::Value| {
+            value.as_str().map(|text| text.chars().filter(|c| !c.is_control()).collect::<String>())
+        };
         let of_call = outer.message.kind == "status-update";
         Ok(Self {
             status: word(&outer.message.status).filter(|_| of_call),

@@ -1,10 +1,10 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, TenantId, WritebackState as S};
+use domain::{ConnectionId, DayBook, TenantId, Window, WritebackState as S};
 use fail::fail_point;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use pms::{
     Advice, ErrorKind, FailureReason, PMSAdapter, PmsError, Receipt, Sighting, Write, WriteOrder,
     WriteOutcome,
@@ -87,7 +87,8 @@ impl Carrier {
     /// [`CarryError`].
     pub async fn send_next(&self, due: DueConnection) -> Result<bool, CarryError> {
         fail_point!("before_claim");
-        let claimed_at = Timestamp::now();
+        // A worker that was stopped for so long must not send: another may be at it.
+        let send_by = Instant::now() + self.pace.lease / 2;
         let grip = Grip::new(due.tenant);
         let mut tx = self.store.tenant(due.tenant).await?;
         let claimed = tx.claim_for_sending(due.connection, grip.lease, self.pace.lease.as_secs_f64()).await?;
@@ -107,12 +108,10 @@ impl Carrier {
         fail_point!("before_send");
         let sent = match self.offices.office(due.tenant, due.connection).await {
             Ok(office) => {
-                // A worker that was stopped for so long must not send: another may be at it.
-                let held = Timestamp::now().duration_since(claimed_at);
-                if held > SignedDuration::try_from(self.pace.lease / 2).unwrap_or(SignedDuration::ZERO) {
+                if Instant::now() > send_by {
                     return Ok(true);
                 }
-                office.submit(&order).await
+                office.submit(&order, send_by).await
             }
             Err(error) => Err(error),
         };
@@ -178,28 +177,39 @@ impl Carrier {
     /// [`CarryError`].
     pub async fn look_for_lost(&self, due: DueConnection) -> Result<(), CarryError> {
         let (grip, writes) = self.claim(due, S::Unknown).await?;
+        let (mut lost, mut orders) = (Vec::new(), Vec::new());
+        let mut tx = self.store.tenant(due.tenant).await?;
         for write in writes {
-            let mut tx = self.store.tenant(due.tenant).await?;
-            let order = order_for(&mut tx, &write).await?;
-            tx.commit().await?;
             // What cannot be read was never sent by this program; its deadline hands it to staff.
-            let Ok(order) = order else { continue };
-            let sighting = match self.offices.office(due.tenant, due.connection).await {
-                Ok(office) => office.look_for(&order).await,
-                Err(error) => Err(error),
+            if let Ok(order) = order_for(&mut tx, &write).await? {
+                lost.push(write);
+                orders.push(order);
+            }
+        }
+        tx.commit().await?;
+        if orders.is_empty() {
+            return Ok(());
+        }
+        let sightings = match self.offices.office(due.tenant, due.connection).await {
+            Ok(office) => office.look_for(&orders).await,
+            Err(error) => Err(error),
+        };
+        for write in lost {
+            let (sighting, wait) = match &sightings {
+                Ok(sightings) => (sightings.get(&write.reference), self.pace.look_again),
+                Err(error) => (None, patience(error, self.pace.look_again)),
             };
             match sighting {
-                Ok(Sighting::Accepted(receipt)) => {
+                Some(Sighting::Accepted(receipt)) => {
                     let found =
                         Step { receipt: Some(&receipt.0), ..Step::to(S::Submitted, "found", Duration::ZERO) };
                     self.step(grip, &write, found).await?;
                 }
-                Ok(Sighting::InRecords { created }) => {
-                    self.end(grip, &write, S::Succeeded, "found", Some(&created)).await?;
+                Some(Sighting::InRecords { created }) => {
+                    self.end(grip, &write, S::Succeeded, "found", Some(created)).await?;
                 }
-                Ok(Sighting::Nowhere) => self.nowhere(grip, &write).await?,
-                Err(error) => {
-                    let wait = patience(&error, self.pace.look_again);
+                Some(Sighting::Nowhere) => self.nowhere(grip, &write).await?,
+                None => {
                     self.step(grip, &write, Step::unanswered(S::Unknown, wait).because(&write)).await?;
                 }
             }
@@ -208,18 +218,42 @@ impl Carrier {
     }
 
     /// Gives the time of our bookings back once the practice's copy shows them: from then on the
-    /// copy keeps it busy, and frees it when staff move the appointment.
+    /// copy keeps it busy, and frees it when staff move the appointment. One that a copy made well
+    /// after it does not show was removed or moved by staff: it keeps no time either.
     ///
     /// # Errors
     /// [`CarryError`].
     pub async fn seen(&self, due: DueConnection, book: &DayBook) -> Result<(), CarryError> {
         let mut tx = self.store.tenant(due.tenant).await?;
-        for (id, created) in tx.succeeded_and_held(due.connection).await? {
-            if book.appointments.iter().any(|shown| created.as_deref() == Some(shown.vendor_id.as_str())) {
-                tx.hold_seen(id, self.pace.seen_for.as_secs_f64()).await?;
+        for held in tx.held_successes(due.connection).await? {
+            if !book.covers.contains(&held.window) {
+                continue;
+            }
+            let Some(created) = &held.created else { continue };
+            let shown = book.appointments.iter().any(|one| one.vendor_id == *created);
+            let missed = book
+                .freshness
+                .copied_at
+                .is_some_and(|copied| copied.duration_since(held.finished_at) > self.pace.copy_margin());
+            if shown {
+                tx.hold_seen(held.id, self.pace.seen_for.as_secs_f64()).await?;
+            } else if missed {
+                tracing::warn!(writeback.id = %held.id, "a booking is no longer in the practice's calendar");
+                tx.release_holds(held.id).await?;
             }
         }
         Ok(tx.commit().await?)
+    }
+
+    /// Where and when bookings are done and still held: somebody should read those days.
+    ///
+    /// # Errors
+    /// [`CarryError`].
+    pub async fn held_days(&self) -> Result<Vec<(DueConnection, Window)>, CarryError> {
+        let mut tx = self.store.machinery().await?;
+        let days = tx.held_days(&self.vendor).await?;
+        tx.commit().await?;
+        Ok(days)
     }
 
     async fn claim(&self, due: DueConnection, state: S) -> Result<(Grip, Vec<Writeback>), CarryError> {
@@ -236,8 +270,11 @@ impl Carrier {
         let looked = u32::try_from(write.check_count).unwrap_or(u32::MAX);
         let step = if looked == 0 || self.pace.look_again.saturating_mul(looked) < self.pace.grace {
             Step::to(S::Unknown, "", self.pace.look_again).because(write)
+        } else if write.attempts >= self.pace.most_blind_attempts {
+            // Each try may have been taken after all: a person must look before there is another.
+            return self.end(grip, write, S::Parked, "outcome_unknown", None).await;
         } else {
-            Step::to(S::Queued, "found_nowhere", Duration::ZERO)
+            Step::to(S::Queued, "found_nowhere", self.pace.next_try(write.attempts))
         };
         self.step(grip, write, step).await
     }

@@ -1,6 +1,7 @@
 use domain::{WritebackId, WritebackState};
 use jiff::Timestamp;
 use messages::{Named as _, proto_time, v1};
+use pms::Write;
 use serde_json::json;
 use store::{Move, NewAlert, NewAudit, OutgoingLetter, Store, StoreError, TenantTx, Writeback};
 use uuid::Uuid;
@@ -95,10 +96,11 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
         tx.raise(&NewAlert {
             connection: Some(write.connection),
             code: "writeback_parked",
-            what_to_do: "Look the request up in the practice's own calendar, then `switchboard parked` tells how to settle it.",
+            what_to_do: "Look the requests of `switchboard writebacks list` up in the practice's own calendar, then `switchboard writebacks settle` each.",
         })
         .await?;
     }
+    let patient = whose(tx, write, ending).await?;
     let waited = Timestamp::now().duration_since(write.created_at).as_millis();
     tx.audit(&NewAudit {
         actor: match ending.actor {
@@ -107,7 +109,7 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
             Actor::Staff => "staff",
         },
         action: action(&write.operation),
-        patient: None,
+        patient: patient.as_deref(),
         call_id: None,
         tool: None,
         outcome: ending.to.as_str(),
@@ -117,6 +119,21 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
     .await?;
     tell(tx, write, ending.to, ending.reason).await?;
     Ok(true)
+}
+
+/// Whose data a write holds: the vendor's id, or the write that makes the patient.
+async fn whose(
+    tx: &mut TenantTx,
+    write: &Writeback,
+    ending: &Ending<'_>,
+) -> Result<Option<String>, StoreError> {
+    match serde_json::from_slice(write.payload.expose()) {
+        Ok(Write::BookAppointment(booking)) => Ok(Some(match write.depends_on {
+            Some(first) => tx.writeback(first).await?.created_vendor_id.unwrap_or_else(|| first.to_string()),
+            None => booking.patient,
+        })),
+        _ => Ok(Some(ending.created.map_or_else(|| write.id.to_string(), str::to_owned))),
+    }
 }
 
 fn action(operation: &str) -> &'static str {
@@ -165,7 +182,13 @@ pub(crate) async fn reap(store: &Store, vendor: &str) -> Result<usize, StoreErro
     }
     let mut ended = 0;
     for (tenant, id, forerunner_ended) in overdue {
-        ended += usize::from(reap_one(store, vendor, tenant, id, forerunner_ended).await?);
+        // One that cannot be ended now must not keep the others from it.
+        match reap_one(store, vendor, tenant, id, forerunner_ended).await {
+            Ok(one) => ended += usize::from(one),
+            Err(error) => {
+                tracing::warn!(writeback.id = %id, error = %error, "a write could not be ended");
+            }
+        }
     }
     Ok(died + ended)
 }

@@ -6,9 +6,11 @@ mod moves;
 mod pace;
 mod reference;
 mod request;
+mod settle;
 
 pub use carry::{Carrier, CarryError, Offices};
 pub use moves::{Actor, allowed};
 pub use pace::Pace;
 pub use reference::reference;
 pub use request::{RequestError, Requested, Wish, request};
+pub use settle::{Found, SettleError, settle};

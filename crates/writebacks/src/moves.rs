@@ -36,6 +36,8 @@ const MOVES: &[(S, S, Actor)] = &[
     (S::Unknown, S::Succeeded, Actor::Worker),
     // Looked for and found nowhere: it may be sent again.
     (S::Unknown, S::Queued, Actor::Worker),
+    // Looked for and found nowhere too often: a person must look.
+    (S::Unknown, S::Parked, Actor::Worker),
     // Looked for without an answer.
     (S::Unknown, S::Unknown, Actor::Worker),
     (S::Submitted, S::Submitted, Actor::Worker),

@@ -17,6 +17,8 @@ pub struct Pace {
     /// How long the practice's copy must have shown a booking before its time is given back. Longer
     /// than any reading of the copy is kept.
     pub seen_for: Duration,
+    /// Tries at sending of which nobody knows whether they arrived, before a write is set aside.
+    pub most_blind_attempts: i32,
     /// Tries at sending before a write is set aside.
     pub most_attempts: i32,
 }
@@ -29,6 +31,7 @@ impl Default for Pace {
             grace: Duration::from_secs(60),
             look_again: Duration::from_secs(5),
             seen_for: Duration::from_secs(30),
+            most_blind_attempts: 3,
             most_attempts: 20,
         }
     }
@@ -46,6 +49,13 @@ impl Pace {
             900..3600 => Duration::from_secs(60),
             _ => Duration::from_secs(300),
         }
+    }
+
+    /// How much later than a booking a copy of the practice's system must have been made to be sure
+    /// that it would show it.
+    #[must_use]
+    pub fn copy_margin(&self) -> SignedDuration {
+        SignedDuration::from_mins(10)
     }
 
     /// Between two tries at sending, by how many there were.

@@ -31,11 +31,13 @@ pub(crate) struct Own {
     pub(crate) write_wait_seconds: u64,
     /// Seconds a question to the practice's system may take.
     pub(crate) question_seconds: u64,
+    /// Days an answered tool call and a taken message are remembered; bodies of events three times as long.
+    pub(crate) keep_days: i32,
 }
 
 impl Default for Own {
     fn default() -> Self {
-        Self { tool_calls_at_once: 64, write_wait_seconds: 8, question_seconds: 8 }
+        Self { tool_calls_at_once: 64, write_wait_seconds: 8, question_seconds: 8, keep_days: 30 }
     }
 }
 

@@ -1,4 +1,5 @@
 mod parked;
+mod sweep;
 mod tools_call;
 mod voice_webhooks;
 mod writeback_news;
@@ -19,4 +20,6 @@ pub(crate) fn register(background: &Background, context: &Data<Context>) {
     background.run("voice webhooks", move |stop| voice_webhooks::run(c.clone(), stop));
     let c = of(context);
     background.run("writeback news", move |stop| writeback_news::run(c.clone(), stop));
+    let c = of(context);
+    background.run("sweep", move |stop| sweep::run(c.clone(), stop));
 }

@@ -33,6 +33,8 @@ pub(crate) struct Told {
     pub(crate) data: Map<String, Value>,
     /// The field at fault and its rule, where one was.
     pub(crate) field: Option<(String, String)>,
+    /// Whose data it holds, by the vendor's ids with a space between.
+    pub(crate) patients: Option<String>,
     #[serde(skip)]
     pub(crate) vendor_ms: u64,
     /// Whether this came from an earlier use with the same key.
@@ -69,8 +71,8 @@ impl From<NoDesk> for ToolError {
     }
 }
 
-/// A runner that died loses its tool call after this long.
-const LEASE_SECONDS: f64 = 30.0;
+/// A runner that died loses its tool call after this long: longer than any that lives can take.
+const LEASE_SECONDS: f64 = 60.0;
 
 /// Runs a tool once for its key: a repeat joins the one in flight or gets the stored answer.
 pub(crate) async fn run_tool(
@@ -80,7 +82,8 @@ pub(crate) async fn run_tool(
 ) -> Result<Told, ToolError> {
     let began = Instant::now();
     let Some(key) = &used.key else { return run_once(context, &used, began, caller).await };
-    let hash = seal::sha256(format!("{}\n{}", used.tool, used.arguments).as_bytes());
+    let practice = used.practice.map(|id| id.to_string()).unwrap_or_default();
+    let hash = seal::sha256(format!("{}\n{practice}\n{}", used.tool, used.arguments).as_bytes());
     loop {
         let mut tx = context.store.tenant(used.tenant).await?;
         let claim = tx.claim_tool_call(key, used.tool, &hash, LEASE_SECONDS).await?;
@@ -90,7 +93,7 @@ pub(crate) async fn run_tool(
             tx.audit(&NewAudit {
                 actor: used.actor,
                 action: reception::tool(used.tool).map_or("tool.unknown", |tool| tool.audit_action),
-                patient: None,
+                patient: told.patients.as_deref(),
                 call_id: Some(&key.call_id),
                 tool: Some(used.tool),
                 outcome: &told.status,
@@ -139,11 +142,10 @@ async fn run_once(
         }
     }
     if let Some(note) = &handled.audit {
-        let patients = note.patients.join(" ");
         tx.audit(&NewAudit {
             actor: used.actor,
             action: note.action,
-            patient: Some(patients.as_str()).filter(|text| !text.is_empty()),
+            patient: told.patients.as_deref(),
             call_id: used.key.as_ref().map(|key| key.call_id.as_str()),
             tool: Some(used.tool),
             outcome: &told.status,
@@ -153,8 +155,10 @@ async fn run_once(
         .await?;
     }
     tx.commit().await?;
+    // The name comes from the model: only ours may reach a log or a metric.
+    let name = reception::tool(used.tool).map_or("unknown", |tool| tool.name);
     tracing::info!(
-        tool.name = used.tool,
+        tool.name = name,
         tool.status = told.status,
         tool.code = told.code,
         tool.field = handled.bad_input.as_ref().map(|bad| bad.path.as_str()),
@@ -163,7 +167,7 @@ async fn run_once(
         tenant.id = %used.tenant,
         "a tool was used"
     );
-    metrics::histogram!("tool_seconds", "tool" => used.tool.to_owned(), "status" => told.status.clone())
+    metrics::histogram!("tool_seconds", "tool" => name, "status" => told.status.clone())
         .record(began.elapsed().as_secs_f64());
     Ok(told)
 }
@@ -178,7 +182,8 @@ fn told(handled: &Handled) -> Told {
     };
     let (status, say, code) = (take("status"), take("say"), take("code"));
     let field = handled.bad_input.as_ref().map(|BadInput { path, rule, .. }| (path.clone(), rule.clone()));
-    Told { status, say, code, data, field, vendor_ms: handled.vendor_ms, repeated: false }
+    let patients = handled.audit.as_ref().map(|note| note.patients.join(" ")).filter(|ids| !ids.is_empty());
+    Told { status, say, code, data, field, patients, vendor_ms: handled.vendor_ms, repeated: false }
 }
 
 fn elapsed(began: Instant) -> i32 {

@@ -43,6 +43,8 @@ pub(crate) struct Own {
     pub(crate) grace_seconds: u64,
     /// Milliseconds between two looks at an outcome while a caller may still be on the line.
     pub(crate) look_ms: u64,
+    /// Seconds between two readings of the days of bookings that are done and still held.
+    pub(crate) settle_seconds: u64,
     /// Milliseconds a reading of a practice's calendar is kept.
     pub(crate) calendar_ms: u64,
 }
@@ -57,6 +59,7 @@ impl Default for Own {
             lease_seconds: 45,
             grace_seconds: 60,
             look_ms: 2_000,
+            settle_seconds: 300,
             calendar_ms: 5_000,
         }
     }

@@ -11,6 +11,7 @@ use seal::Secret;
 use service::settings::SikkaSettings;
 use service::{Base, Relay};
 use store::DueConnection;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vendor_http::MemoryBudget;
 use writebacks::{Carrier, Offices};
 
@@ -18,6 +19,9 @@ use crate::config::Own;
 use crate::offices::SikkaOffices;
 
 type Calendar = (Arc<DayBook>, Duration);
+
+/// Questions of one practice that are asked at once.
+const A_PRACTICES_SHARE: usize = 12;
 
 /// What every job may use.
 pub(crate) struct Context {
@@ -27,6 +31,7 @@ pub(crate) struct Context {
     pub(crate) carrier: Carrier,
     pub(crate) settings: Own,
     calendars: Cache<(TenantId, ConnectionId, Window), Calendar>,
+    places: Cache<(TenantId, ConnectionId), Arc<Semaphore>>,
 }
 
 impl Context {
@@ -45,7 +50,17 @@ impl Context {
         let carrier = Carrier::new(store, offices.clone(), "sikka", own.pace());
         let calendars =
             Cache::builder().max_capacity(1_000).time_to_live(Duration::from_millis(own.calendar_ms)).build();
-        Ok(Self { bus, relay, offices, carrier, settings: own, calendars })
+        let places = Cache::builder().max_capacity(10_000).build();
+        Ok(Self { bus, relay, offices, carrier, settings: own, calendars, places })
+    }
+
+    /// A place among the questions of one practice: one that is slow takes no more of this worker.
+    pub(crate) async fn place(&self, due: DueConnection) -> Option<OwnedSemaphorePermit> {
+        let places = self
+            .places
+            .get_with((due.tenant, due.connection), async { Arc::new(Semaphore::new(A_PRACTICES_SHARE)) })
+            .await;
+        places.acquire_owned().await.ok()
     }
 
     /// A practice's calendar, read now or within the last moments, and the time the vendor took.

@@ -39,6 +39,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ParkedAction,
     },
+    /// Writes to the practices' systems, and those that were set aside for staff.
+    Writebacks {
+        #[command(subcommand)]
+        action: WritebacksAction,
+    },
     /// The record of who read or wrote what about which patient.
     Audit {
         #[command(subcommand)]
@@ -165,6 +170,36 @@ pub(crate) enum ParkedAction {
         /// All of them.
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        target: Target,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum WritebacksAction {
+    /// List the writes in a state, oldest first.
+    List {
+        /// queued, sending, unknown, submitted, succeeded, failed or parked.
+        #[arg(default_value = "parked")]
+        state: domain::WritebackState,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// End a parked write by what staff found in the practice's own system.
+    Settle {
+        /// Its id: `wb_…`.
+        id: domain::WritebackId,
+        /// The practice's system holds it, under this id.
+        #[arg(
+            long,
+            value_name = "VENDOR_ID",
+            required_unless_present = "not_there",
+            conflicts_with = "not_there"
+        )]
+        landed: Option<String>,
+        /// The practice's system does not hold it: its time is given back.
+        #[arg(long)]
+        not_there: bool,
         #[command(flatten)]
         target: Target,
     },

@@ -9,6 +9,7 @@ mod sandbox;
 mod seed;
 mod timeline;
 mod up;
+mod writebacks;
 
 use std::process::ExitCode;
 
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
         Command::Doctor(target) => doctor::run(&target.state, out).await,
         Command::Config { service, config } => config::run(&service, config, out),
         Command::Parked { action } => parked::run(action, out).await,
+        Command::Writebacks { action } => writebacks::run(action, out).await,
         Command::Audit { action } => audit::run(action, out).await,
         Command::Sandbox { action, target } => sandbox::run(action, &target.state, out).await,
         Command::Bench(args) => bench::run(&args, out).await,

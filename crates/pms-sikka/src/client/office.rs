@@ -1,5 +1,7 @@
 //! The endpoints of one office that this adapter uses (contract sections 4 to 6).
 
+use std::time::Instant;
+
 use domain::Phone;
 use jiff::ToSpan;
 use jiff::civil::Date;
@@ -11,6 +13,9 @@ use crate::wire;
 
 /// One filter of `patients`: parameter and value.
 pub(crate) type Filter = (&'static str, String);
+
+/// The writes of an application with many practices are many, and each is small.
+const WRITES_AT_A_TIME: usize = 2_000;
 
 /// Every way to ask for a number: it may sit in any field, and the vendor's filters look at one each.
 pub(crate) fn phone_filters(phone: &Phone) -> Vec<Vec<Filter>> {
@@ -111,22 +116,28 @@ impl Calls {
         self.list(Door::Office, Request::get("writeback_status", "/writeback_status").query("id", id)).await
     }
 
-    /// The application's writes of some days, at most seven, of all its offices.
+    /// The application's writes of some days, at most seven, of all its offices, in an order that the vendor
+    /// does not tell: the list has no keys to sort by (contract 6.2).
     pub(crate) fn writebacks(&self, (first, last): (Date, Date)) -> Pages<'_> {
         let request = Request::get("writebacks", "/writebacks")
             .query("startdate", first.to_string())
             .query("enddate", last.to_string());
-        Pages::new(self, Door::App, request)
+        Pages::of(WRITES_AT_A_TIME, self, Door::App, request)
     }
 
     pub(crate) async fn new_appointment(
         &self,
         body: &wire::NewAppointment<'_>,
+        send_by: Instant,
     ) -> Result<wire::Message, PmsError> {
-        self.receipt(&post("post_appointment", "/appointment", body)?).await
+        self.receipt(&post("post_appointment", "/appointment", body)?.leaving_by(send_by)).await
     }
 
-    pub(crate) async fn new_patient(&self, body: &wire::NewPatient<'_>) -> Result<wire::Message, PmsError> {
-        self.receipt(&post("post_patient", "/patient", body)?).await
+    pub(crate) async fn new_patient(
+        &self,
+        body: &wire::NewPatient<'_>,
+        send_by: Instant,
+    ) -> Result<wire::Message, PmsError> {
+        self.receipt(&post("post_patient", "/patient", body)?.leaving_by(send_by)).await
     }
 }

@@ -6,7 +6,7 @@ use super::{Calls, Door, read};
 use crate::error::{self, Call};
 use crate::wire::Envelope;
 
-/// Rows asked for at a time; the vendor allows 5000.
+/// Rows asked for at a time, where a list does not say otherwise; the vendor allows 5000.
 const LIMIT: usize = 500;
 /// No list of this adapter is longer than this many pages; a vendor that goes on is going round in circles.
 const MOST: usize = 200;
@@ -16,7 +16,9 @@ pub(crate) struct Pages<'a> {
     calls: &'a Calls,
     door: Door,
     request: Request,
-    page: usize,
+    limit: usize,
+    /// Pages read so far.
+    pub(crate) page: usize,
     rows: usize,
     over: bool,
     /// Whether the vendor was still loading the data it answered with.
@@ -25,10 +27,16 @@ pub(crate) struct Pages<'a> {
 
 impl<'a> Pages<'a> {
     pub(crate) fn new(calls: &'a Calls, door: Door, request: Request) -> Self {
+        Self::of(LIMIT, calls, door, request)
+    }
+
+    /// Pages of `limit` rows.
+    pub(crate) fn of(limit: usize, calls: &'a Calls, door: Door, request: Request) -> Self {
         Self {
             calls,
             door,
-            request: request.query("limit", LIMIT.to_string()),
+            request: request.query("limit", limit.to_string()),
+            limit,
             page: 0,
             rows: 0,
             over: false,
@@ -62,7 +70,7 @@ impl<'a> Pages<'a> {
         self.over = match total {
             _ if items.is_empty() => true,
             Some(total) => self.rows >= total,
-            None => envelope.is_last().unwrap_or(items.len() < LIMIT),
+            None => envelope.is_last().unwrap_or(items.len() < self.limit),
         };
         if self.over && total.is_some_and(|total| self.rows < total) {
             return Err(error::broken(Call::Read).code("fewer rows than counted"));

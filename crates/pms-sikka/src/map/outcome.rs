@@ -6,7 +6,7 @@ use domain::{Appointment, AppointmentState, Phone};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use pms::{FailureReason, NewAppointment, NewPatient, Receipt, WriteOutcome};
+use pms::{FailureReason, NewAppointment, NewPatient, Receipt, Write, WriteOrder, WriteOutcome};
 
 use super::time;
 use crate::wire;
@@ -116,31 +116,68 @@ struct Sent {
     cell: Text,
 }
 
-/// Of the writes in the bulk list, the one that carries `reference`.
-pub(crate) fn sent_appointment<'a>(
-    rows: impl IntoIterator<Item = &'a wire::Writeback>,
-    reference: &str,
-) -> Option<Receipt> {
-    best(rows.into_iter().filter(|row| row.api_request_body.mentions(reference)))
+/// What a row of the bulk list is to a lost write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Likeness {
+    /// It is that write.
+    Same,
+    /// It may be, and nobody can tell: then the write is not "nowhere".
+    Perhaps,
+    /// It is another.
+    Other,
 }
 
-/// Of the writes in the bulk list, the one that made `new`. A new patient carries no reference: name, date of
-/// birth, number and time have to do. Taking an older twin for ours makes no second patient; overlooking ours would.
-pub(crate) fn sent_patient<'a>(
-    rows: impl IntoIterator<Item = &'a wire::Writeback>,
-    new: &NewPatient,
-    first_sent_at: Timestamp,
+/// What `row` is to `order`. Where `row` does not say whose it is (`is_ours` is false), only the reference, which
+/// is ours alone, tells: under one name two practices may each have made a patient.
+///
+/// A new patient carries no reference: name, date of birth, number and time have to do. Taking an older twin for
+/// ours makes no second patient; overlooking ours would.
+pub(crate) fn likeness(
+    row: &wire::Writeback,
+    order: &WriteOrder,
+    is_ours: bool,
     country: &str,
-) -> Option<Receipt> {
-    best(rows.into_iter().filter(|row| {
-        may_be_since(row, first_sent_at)
-            && row.api_request_body.body::<Sent>().is_some_and(|sent| {
-                sent.firstname.str() == new.name.first.expose().trim()
-                    && sent.lastname.str() == new.name.last.expose().trim()
-                    && time::date(sent.birthdate.str()) == Some(*new.born.expose())
-                    && Phone::read(sent.cell.str(), country).is_ok_and(|cell| cell.same_line(&new.phone))
-            })
-    }))
+) -> Likeness {
+    let same = match &order.write {
+        Write::BookAppointment(_) => row.api_request_body.mentions(&order.reference),
+        Write::CreatePatient(new) => {
+            may_be_since(row, order.first_sent_at) && is_patient(row, new, country)
+        }
+    };
+    match &order.write {
+        _ if row.id.filled().is_none() && same => Likeness::Perhaps,
+        Write::CreatePatient(_) if same && !is_ours => Likeness::Perhaps,
+        _ if same => Likeness::Same,
+        _ if may_hide(row, order.first_sent_at) => Likeness::Perhaps,
+        _ => Likeness::Other,
+    }
+}
+
+fn is_patient(row: &wire::Writeback, new: &NewPatient, country: &str) -> bool {
+    row.api_request_body.body::<Sent>().is_some_and(|sent| {
+        sent.firstname.str() == new.name.first.expose().trim()
+            && sent.lastname.str() == new.name.last.expose().trim()
+            && time::date(sent.birthdate.str()) == Some(*new.born.expose())
+            && Phone::read(sent.cell.str(), country).is_ok_and(|cell| cell.same_line(&new.phone))
+    })
+}
+
+/// One of the rows that are the same write. What did not fail is greater, then what is newer.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Accepted {
+    /// There is nothing better to look for.
+    pub(crate) stands: bool,
+    number: Option<i64>,
+    pub(crate) receipt: Receipt,
+}
+
+/// A row that [`likeness`] found to be the same write.
+pub(crate) fn accepted(row: &wire::Writeback) -> Accepted {
+    Accepted {
+        stands: word(&row.result) != Word::Failed,
+        number: row.id.leading_number(),
+        receipt: Receipt(row.id.str().to_owned()),
+    }
 }
 
 /// Whether a write was taken at or after `first_sent_at`, as far as can be told: the zone of the vendor's times is
@@ -153,16 +190,9 @@ fn may_be_since(row: &wire::Writeback, first_sent_at: Timestamp) -> bool {
 }
 
 /// Whether a write that nobody can read may be the one that is looked for: then it is not "nowhere".
-pub(crate) fn may_hide(row: &wire::Writeback, first_sent_at: Timestamp) -> bool {
+fn may_hide(row: &wire::Writeback, first_sent_at: Timestamp) -> bool {
     let is_a_post = row.method.filled().is_none_or(|method| method.eq_ignore_ascii_case("post"));
     is_a_post && may_be_since(row, first_sent_at) && row.api_request_body.body::<Sent>().is_none()
-}
-
-/// The newest that did not fail, or the newest.
-fn best<'a>(rows: impl Iterator<Item = &'a wire::Writeback>) -> Option<Receipt> {
-    rows.filter(|row| row.id.filled().is_some())
-        .max_by_key(|row| (word(&row.result) != Word::Failed, row.id.leading_number()))
-        .map(|row| Receipt(row.id.str().to_owned()))
 }
 
 /// Whether an appointment row of the practice's records is the one that `new` asked for.
@@ -281,10 +311,32 @@ mod tests {
         assert!(matches!(status(&contradiction), WriteOutcome::Failed { .. }));
     }
 
+    fn order(write: Write, reference: &str, first_sent_at: &str) -> WriteOrder {
+        WriteOrder { write, reference: reference.to_owned(), first_sent_at: first_sent_at.parse().unwrap() }
+    }
+
+    fn found(order: &WriteOrder, is_ours: bool) -> Option<String> {
+        let rows = list();
+        let same = rows.iter().filter(|row| likeness(row, order, is_ours, "US") == Likeness::Same);
+        same.map(accepted).max().map(|best| best.receipt.0)
+    }
+
     #[test]
     fn a_lost_appointment_is_found_by_its_reference_in_the_echo_and_one_that_did_not_fail_first() {
-        assert_eq!(sent_appointment(&list(), "7KQ2M4XA"), Some(Receipt("4102".into())));
-        assert_eq!(sent_appointment(&list(), "ZZZZZZZZ"), None);
+        let lost = |reference| {
+            let new = NewAppointment {
+                patient: "101".into(),
+                clinician: "DR1".into(),
+                chair: "OP1".into(),
+                window: domain::Window::of_minutes("2026-06-03T14:30:00Z".parse().unwrap(), 30).unwrap(),
+                time_zone: "America/Chicago".into(),
+                reason: "Cleaning".to_owned().into(),
+            };
+            order(Write::BookAppointment(new), reference, "2026-06-01T15:00:00Z")
+        };
+        assert_eq!(found(&lost("7KQ2M4XA"), true).as_deref(), Some("4102"));
+        assert_eq!(found(&lost("7KQ2M4XA"), false).as_deref(), Some("4102"), "a reference is ours alone");
+        assert_eq!(found(&lost("ZZZZZZZZ"), true), None);
     }
 
     #[test]
@@ -296,11 +348,12 @@ mod tests {
             email: None,
             clinician: "DR1".into(),
         };
-        let found = |first_sent_at: &str| sent_patient(&list(), &new, first_sent_at.parse().unwrap(), "US");
-        assert_eq!(found("2026-06-01T15:00:00Z"), Some(Receipt("4103".into())));
-        assert_eq!(found("2026-06-02T15:00:00Z"), None);
+        let lost = |new: &NewPatient, at: &str| order(Write::CreatePatient(new.clone()), "8ZQ2M4XB", at);
+        let ours = lost(&new, "2026-06-01T15:00:00Z");
+        assert_eq!(found(&ours, true).as_deref(), Some("4103"));
+        assert_eq!(found(&lost(&new, "2026-06-02T15:00:00Z"), true), None);
         let other = NewPatient { born: jiff::civil::date(1990, 2, 4).into(), ..new };
-        assert_eq!(sent_patient(&list(), &other, "2026-06-01T15:00:00Z".parse().unwrap(), "US"), None);
+        assert_eq!(found(&lost(&other, "2026-06-01T15:00:00Z"), true), None);
     }
 
     #[test]

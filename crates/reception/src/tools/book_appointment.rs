@@ -117,6 +117,10 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let (patient, depends_on) = patient(turn, &raw.patient_id).await?;
         let covers = turn.whole_days(claim.window.start, DAYS).ok_or_else(|| garbled(turn))?;
         let (held, book) = turn.calendar(covers).await?;
+        if turn.age(&book) > turn.desk.settings.too_old_after {
+            // What is not offered from is not booked into either.
+            return Ok(turn.say(&STAFF, &[]));
+        }
         let wish =
             Wish { zone: turn.zone(&book), book, held, claim, patient, depends_on, asked: raw.patient_id };
         match wish.standing() {
@@ -146,7 +150,10 @@ fn claim(turn: &Turn<'_>, slot_id: &str) -> Result<Claim, BadInput> {
 async fn patient(turn: &mut Turn<'_>, id: &str) -> Result<(String, Option<WritebackId>), Stop> {
     match turn.patient_ref(id).await? {
         PatientRef::Vendor(id) => Ok((turn.bookable_patient(&id).await?, None)),
-        PatientRef::Pending(writeback) => Ok((writeback.to_string(), Some(writeback))),
+        PatientRef::Pending(writeback) => {
+            turn.touched(&writeback.to_string());
+            Ok((writeback.to_string(), Some(writeback)))
+        }
     }
 }
 

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use domain::{Clinician, ClinicianKind, DayBook, Window};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -174,7 +172,7 @@ fn answer(turn: &Turn<'_>, wanted: &Wanted, held: &[Held], book: &DayBook) -> Re
     let zone = turn.zone(book);
     let copied_at = book.freshness.copied_at.unwrap_or(book.freshness.read_at);
     let as_of = json!(rfc3339(copied_at, &zone));
-    let old = Duration::try_from(desk.now.duration_since(copied_at)).unwrap_or_default();
+    let old = turn.age(book);
     let minutes_old = i64::try_from(old.as_secs() / 60).unwrap_or(i64::MAX);
     let age = spoken::age(desk.language, minutes_old);
     if old > desk.settings.too_old_after {

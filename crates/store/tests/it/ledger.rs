@@ -141,6 +141,6 @@ async fn only_old_messages_are_swept_from_the_inbox() {
     let age = format!("UPDATE inbox SET taken_at = now() - interval '8 days' WHERE message_id = '{old}'");
     rig.owner.batch_execute(&age).await.unwrap();
     let mut tx = rig.store.machinery().await.unwrap();
-    assert_eq!(tx.sweep_inbox(7).await.unwrap(), 1);
+    assert_eq!(tx.sweep(7).await.unwrap(), 1);
     assert!(!tx.first_time("news", new).await.unwrap());
 }

@@ -57,6 +57,7 @@ async fn p3_a_write_found_nowhere_is_sent_again_only_after_several_looks_and_the
     rig.carrier.look_for_lost(rig.due).await.unwrap();
     let row = rig.row(id).await;
     assert_eq!((row.state, row.reason.as_deref()), (S::Queued, Some("found_nowhere")));
+    rig.pass().await;
     rig.carrier.send_next(rig.due).await.unwrap();
     let row = rig.row(id).await;
     assert_eq!((row.state, row.attempts), (S::Submitted, 2));
@@ -83,6 +84,37 @@ async fn p3_looks_without_an_answer_do_not_count() {
     rig.carrier.look_for_lost(rig.due).await.unwrap();
     assert_eq!(rig.state(id).await, S::Submitted);
     assert_eq!((rig.vendor.sent().len(), rig.vendor.held().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_look_that_tells_nothing_about_a_write_does_not_count_for_it() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::LoseRequest, Fate::TakeAndLoseReply]);
+    let (first, second) = (rig.booked(0).await, rig.booked(30).await);
+    while rig.carrier.send_next(rig.due).await.unwrap() {}
+    let reference = rig.row(first).await.reference;
+    for _ in 0..LOOKS + 2 {
+        rig.vendor.unsure_of(&reference);
+        rig.pass().await;
+        rig.carrier.look_for_lost(rig.due).await.unwrap();
+    }
+    assert_eq!((rig.state(first).await, rig.row(first).await.check_count), (S::Unknown, 0));
+    assert_eq!(rig.state(second).await, S::Submitted);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_write_lost_again_and_again_is_set_aside_for_a_person() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    for _ in 0..3 {
+        assert!(!rig.state(id).await.is_final());
+        rig.vendor.next(&[Fate::LoseRequest]);
+        rig.carrier.send_next(rig.due).await.unwrap();
+        rig.look_until_nowhere().await;
+    }
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Parked, Some("outcome_unknown")));
+    assert!(rig.is_held(0).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -18,4 +18,6 @@ mod refused;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod settled;
+#[cfg(test)]
 mod vendor;

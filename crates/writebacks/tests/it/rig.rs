@@ -54,6 +54,7 @@ impl Rig {
             grace: Duration::from_secs(30),
             look_again: Duration::from_secs(10),
             seen_for: Duration::ZERO,
+            most_blind_attempts: 3,
             most_attempts: 5,
         };
         let carrier = || {
@@ -85,9 +86,16 @@ impl Rig {
             traceparent: None,
         };
         let mut tx = self.store.tenant(self.due.tenant).await?;
-        let requested = request(&mut tx, &wish).await?;
-        tx.commit().await?;
-        Ok(requested)
+        match request(&mut tx, &wish).await {
+            Ok(requested) => {
+                tx.commit().await?;
+                Ok(requested)
+            }
+            Err(error) => {
+                tx.roll_back().await?;
+                Err(error)
+            }
+        }
     }
 
     /// A new wish for a booking at `minute`.
@@ -169,6 +177,7 @@ impl Rig {
             self.pass().await;
             self.carrier.look_for_lost(self.due).await.unwrap();
         }
+        self.pass().await;
     }
 }
 

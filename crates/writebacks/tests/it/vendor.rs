@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::{ConnectionId, DayBook, Patient, TenantId};
@@ -45,6 +46,7 @@ struct Inner {
     fates: VecDeque<Fate>,
     closed: Option<(ErrorKind, Advice)>,
     blind: u32,
+    unsure: Option<String>,
     held: Vec<Held>,
     late: Vec<WriteOrder>,
     sent: Vec<String>,
@@ -102,6 +104,11 @@ impl Vendor {
     /// The next `times` looks get no answer.
     pub(crate) fn blind(&self, times: u32) {
         self.inner().blind = times;
+    }
+
+    /// The next look tells nothing about this one.
+    pub(crate) fn unsure_of(&self, reference: &str) {
+        self.inner().unsure = Some(reference.to_owned());
     }
 
     /// The practice's system does what it has been given.
@@ -208,7 +215,7 @@ impl PMSAdapter for Vendor {
         unreachable!("a carrier does not read calendars")
     }
 
-    async fn submit(&self, order: &WriteOrder) -> Result<Receipt, PmsError> {
+    async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {
         let fate = {
             let mut inner = self.inner();
             inner.sent.push(order.reference.clone());
@@ -227,26 +234,33 @@ impl PMSAdapter for Vendor {
         Ok(asked.map(|held| (Receipt(held.receipt.clone()), held.outcome.clone())).collect())
     }
 
-    async fn look_for(&self, order: &WriteOrder) -> Result<Sighting, PmsError> {
+    async fn look_for(&self, orders: &[WriteOrder]) -> Result<BTreeMap<String, Sighting>, PmsError> {
         let mut inner = self.inner();
         if inner.blind > 0 {
             inner.blind -= 1;
             return Err(PmsError::new(ErrorKind::VendorDown, Advice::Retry));
         }
         inner.looks += 1;
-        let found = inner.held.iter().find(|held| held.reference == order.reference).cloned();
-        let arrived: Vec<_> = inner.late.extract_if(.., |late| late.reference == order.reference).collect();
+        let seen = |order: &WriteOrder| match inner.held.iter().find(|held| held.reference == order.reference)
+        {
+            None => Sighting::Nowhere,
+            Some(Held { outcome: WriteOutcome::Succeeded { created: Some(created) }, .. }) => {
+                Sighting::InRecords { created: created.clone() }
+            }
+            Some(held) => Sighting::Accepted(Receipt(held.receipt.clone())),
+        };
+        let mut sightings: BTreeMap<_, _> =
+            orders.iter().map(|order| (order.reference.clone(), seen(order))).collect();
+        let arrived: Vec<_> =
+            inner.late.extract_if(.., |late| sightings.contains_key(&late.reference)).collect();
+        if let Some(unsure) = inner.unsure.take() {
+            sightings.remove(&unsure);
+        }
         drop(inner);
         for late in arrived {
             self.take(&late);
         }
-        Ok(match found {
-            None => Sighting::Nowhere,
-            Some(Held { outcome: WriteOutcome::Succeeded { created: Some(created) }, .. }) => {
-                Sighting::InRecords { created }
-            }
-            Some(held) => Sighting::Accepted(Receipt(held.receipt)),
-        })
+        Ok(sightings)
     }
 }
 

@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use bus::Letter;
 use domain::{Phone, TenantId};
 use messages::{Named as _, Unreadable, v1};
-use reception::{Caller, Door};
+use reception::{Access, Caller, Door};
 use serde_json::{Map, Value, json};
 use store::ToolCallKey;
 use tokio::time::Instant;
@@ -70,7 +70,30 @@ async fn answer(context: &Context, letter: &Letter) -> v1::ToolReply {
     };
     match run_tool(context, used, caller).await {
         Ok(told) => reply(told),
+        // Another delivery of this call, or this one, may have come as far as the wish before the
+        // database was gone: nothing may be said that a booking would make untrue.
+        Err(ToolError::Unavailable) if writes(&question.tool) => not_sure(&question.language),
         Err(error) => sorry(&error, &question.language),
+    }
+}
+
+fn writes(tool: &str) -> bool {
+    reception::tool(tool).is_some_and(|tool| tool.access == Access::Writes)
+}
+
+fn not_sure(language: &str) -> v1::ToolReply {
+    tracing::warn!("whether a write was recorded is not known");
+    let say = if language.starts_with("es") {
+        "No pude comprobar si su solicitud quedó guardada. ¿Quiere que lo intente otra vez?"
+    } else {
+        "I couldn't make sure that your request was saved. Shall I try once more?"
+    };
+    v1::ToolReply {
+        status: "unknown".to_owned(),
+        say: say.to_owned(),
+        data_json: "{}".to_owned(),
+        code: "not_sure_recorded".to_owned(),
+        vendor_ms: 0.0,
     }
 }
 

@@ -2,15 +2,19 @@ use std::convert::Infallible;
 
 use actix_web::web::Data;
 use bus::{ConsumeOptions, Delay, Letter, Outcome};
-use domain::TenantId;
+use domain::{TenantId, WebhookEventId};
 use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
-use store::{CallUpdate, EventState, NewEvent, OutgoingLetter, StoreError, Taken};
+use serde_json::json;
+use store::{CallUpdate, EventState, NewAudit, NewEvent, OutgoingLetter, StoreError, Taken};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use voice_vapi::{CallNews, Lookups, Message, TenantRefusal, Verified, redacted};
 
 use crate::context::Context;
+
+/// How often an event is tried that the database refuses.
+const TRIES: u32 = 5;
 
 /// Keeps what Vapi told: every event once in the ledger, and the log of its call (P1, P2).
 pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Result<(), Infallible> {
@@ -30,8 +34,14 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
                     context.relay.poke();
                     Outcome::Done
                 }
+                // A database that is away is waited for however long it takes; one that refuses this
+                // event will refuse it again.
+                Err(error) if letter.attempt >= TRIES && !matches!(error, StoreError::Unavailable) => {
+                    tracing::error!(error = %error, "an event is set aside");
+                    Outcome::Park(error.to_string())
+                }
                 Err(error) => {
-                    tracing::warn!(error = %error, webhook.kind = event.kind, "an event waits for the database");
+                    tracing::warn!(error = %error, "an event waits for the database");
                     Outcome::RetryAfter(Delay::TenSeconds, error.to_string())
                 }
             }
@@ -102,7 +112,7 @@ async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'stat
     // pool at once. A crash between them leaves the event `received`, and its letter comes again.
     tx.commit().await?;
     if let (Some(call), Ok(news)) = (&claims.call_id, CallNews::read(&verified)) {
-        log_call(context, tenant, call, &news, &body).await?;
+        log_call(context, tenant, id, call, &news, &body).await?;
     }
     let mut tx = context.store.machinery().await?;
     tx.event_done(id, EventState::Handled, Some(tenant), None).await?;
@@ -113,6 +123,7 @@ async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'stat
 async fn log_call(
     context: &Context,
     tenant: TenantId,
+    event: WebhookEventId,
     call: &str,
     news: &CallNews,
     body: &[u8],
@@ -124,7 +135,19 @@ async fn log_call(
     };
     let mut tx = context.store.tenant(tenant).await?;
     tx.call_news(call, &update).await?;
-    if news.is_report {
+    // The event may come here twice before it is noted as handled; the report is told and audited once.
+    if news.is_report && tx.first_time("call.report", event.uuid()).await? {
+        tx.audit(&NewAudit {
+            actor: "voice vendor",
+            action: "call.report.stored",
+            patient: None,
+            call_id: Some(call),
+            tool: None,
+            outcome: "stored",
+            ms: 0,
+            detail: json!({}),
+        })
+        .await?;
         let ended = v1::CallEnded {
             tenant_id: tenant.to_string(),
             call_id: call.to_owned(),

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bus::{ConsumeOptions, Delay, Letter, Outcome};
+use bus::{ConsumeOptions, Letter, Outcome};
 use messages::{Named as _, v1};
 use service::Background;
 use store::DueConnection;
@@ -40,11 +40,11 @@ async fn run(context: Arc<Context>, queue: &'static str, stop: CancellationToken
                 Ok(due) => due,
                 Err(reason) => return Outcome::Park(reason),
             };
-            match send_all(&context, due).await {
-                Ok(()) => Outcome::Done,
-                // The row is the truth: a round will find it whatever becomes of this letter.
-                Err(error) => Outcome::RetryAfter(Delay::TenSeconds, error.to_string()),
+            // The row is the truth: a round will find it whatever becomes of this letter.
+            if let Err(error) = send_all(&context, due).await {
+                tracing::warn!(connection.id = %due.connection, error = %error, "a command is left to the rounds");
             }
+            Outcome::Done
         }
     };
     bus.consume(queue, options, handler, stop).await;

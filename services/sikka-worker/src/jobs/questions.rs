@@ -42,6 +42,7 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
         }
     };
     let (due, ask) = question;
+    let _place = context.place(due).await;
     match ask {
         Ask::DayBook(query) => match context.calendar(due, query).await {
             Ok((book, took)) => v1::PmsReply {

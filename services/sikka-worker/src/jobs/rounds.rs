@@ -1,6 +1,7 @@
 //! The timers: what a lost message, a crash or a slow vendor left behind is found by looking at the
 //! rows, whoever wrote them.
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,9 +18,10 @@ use super::commands::send_all;
 use crate::context::Context;
 
 /// Practices looked at at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 32;
 
-/// One timer a state that somebody must leave, and one for what nobody finished.
+/// One timer a state that somebody must leave, one for what nobody finished, and one for bookings
+/// that the practice's copy must show one day.
 pub(crate) fn register(background: &Background, context: &Arc<Context>) {
     let timers = [
         ("round: send", S::Queued, Duration::from_millis(500)),
@@ -30,10 +32,13 @@ pub(crate) fn register(background: &Background, context: &Arc<Context>) {
         let context = context.clone();
         background.run(name, move |stop| run(context.clone(), state, every, stop));
     }
-    let context = context.clone();
-    background.run("round: reap", move |stop| reap(context.clone(), stop));
+    let c = context.clone();
+    background.run("round: reap", move |stop| reap(c.clone(), stop));
+    let c = context.clone();
+    background.run("round: settle holds", move |stop| settle_holds(c.clone(), stop));
 }
 
+/// A practice that is slow holds up itself alone: the next round leaves it out and goes on.
 async fn run(
     context: Arc<Context>,
     state: S,
@@ -41,24 +46,37 @@ async fn run(
     stop: CancellationToken,
 ) -> Result<(), CarryError> {
     let gate = Arc::new(Semaphore::new(AT_ONCE));
+    let mut in_hand: HashSet<DueConnection> = HashSet::new();
+    let mut at_work: JoinSet<DueConnection> = JoinSet::new();
     while !stop.is_cancelled() {
-        let due = context.carrier.due(state).await?;
-        let mut at_work = JoinSet::new();
-        for due in due {
+        for due in context.carrier.due(state).await? {
+            if !in_hand.insert(due) {
+                continue;
+            }
             let (context, gate) = (context.clone(), gate.clone());
             at_work.spawn(async move {
                 let _place = gate.acquire_owned().await;
                 if let Err(error) = one(&context, state, due).await {
                     tracing::warn!(connection.id = %due.connection, error = %error, "a round was cut short");
                 }
+                due
             });
         }
-        while at_work.join_next().await.is_some() {}
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(every) => {}
+        let pause = tokio::time::sleep(every);
+        tokio::pin!(pause);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = &mut pause => break,
+                Some(done) = at_work.join_next() => match done {
+                    Ok(due) => { in_hand.remove(&due); }
+                    // One that panicked cannot say which it was: all are looked at anew.
+                    Err(_) => in_hand.clear(),
+                },
+            }
         }
     }
+    while at_work.join_next().await.is_some() {}
     Ok(())
 }
 
@@ -79,10 +97,29 @@ async fn reap(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infa
             Ok(_) => context.relay.poke(),
             Err(error) => tracing::warn!(error = %error, "nobody's writes could not be reaped"),
         }
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-        }
+        pause(Duration::from_secs(1), &stop).await;
     }
     Ok(())
+}
+
+/// Reads the days of bookings that are done and still held, whether or not anybody asks about them.
+async fn settle_holds(context: Arc<Context>, stop: CancellationToken) -> Result<(), CarryError> {
+    let every = Duration::from_secs(context.settings.settle_seconds);
+    while !stop.is_cancelled() {
+        for (due, covers) in context.carrier.held_days().await? {
+            // What was seen is settled where the calendar is read.
+            if let Err(error) = context.calendar(due, pms::DayBookQuery { covers }).await {
+                tracing::warn!(connection.id = %due.connection, error = %error, "held bookings cannot be looked for");
+            }
+        }
+        pause(every, &stop).await;
+    }
+    Ok(())
+}
+
+async fn pause(time: Duration, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(time) => {}
+    }
 }

@@ -10,8 +10,14 @@ use crate::desk::{MARIA, book, ended, free_times};
 #[tokio::test(flavor = "multi_thread")]
 async fn p4_a_hundred_callers_for_one_slot_one_wins_and_the_others_hear_other_times() {
     let plan = Plan { patients: 100, ..Plan::default() };
-    // A hundred patients are looked up at once: the vendor's limit is not what this is about.
-    let plan = plan.set("sikka_worker.first_budget", 4_000).set("sikka_worker.budget_percent", 100);
+    // A hundred patients are looked up at once: the vendor's limit and haste are not what this is about.
+    let plan = plan
+        .set("sikka_worker.first_budget", 4_000)
+        .set("sikka_worker.budget_percent", 100)
+        .set("sikka_worker.vendor_seconds", 8)
+        .set("sikka_worker.lease_seconds", 45)
+        .set("sikka_worker.grace_seconds", 60)
+        .set("database.pool_size", 24);
     let stack = Stack::start(plan).await.unwrap();
     stack.sandbox.faults(&json!({ "rate_limit_per_minute": 5_000 })).await.unwrap();
     let clinic = &stack.clinics[0];

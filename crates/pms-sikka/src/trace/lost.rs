@@ -1,0 +1,163 @@
+//! Where writes are whose replies were lost.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{Phone, Sensitive};
+use futures_util::FutureExt;
+use jiff::civil::Date;
+use jiff::{Timestamp, ToSpan};
+use pms::{NewAppointment, NewPatient, PatientQuery, PmsError, Sighting, Write, WriteOrder};
+
+use super::gathered;
+use crate::error::{self, Call};
+use crate::map::outcome::{self, Accepted, Likeness};
+use crate::{SikkaOffice, map, wire};
+
+/// Days after today that a range of the bulk list reaches: whether its last day belongs to it, and in which zone
+/// its days are, is not documented.
+pub(super) const AHEAD: i64 = 2;
+
+/// What the bulk list says of lost writes, by reference.
+#[derive(Default)]
+struct Traced {
+    accepted: BTreeMap<String, Accepted>,
+    /// Some row may be it.
+    doubtful: BTreeSet<String>,
+}
+
+impl SikkaOffice {
+    /// Among the vendor's accepted writes first, then in the practice's records.
+    pub(crate) async fn traces(
+        &self,
+        orders: &[WriteOrder],
+    ) -> Result<BTreeMap<String, Sighting>, PmsError> {
+        let Some(since) = orders.iter().map(|order| order.first_sent_at).min() else {
+            return Ok(BTreeMap::new());
+        };
+        let Traced { accepted, doubtful } = self.traced(orders, since).await?;
+        let mut questions = Vec::new();
+        for order in orders.iter().filter(|order| !accepted.contains_key(&order.reference)) {
+            let is_doubtful = doubtful.contains(&order.reference);
+            let sighting = async move { (order.reference.clone(), self.in_records(order, is_doubtful).await) };
+            questions.push(sighting.boxed());
+        }
+        let seen = |(reference, found): (String, Accepted)| (reference, Sighting::Accepted(found.receipt));
+        gathered(accepted.into_iter().map(seen).collect(), questions).await
+    }
+
+    /// Reads the bulk list from the day before `since` until now, the newest days first, at most seven days at a
+    /// time as the vendor has it, until every order has a row that did not fail.
+    async fn traced(&self, orders: &[WriteOrder], since: Timestamp) -> Result<Traced, PmsError> {
+        let day = |at| self.zone.to_datetime(at).date();
+        let today = day(Timestamp::now());
+        let first = day(since).min(today).saturating_sub(1.day());
+        let mut last = today.saturating_add(AHEAD.days());
+        let mut traced = Traced::default();
+        loop {
+            let from = first.max(last.saturating_sub(6.days()));
+            let mut pages = self.calls.writebacks((from, last));
+            while let Some(rows) = pages.next::<wire::Writeback>().await? {
+                for row in &rows {
+                    self.compare(row, orders, &mut traced);
+                }
+                let found = |order: &WriteOrder| traced.accepted.get(&order.reference);
+                if orders.iter().all(|order| found(order).is_some_and(|row| row.stands)) {
+                    return Ok(traced);
+                }
+            }
+            if from == first {
+                return Ok(traced);
+            }
+            last = from;
+        }
+    }
+
+    fn compare(&self, row: &wire::Writeback, orders: &[WriteOrder], traced: &mut Traced) {
+        let owner = self.owns(row);
+        if owner == Some(false) {
+            return;
+        }
+        for order in orders {
+            match outcome::likeness(row, order, owner.is_some(), self.country) {
+                Likeness::Same => {
+                    let found = outcome::accepted(row);
+                    match traced.accepted.entry(order.reference.clone()) {
+                        Entry::Vacant(place) => {
+                            place.insert(found);
+                        }
+                        Entry::Occupied(mut best) if *best.get() < found => {
+                            best.insert(found);
+                        }
+                        Entry::Occupied(_) => {}
+                    }
+                }
+                Likeness::Perhaps => {
+                    traced.doubtful.insert(order.reference.clone());
+                }
+                Likeness::Other => {}
+            }
+        }
+    }
+
+    async fn in_records(
+        &self,
+        order: &WriteOrder,
+        is_doubtful: bool,
+    ) -> Result<Option<Sighting>, PmsError> {
+        let created = match &order.write {
+            Write::BookAppointment(new) => self.appointment_in_records(new, &order.reference).await?,
+            Write::CreatePatient(new) => self.new_patient_in_records(new).await?,
+        };
+        match created {
+            Some(created) => Ok(Some(Sighting::InRecords { created })),
+            None if is_doubtful => Err(error::broken(Call::Read).code("unreadable echo")),
+            None => Ok(Some(Sighting::Nowhere)),
+        }
+    }
+
+    async fn appointment_in_records(
+        &self,
+        new: &NewAppointment,
+        reference: &str,
+    ) -> Result<Option<String>, PmsError> {
+        let days = map::time::days(&new.window, &self.zone);
+        let (rows, _) = self.calls.appointments(&self.profile.practice_id, days, Some(&new.patient)).await?;
+        for row in rows {
+            let description = row.description.str().to_owned();
+            // A row without a date is not the one: ours was written with it.
+            let Ok(shown) = map::taken(row, &self.zone) else { continue };
+            if let Some(shown) =
+                shown.into_iter().find(|shown| outcome::is_appointment(&description, shown, new, reference))
+            {
+                return Ok(Some(shown.vendor_id));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn new_patient_in_records(&self, new: &NewPatient) -> Result<Option<String>, PmsError> {
+        let (first, last) = (new.name.first.clone(), new.name.last.clone());
+        self.patient_in_records(first, last, *new.born.expose(), Some(new.phone.clone())).await
+    }
+
+    pub(super) async fn patient_in_records(
+        &self,
+        first: Sensitive<String>,
+        last: Sensitive<String>,
+        born: Date,
+        phone: Option<Phone>,
+    ) -> Result<Option<String>, PmsError> {
+        let query =
+            PatientQuery { first_name: Some(first), last_name: Some(last), born: Some(born.into()), phone };
+        // By name: the number may sit in a field that no filter looks at.
+        let found = self.patients_under(crate::filters_without_phone(&query)?, &query).await?;
+        let exact = found.into_iter().find(|shown| {
+            let same = |asked: &Option<Sensitive<String>>, shown: &Sensitive<String>| {
+                asked.as_ref().is_some_and(|asked| map::folded(asked.expose()) == map::folded(shown.expose()))
+            };
+            same(&query.first_name, &shown.name.first) && same(&query.last_name, &shown.name.last)
+        });
+        Ok(exact.map(|patient| patient.vendor_id))
+    }
+}

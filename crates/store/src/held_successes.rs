@@ -1,0 +1,93 @@
+use diesel::prelude::*;
+use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use domain::{ConnectionId, TenantId, Window, WritebackId};
+use jiff::Timestamp;
+use jiff_diesel::NullableTimestamp;
+use uuid::Uuid;
+
+use crate::{DueConnection, MachineryTx, StoreError, TenantTx};
+
+/// A booking that is done and whose time is still held: the practice's copy was not seen to show it
+/// for long enough.
+#[derive(Debug, Clone)]
+pub struct HeldSuccess {
+    /// The write.
+    pub id: WritebackId,
+    /// The vendor's id of the appointment, where it told.
+    pub created: Option<String>,
+    /// When it is.
+    pub window: Window,
+    /// When the practice's system was known to hold it.
+    pub finished_at: Timestamp,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    connection_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+    #[diesel(sql_type = Nullable<Text>)]
+    created_vendor_id: Option<String>,
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
+    finished_at: Option<Timestamp>,
+    #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
+    starts_at: Timestamp,
+    #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
+    ends_at: Timestamp,
+}
+
+const SELECT: &str = "SELECT DISTINCT w.tenant_id, w.connection_id, w.id, w.created_vendor_id, w.finished_at,
+         h.starts_at, h.ends_at
+     FROM pms_writebacks w JOIN slot_holds h ON h.writeback_id = w.id
+     JOIN pms_connections c ON c.id = w.connection_id
+     WHERE w.state = 'succeeded' AND h.released_at IS NULL";
+
+impl TenantTx {
+    /// The connection's bookings that are done and still held.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn held_successes(&mut self, connection: ConnectionId) -> Result<Vec<HeldSuccess>, StoreError> {
+        let rows: Vec<Row> = diesel::sql_query(format!("{SELECT} AND w.connection_id = $1"))
+            .bind::<SqlUuid, _>(connection.uuid())
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| HeldSuccess {
+                id: WritebackId::from_uuid(row.id),
+                created: row.created_vendor_id,
+                window: Window { start: row.starts_at, end: row.ends_at },
+                finished_at: row.finished_at.unwrap_or(Timestamp::MAX),
+            })
+            .collect())
+    }
+}
+
+impl MachineryTx {
+    /// Where and when bookings are done and still held.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn held_days(&mut self, vendor: &str) -> Result<Vec<(DueConnection, Window)>, StoreError> {
+        let rows: Vec<Row> =
+            diesel::sql_query(format!("{SELECT} AND c.vendor = $1 AND c.status = 'active' LIMIT 1000"))
+                .bind::<Text, _>(vendor)
+                .load(&mut self.conn)
+                .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let due = DueConnection {
+                    tenant: TenantId::from_uuid(row.tenant_id),
+                    connection: ConnectionId::from_uuid(row.connection_id),
+                };
+                (due, Window { start: row.starts_at, end: row.ends_at })
+            })
+            .collect())
+    }
+}

@@ -1,1 +1,0 @@
-../../../switchboard/tests/it/desk.rs
