@@ -20,7 +20,8 @@ pub struct Base {
     pub bus: Bus,
     /// What publishes the outbox; poke it after a commit that wrote to it.
     pub relay: Relay,
-    queues: TopologyKeeper,
+    /// What keeps the queues declared; tell it of a letter that found none.
+    pub queues: TopologyKeeper,
 }
 
 impl Base {
@@ -37,8 +38,8 @@ impl Base {
         let keys = Arc::new(encryption.ring()?);
         let store = Store::open(&database.url, database.pool_size, keys.clone()).await?;
         let bus = Bus::connect_lazily(broker)?;
-        let relay = Relay::new(store.clone(), bus.clone());
         let queues = TopologyKeeper::new(bus.clone(), topology::switchboard());
+        let relay = Relay::new(store.clone(), bus.clone(), queues.clone());
         background.run("topology", {
             let queues = queues.clone();
             move |stop| {

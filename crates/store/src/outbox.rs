@@ -201,6 +201,22 @@ impl MachineryTx {
         Ok(())
     }
 
+    /// Gives back messages that are themselves in the way of being published, to be tried again in `seconds`:
+    /// until then they hold up nobody.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn outbox_set_aside(&mut self, ids: &[i64], seconds: f64) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE outbox SET claimed_until = now() + make_interval(secs => $2) WHERE id = ANY($1)",
+        )
+        .bind::<diesel::sql_types::Array<BigInt>, _>(ids)
+        .bind::<Double, _>(seconds)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
+    }
+
     /// How many messages wait to be published.
     ///
     /// # Errors

@@ -64,6 +64,15 @@ impl Database {
         Ok(Self { server, name })
     }
 
+    /// A connection as the database's owner, for what no service may do: edits, look-ups behind the policies.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn owner(&self) -> Result<Client> {
+        let url: Url = self.url().parse()?;
+        connect(&url).await
+    }
+
     /// The URL to hand to what is tested.
     #[must_use]
     pub fn url(&self) -> String {

@@ -120,10 +120,8 @@ impl VendorClient {
         request: &Request,
         keys: Keys<'_>,
     ) -> Result<Reply, CallError> {
-        let times = Times {
-            attempt: self.config.attempt_timeout,
-            ..Times::of(request, self.config.read_deadline)
-        };
+        let times =
+            Times { attempt: self.config.attempt_timeout, ..Times::of(request, self.config.read_deadline) };
         let mut pauses = ExponentialBuilder::new()
             .with_min_delay(Duration::from_millis(100))
             .with_max_delay(Duration::from_secs(2))

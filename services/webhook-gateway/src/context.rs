@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bus::Bus;
+use service::Base;
 use store::Store;
 use voice_vapi::{Authenticator, CredentialError};
 
@@ -22,18 +23,18 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(settings: &GatewaySettings, bus: Bus, store: Store) -> Result<Self, CredentialError> {
+    pub(crate) fn new(settings: &GatewaySettings, base: &Base) -> Result<Self, CredentialError> {
         let own = &settings.webhook_gateway;
         let credentials = settings.credentials();
         Ok(Self {
             authenticator: Authenticator::new(&credentials)?,
             public_url: own.public_url.trim_end_matches('/').to_owned(),
             tool_budget: Duration::from_millis(own.tool_ms),
-            directory: Directory::new(store.clone()),
-            keeper: Keeper::new(bus.clone(), store.clone()),
+            bus: base.bus.clone(),
+            store: base.store.clone(),
+            directory: Directory::new(base.store.clone()),
+            keeper: Keeper::new(base.clone()),
             counts: Counts::new(credentials.len()),
-            bus,
-            store,
         })
     }
 }

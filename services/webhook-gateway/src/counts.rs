@@ -66,14 +66,7 @@ pub(crate) fn tool_call(outcome: &'static str) {
     metrics::counter!("gateway_tool_calls_total", "outcome" => outcome).increment(1);
 }
 
-/// Letters published out of the database.
-pub(crate) fn drained(letters: usize) {
-    metrics::counter!("gateway_spill_drained_total").increment(letters as u64);
-}
-
-/// Letters that wait in the database.
-pub(crate) fn waiting(letters: i64) {
-    // A gauge is a float; no queue is so long that this loses a letter.
-    #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-    metrics::gauge!("gateway_spill_waiting").set(letters as f64);
+/// An answered message that is nowhere any more.
+pub(crate) fn lost() {
+    metrics::counter!("gateway_webhooks_lost_total", "source" => "vapi").increment(1);
 }

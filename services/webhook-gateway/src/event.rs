@@ -27,7 +27,8 @@ impl Event {
         let message_id = head.key.message_id();
         let received = WebhookReceived {
             source: "vapi".to_owned(),
-            kind: head.kind.written().to_owned(),
+            // As in the routing key: the vendor's own word may hold what no text column takes.
+            kind: head.kind.route().into_owned(),
             dedupe_key: message_id.simple().to_string(),
             received_at: Some(proto_time(received_at)),
             body,

@@ -4,22 +4,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Data;
-use bus::{Bus, Exchange, Letter, PublishError};
+use bus::{Exchange, Letter, PublishError};
 use messages::Named;
 use messages::v1::WebhookReceived;
-use store::{OutgoingLetter, Store, StoreError};
-use tokio::sync::Notify;
+use service::Base;
+use store::{OutgoingLetter, StoreError};
+use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::context::Context;
+use crate::counts;
 use crate::event::Event;
 
 /// A database that takes longer than this to keep one row is away.
 const SPILL_LIMIT: Duration = Duration::from_secs(3);
-/// How long a message that was answered already is tried again, in memory.
-const SECOND_TRIES: Duration = Duration::from_secs(120);
+const AGAIN: Duration = Duration::from_secs(1);
+/// Answered messages that memory holds while both are away; each may be as large as a body may be.
+const IN_MEMORY: usize = 256;
 
 /// Who has a message now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,29 +39,24 @@ pub(crate) struct NotKept;
 
 /// Puts messages where they are safe.
 pub(crate) struct Keeper {
-    bus: Bus,
-    store: Store,
-    /// Rung when a row was written that somebody must publish.
-    pub(crate) spilled: Notify,
-    /// Rung when no queue took a message: the broker may have forgotten its topology.
-    pub(crate) unroutable: Notify,
+    base: Base,
     spilling: AtomicBool,
     refusing: AtomicBool,
-    /// Messages that are being kept after they were answered.
-    later: TaskTracker,
+    /// Messages that are being kept beside or after their answers.
+    beside: TaskTracker,
+    /// Room for those that were answered while nobody could keep them.
+    room: Semaphore,
     give_up: CancellationToken,
 }
 
 impl Keeper {
-    pub(crate) fn new(bus: Bus, store: Store) -> Self {
+    pub(crate) fn new(base: Base) -> Self {
         Self {
-            bus,
-            store,
-            spilled: Notify::new(),
-            unroutable: Notify::new(),
+            base,
             spilling: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
-            later: TaskTracker::new(),
+            beside: TaskTracker::new(),
+            room: Semaphore::new(IN_MEMORY),
             give_up: CancellationToken::new(),
         }
     }
@@ -67,7 +65,7 @@ impl Keeper {
     pub(crate) async fn keep(&self, event: &Event) -> Result<Kept, NotKept> {
         let letter = Letter::with_id(event.message_id, WebhookReceived::NAME, event.body.clone())
             .traceparent(event.traceparent.clone());
-        match self.bus.publish(Exchange::Webhooks, &event.routing_key, letter).await {
+        match self.base.bus.publish(Exchange::Webhooks, &event.routing_key, letter).await {
             Ok(()) => {
                 if self.spilling.load(Ordering::Relaxed) && self.spilling.swap(false, Ordering::Relaxed) {
                     self.refusing.store(false, Ordering::Relaxed);
@@ -77,7 +75,7 @@ impl Keeper {
             }
             Err(error) => {
                 if error == PublishError::Unroutable {
-                    self.unroutable.notify_one();
+                    self.base.queues.redeclare();
                 }
                 Box::pin(self.spill(event, &error)).await
             }
@@ -89,7 +87,7 @@ impl Keeper {
             tracing::warn!(error.cause = %why, "the broker does not take webhooks, they go to the database");
         }
         let spilling = async {
-            let mut tx = self.store.machinery().await?;
+            let mut tx = self.base.store.machinery().await?;
             tx.send(&OutgoingLetter {
                 message_id: event.message_id,
                 exchange: Exchange::Webhooks.name(),
@@ -105,7 +103,7 @@ impl Keeper {
         match timeout(SPILL_LIMIT, spilling).await.unwrap_or(Err(StoreError::Unavailable)) {
             Ok(()) => {
                 self.refusing.store(false, Ordering::Relaxed);
-                self.spilled.notify_one();
+                self.base.relay.poke();
                 Ok(Kept::Spilled)
             }
             Err(error) => {
@@ -117,38 +115,52 @@ impl Keeper {
         }
     }
 
-    /// Keeps a message beside its answer: now, or in the background until somebody takes it.
-    pub(crate) fn keep_beside(context: &Data<Context>, event: Event) -> tokio::task::JoinHandle<()> {
+    /// Begins to keep a message whose answer is being made. What is returned ends when the message is safe, or when both
+    /// are away: then it is tried again, in memory, for as long as the process lives.
+    pub(crate) fn keep_beside(context: &Data<Context>, event: Event) -> oneshot::Receiver<()> {
+        let (waited_for, settled) = oneshot::channel();
         let shared = context.clone();
-        context.keeper.later.spawn(async move {
+        context.keeper.beside.spawn(async move {
             let keeper = &shared.keeper;
-            let mut tries = 0_u32;
-            let trying = async {
-                loop {
-                    let kept = keeper.keep(&event).await;
-                    if kept.is_ok() || tries == 0 {
-                        shared.counts.kept(event.label, kept);
-                    }
-                    if kept.is_ok() {
-                        return;
-                    }
-                    tries += 1;
-                    sleep(Duration::from_secs(1)).await;
-                }
-            };
-            let ended = keeper.give_up.run_until_cancelled(timeout(SECOND_TRIES, trying)).await;
-            if !matches!(ended, Some(Ok(()))) {
+            let keeping = keeper.give_up.run_until_cancelled(keeper.keep_on(&shared, &event, waited_for));
+            if keeping.await != Some(true) {
+                counts::lost();
                 tracing::error!(message.id = %event.message_id, "an answered webhook could not be kept for the call log");
             }
-        })
+        });
+        settled
+    }
+
+    /// Tries until somebody has the message; `false` if there is no room to go on. Dropping `waited_for` lets the answer
+    /// go.
+    async fn keep_on(&self, context: &Context, event: &Event, waited_for: oneshot::Sender<()>) -> bool {
+        let kept = self.keep(event).await;
+        context.counts.kept(event.label, kept);
+        if kept.is_ok() {
+            return true;
+        }
+        let Ok(_room) = self.room.try_acquire() else { return false };
+        let mut waited_for = Some(waited_for);
+        loop {
+            if !self.base.bus.is_up() {
+                waited_for = None;
+            }
+            sleep(AGAIN).await;
+            let kept = self.keep(event).await;
+            if kept.is_ok() {
+                context.counts.kept(event.label, kept);
+                drop(waited_for);
+                return true;
+            }
+        }
     }
 
     /// Waits for the messages that are still being kept, at most `limit`.
     pub(crate) async fn finish(&self, limit: Duration) {
-        self.later.close();
-        if timeout(limit, self.later.wait()).await.is_err() {
+        self.beside.close();
+        if timeout(limit, self.beside.wait()).await.is_err() {
             self.give_up.cancel();
-            self.later.wait().await;
+            self.beside.wait().await;
         }
     }
 }

@@ -4,18 +4,15 @@ mod config;
 mod context;
 mod counts;
 mod directory;
-mod drain;
 mod event;
 mod keeper;
 mod routes;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
 use anyhow::Context as _;
-use service::{App, Readiness, Start};
-use store::Store;
+use service::{App, Base, Readiness, Start};
 
 pub use config::{GatewaySettings, OwnSettings, VapiDoor};
 use context::Context;
@@ -29,25 +26,15 @@ const BODY_LIMIT: usize = 5 * 1024 * 1024;
 /// A credential that proves nothing, an address that is none, a key ring without keys.
 pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
     let settings = &start.settings;
-    let keys = Arc::new(settings.encryption.ring()?);
-    let store = Store::open(&settings.database.url, settings.database.pool_size, keys).await?;
-    let bus = bus::Bus::connect_lazily(settings.bus(start.name))?;
-    let context = Context::new(settings, bus.clone(), store).context("no door can be opened")?;
+    let broker = settings.bus(start.name);
+    let base = Base::join(broker, &settings.database, &settings.encryption, &start.background).await?;
+    let context = Context::new(settings, &base).context("no door can be opened")?;
     let shared = web::Data::new(context);
 
-    let (for_drain, for_topology, for_ready, for_stop) =
-        (shared.clone(), shared.clone(), shared.clone(), shared.clone());
-    start.background.run("drain", move |stop| drain::keep_draining(for_drain.clone(), stop));
-    start.background.run("topology", move |stop| drain::keep_declared(for_topology.clone(), stop));
-
+    let (for_ready, for_stop) = (base.clone(), shared.clone());
     let readiness = Readiness::new().check("broker or database", move || {
-        let context = for_ready.clone();
-        async move {
-            if context.bus.is_up() {
-                return Ok(());
-            }
-            context.store.ping().await
-        }
+        let Base { bus, store, .. } = for_ready.clone();
+        async move { if bus.is_up() { Ok(()) } else { store.ping().await } }
     });
     Ok(App::new()
         .body_limit(BODY_LIMIT)
@@ -57,6 +44,6 @@ pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
         })
         .on_stop(move || async move {
             for_stop.keeper.finish(Duration::from_secs(5)).await;
-            bus.close().await;
+            base.bus.close().await;
         }))
 }

@@ -10,9 +10,8 @@ use pms::{Advice, ErrorKind, Grant, PmsError, PmsLogin, SessionKey};
 use seal::{KeyRing, Secret};
 use serde_json::json;
 use store::{NewConnection, Practice, Store, Tenant};
-use testbed::Database;
+use testbed::{Client, Database};
 use tokio::sync::Notify;
-use tokio_postgres::{Client, NoTls};
 
 /// What becomes of a log-in.
 #[derive(Debug, Clone)]
@@ -90,8 +89,7 @@ impl Rig {
         .await
         .unwrap();
         let store = open(&database).await;
-        let (owner, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-        tokio::spawn(connection);
+        let owner = database.owner().await.unwrap();
         let (tenant, connection) = clinic(&store).await;
         Self { store, owner, vendor: Arc::default(), tenant, connection, database }
     }

@@ -132,17 +132,10 @@ pub(crate) enum Likeness {
 ///
 /// A new patient carries no reference: name, date of birth, number and time have to do. Taking an older twin for
 /// ours makes no second patient; overlooking ours would.
-pub(crate) fn likeness(
-    row: &wire::Writeback,
-    order: &WriteOrder,
-    is_ours: bool,
-    country: &str,
-) -> Likeness {
+pub(crate) fn likeness(row: &wire::Writeback, order: &WriteOrder, is_ours: bool, country: &str) -> Likeness {
     let same = match &order.write {
         Write::BookAppointment(_) => row.api_request_body.mentions(&order.reference),
-        Write::CreatePatient(new) => {
-            may_be_since(row, order.first_sent_at) && is_patient(row, new, country)
-        }
+        Write::CreatePatient(new) => may_be_since(row, order.first_sent_at) && is_patient(row, new, country),
     };
     match &order.write {
         _ if row.id.filled().is_none() && same => Likeness::Perhaps,

@@ -28,10 +28,7 @@ struct Traced {
 
 impl SikkaOffice {
     /// Among the vendor's accepted writes first, then in the practice's records.
-    pub(crate) async fn traces(
-        &self,
-        orders: &[WriteOrder],
-    ) -> Result<BTreeMap<String, Sighting>, PmsError> {
+    pub(crate) async fn traces(&self, orders: &[WriteOrder]) -> Result<BTreeMap<String, Sighting>, PmsError> {
         let Some(since) = orders.iter().map(|order| order.first_sent_at).min() else {
             return Ok(BTreeMap::new());
         };
@@ -39,7 +36,8 @@ impl SikkaOffice {
         let mut questions = Vec::new();
         for order in orders.iter().filter(|order| !accepted.contains_key(&order.reference)) {
             let is_doubtful = doubtful.contains(&order.reference);
-            let sighting = async move { (order.reference.clone(), self.in_records(order, is_doubtful).await) };
+            let sighting =
+                async move { (order.reference.clone(), self.in_records(order, is_doubtful).await) };
             questions.push(sighting.boxed());
         }
         let seen = |(reference, found): (String, Accepted)| (reference, Sighting::Accepted(found.receipt));
@@ -100,11 +98,7 @@ impl SikkaOffice {
         }
     }
 
-    async fn in_records(
-        &self,
-        order: &WriteOrder,
-        is_doubtful: bool,
-    ) -> Result<Option<Sighting>, PmsError> {
+    async fn in_records(&self, order: &WriteOrder, is_doubtful: bool) -> Result<Option<Sighting>, PmsError> {
         let created = match &order.write {
             Write::BookAppointment(new) => self.appointment_in_records(new, &order.reference).await?,
             Write::CreatePatient(new) => self.new_patient_in_records(new).await?,

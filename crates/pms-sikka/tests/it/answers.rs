@@ -25,7 +25,7 @@ async fn written(template: ResponseTemplate) -> PmsError {
 
 async fn written_at(desk: &Desk, template: ResponseTemplate) -> PmsError {
     desk.answer("POST", "appointment", template).await;
-    let error = desk.office.submit(&booking()).await.unwrap_err();
+    let error = desk.submit(&booking()).await.unwrap_err();
     assert_eq!(desk.asked("appointment").await.len(), 1, "a write is sent once");
     error
 }
@@ -197,7 +197,7 @@ async fn quirk_23_json_that_calls_itself_html_is_read() {
     let desk = Desk::open().await;
     let html = ResponseTemplate::new(201).set_body_raw(receipt, "text/html");
     desk.answer("POST", "appointment", html).await;
-    assert_eq!(desk.office.submit(&booking()).await.unwrap().0, "4102");
+    assert_eq!(desk.submit(&booking()).await.unwrap().0, "4102");
 }
 
 #[tokio::test]

@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use domain::{PersonName, Phone, Sensitive, Window};
+use jiff::Timestamp;
 use pms::{
-    Capabilities, KeySource, NewAppointment, NewPatient, Operation, PmsError, SessionKey, Write, WriteOrder,
+    Capabilities, KeySource, NewAppointment, NewPatient, Operation, PMSAdapter, PmsError, Receipt,
+    SessionKey, Sighting, Write, WriteOrder,
 };
 use pms_sikka::{OfficeProfile, Sikka, SikkaApp, SikkaOffice};
 use seal::Secret;
@@ -113,6 +115,18 @@ impl Desk {
         mock.respond_with(template).mount(&self.server).await;
     }
 
+    /// Hands a write over, with time enough for it to leave.
+    pub(crate) async fn submit(&self, order: &WriteOrder) -> Result<Receipt, PmsError> {
+        self.office.submit(order, Instant::now() + Duration::from_secs(20)).await
+    }
+
+    /// Where one lost write is.
+    pub(crate) async fn look_for(&self, order: &WriteOrder) -> Result<Sighting, PmsError> {
+        let seen = self.office.look_for(std::slice::from_ref(order)).await?;
+        assert_eq!(seen.keys().collect::<Vec<_>>(), [&order.reference]);
+        Ok(seen[&order.reference].clone())
+    }
+
     pub(crate) async fn answer_once(&self, verb: &str, name: &str, template: ResponseTemplate) {
         let mock = Mock::given(method(verb)).and(path(format!("/v4/{name}")));
         mock.respond_with(template).up_to_n_times(1).mount(&self.server).await;
@@ -168,7 +182,7 @@ pub(crate) fn booking() -> WriteOrder {
             reason: "Cleaning & check".into(),
         }),
         reference: "7KQ2M4XA".into(),
-        first_sent_at: "2026-06-01T15:00:00Z".parse().unwrap(),
+        first_sent_at: Timestamp::now(),
     }
 }
 
@@ -182,6 +196,6 @@ pub(crate) fn newcomer() -> WriteOrder {
             clinician: "DR1".into(),
         }),
         reference: "8ZQ2M4XB".into(),
-        first_sent_at: "2026-06-01T15:00:00Z".parse().unwrap(),
+        first_sent_at: Timestamp::now(),
     }
 }

@@ -31,7 +31,7 @@ async fn quirk_1_a_key_that_died_is_renewed_once_and_the_call_goes_on() {
 async fn quirk_1_a_new_key_that_is_refused_too_ends_the_call() {
     let desk = Desk::open().await;
     desk.answer("POST", "appointment", message(400, "API1025", "why")).await;
-    let error = desk.office.submit(&booking()).await.unwrap_err();
+    let error = desk.submit(&booking()).await.unwrap_err();
     assert_eq!(error.kind, pms::ErrorKind::KeyExpired);
     assert_eq!((desk.keys.renewals(), desk.asked("appointment").await.len()), (1, 2));
 }
@@ -112,5 +112,5 @@ async fn quirk_9_a_row_of_another_practice_of_the_office_is_left_out() {
 async fn quirk_12_a_receipt_with_a_code_is_a_success_that_says_its_number() {
     let desk = Desk::open().await;
     desk.answer("POST", "appointment", message(201, "API2016", "Id:275495")).await;
-    assert_eq!(desk.office.submit(&booking()).await.unwrap().0, "275495");
+    assert_eq!(desk.submit(&booking()).await.unwrap().0, "275495");
 }

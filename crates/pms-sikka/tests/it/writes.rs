@@ -1,13 +1,16 @@
 //! Writes: what is sent, how they stand, where lost ones are.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use pms::{FailureReason, PMSAdapter, Receipt, Sighting, WriteOutcome};
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use pms::{Advice, ErrorKind, FailureReason, PMSAdapter, Receipt, Sighting, WriteOrder, WriteOutcome};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, method, path, query_param};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::desk::{Desk, booking, list, message, newcomer, nothing};
+use crate::desk::{Desk, booking, envelope, list, message, newcomer, nothing};
 
 fn receipt(id: &str) -> Receipt {
     Receipt(id.to_owned())
@@ -36,9 +39,27 @@ async fn stands(desk: &Desk, row: Value) {
         .await;
 }
 
+/// Four writes of today, one of them another office's.
+fn rows() -> Value {
+    let mut rows: Value = serde_json::from_str(include_str!("../answers/writebacks_rows.json")).unwrap();
+    for row in rows.as_array_mut().unwrap() {
+        row["command_time"] = Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string().into();
+    }
+    rows
+}
+
 async fn listed(desk: &Desk) {
-    let rows: Value = serde_json::from_str(include_str!("../answers/writebacks_rows.json")).unwrap();
-    desk.answer("GET", "writebacks", list(&rows)).await;
+    desk.answer("GET", "writebacks", list(&rows())).await;
+}
+
+/// The first and last days of each range that was asked for.
+async fn ranges(desk: &Desk) -> Vec<(Date, Date)> {
+    let day = |query: &str, name: &str| {
+        let (_, rest) = query.split_once(name).unwrap();
+        rest.get(..10).unwrap().parse().unwrap()
+    };
+    let asked = desk.asked("writebacks").await;
+    asked.iter().map(|query| (day(query, "startdate="), day(query, "enddate="))).collect()
 }
 
 fn succeeded(id: &str) -> WriteOutcome {
@@ -58,7 +79,7 @@ async fn p3_a_booking_travels_with_its_reference_and_asks_whether_the_practice_i
         .respond_with(message(201, "API2016", "Id:4102"))
         .mount(&desk.server)
         .await;
-    assert_eq!(desk.office.submit(&booking()).await.unwrap(), receipt("4102"));
+    assert_eq!(desk.submit(&booking()).await.unwrap(), receipt("4102"));
 }
 
 #[tokio::test]
@@ -73,7 +94,28 @@ async fn a_new_patient_travels_with_the_number_as_the_practice_writes_it() {
         .respond_with(message(201, "API2016", "Id:4103"))
         .mount(&desk.server)
         .await;
-    assert_eq!(desk.office.submit(&newcomer()).await.unwrap(), receipt("4103"));
+    assert_eq!(desk.submit(&newcomer()).await.unwrap(), receipt("4103"));
+}
+
+#[tokio::test]
+async fn p3_a_write_that_exists_already_may_be_an_earlier_try_and_is_looked_for() {
+    for (status, code) in [(409, "API2013"), (409, "API2015"), (409, "")] {
+        let desk = Desk::open().await;
+        desk.answer("POST", "appointment", message(status, code, "why")).await;
+        let error = desk.submit(&booking()).await.unwrap_err();
+        assert_eq!((error.kind, error.advice), (ErrorKind::Invalid, Advice::OutcomeUnknown), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn p3_a_write_whose_time_passes_while_its_key_is_renewed_does_not_leave_again() {
+    let desk = Desk::open().await;
+    let window = Duration::from_millis(1_500);
+    desk.answer("POST", "appointment", message(400, "API1025", "why").set_delay(window)).await;
+    let send_by = Instant::now() + window;
+    let error = desk.office.submit(&booking(), send_by).await.unwrap_err();
+    assert_eq!(error.advice, Advice::Retry, "{error:?}");
+    assert_eq!((desk.keys.renewals(), desk.asked("appointment").await.len()), (1, 1));
 }
 
 #[tokio::test]
@@ -138,16 +180,76 @@ async fn quirk_14_without_writeback_status_success_counts_once_the_records_show_
 async fn p3_a_lost_booking_is_found_among_the_accepted_writes_by_its_reference() {
     let desk = Desk::open().await;
     listed(&desk).await;
-    assert_eq!(desk.office.look_for(&booking()).await.unwrap(), Sighting::Accepted(receipt("4102")));
-    let asked = &desk.asked("writebacks").await[0];
-    assert!(asked.contains("startdate=2026-05-29") && asked.contains("enddate=2026-06-04"), "{asked}");
+    assert_eq!(desk.look_for(&booking()).await.unwrap(), Sighting::Accepted(receipt("4102")));
+    let today = Timestamp::now().in_tz("America/Chicago").unwrap().date();
+    let day = |days: i64| today.saturating_add(days.days());
+    assert_eq!(ranges(&desk).await, [(day(-1), day(2))], "from the day before, ahead of every zone");
+}
+
+#[tokio::test]
+async fn p3_lost_writes_are_found_in_one_reading_of_the_list() {
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    let seen = desk.office.look_for(&[booking(), newcomer()]).await.unwrap();
+    let accepted = |id| Sighting::Accepted(receipt(id));
+    assert_eq!(
+        seen,
+        BTreeMap::from([("7KQ2M4XA".into(), accepted("4102")), ("8ZQ2M4XB".into(), accepted("4103"))])
+    );
+    assert_eq!(desk.server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn p3_a_write_first_sent_days_ago_is_looked_for_until_now_the_newest_days_first() {
+    let desk = Desk::open().await;
+    desk.answer("GET", "writebacks", nothing()).await;
+    desk.answer("GET", "appointments", nothing()).await;
+    let first_sent_at = Timestamp::now() - SignedDuration::from_hours(24 * 15);
+    let old = WriteOrder { first_sent_at, ..booking() };
+    assert_eq!(desk.look_for(&old).await.unwrap(), Sighting::Nowhere);
+    let ranges = ranges(&desk).await;
+    let today = Timestamp::now().in_tz("America/Chicago").unwrap().date();
+    assert!(ranges[0].1 > today && ranges.last().unwrap().0 < today.saturating_sub(15.days()), "{ranges:?}");
+    assert!(ranges.windows(2).all(|pair| pair[0].0 == pair[1].1), "no day is left out: {ranges:?}");
+    assert!(ranges.iter().all(|(from, to)| (*to - *from).get_days() < 7), "{ranges:?}");
+
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    assert_eq!(desk.look_for(&old).await.unwrap(), Sighting::Accepted(receipt("4102")));
+    assert_eq!(desk.asked("writebacks").await.len(), 1, "found, so the older days are not read");
+}
+
+#[tokio::test]
+async fn p6_a_row_that_does_not_say_whose_it_is_counts_for_a_reference_and_never_for_a_name() {
+    let desk = Desk::open().await;
+    let mut rows = rows();
+    for row in rows.as_array_mut().unwrap() {
+        row.as_object_mut().unwrap().remove("office_id");
+    }
+    desk.answer("GET", "writebacks", list(&rows)).await;
+    desk.answer("GET", "patients", nothing()).await;
+    assert_eq!(desk.look_for(&booking()).await.unwrap(), Sighting::Accepted(receipt("4102")));
+    let error = desk.look_for(&newcomer()).await.unwrap_err();
+    assert_eq!(error.code.as_deref(), Some("unreadable echo"), "it may be ours, so it is not nowhere");
+}
+
+#[tokio::test]
+async fn p3_what_cannot_be_read_of_one_lost_write_does_not_take_back_what_is_known_of_another() {
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    desk.answer("GET", "appointments", message(429, "API2012", "why")).await;
+    let other = WriteOrder { reference: "9ZZZZZZC".into(), ..booking() };
+    let seen = desk.office.look_for(&[other.clone(), booking()]).await.unwrap();
+    assert_eq!(seen, BTreeMap::from([("7KQ2M4XA".into(), Sighting::Accepted(receipt("4102")))]));
+    let error = desk.office.look_for(&[other]).await.unwrap_err();
+    assert!(matches!(error.advice, Advice::RetryAfter(_)), "{error:?}");
 }
 
 #[tokio::test]
 async fn p3_a_lost_patient_is_found_among_the_accepted_writes_by_who_they_are() {
     let desk = Desk::open().await;
     listed(&desk).await;
-    assert_eq!(desk.office.look_for(&newcomer()).await.unwrap(), Sighting::Accepted(receipt("4103")));
+    assert_eq!(desk.look_for(&newcomer()).await.unwrap(), Sighting::Accepted(receipt("4103")));
 }
 
 #[tokio::test]
@@ -169,7 +271,7 @@ async fn p3_a_lost_booking_is_found_in_the_records_by_its_reference_or_by_its_pl
         let desk = Desk::open().await;
         desk.answer("GET", "writebacks", nothing()).await;
         desk.answer("GET", "appointments", list(&json!([row(fields.clone())]))).await;
-        assert_eq!(desk.office.look_for(&booking()).await.unwrap(), sighting, "{fields}");
+        assert_eq!(desk.look_for(&booking()).await.unwrap(), sighting, "{fields}");
     }
 }
 
@@ -179,7 +281,7 @@ async fn p3_a_lost_patient_is_found_in_the_records() {
     desk.answer("GET", "writebacks", nothing()).await;
     let shown: Value = serde_json::from_str(include_str!("../answers/patients_rows.json")).unwrap();
     desk.answer("GET", "patients", list(&shown)).await;
-    let seen = desk.office.look_for(&newcomer()).await.unwrap();
+    let seen = desk.look_for(&newcomer()).await.unwrap();
     assert_eq!(seen, Sighting::InRecords { created: "201".into() });
 }
 
@@ -190,14 +292,14 @@ async fn p3_a_write_is_nowhere_only_when_both_places_were_read() {
     for name in both {
         desk.answer("GET", name, nothing()).await;
     }
-    assert_eq!(desk.office.look_for(&booking()).await.unwrap(), Sighting::Nowhere);
+    assert_eq!(desk.look_for(&booking()).await.unwrap(), Sighting::Nowhere);
     for unread in both {
         let desk = Desk::open().await;
         for name in both {
             let template = if name == unread { ResponseTemplate::new(401) } else { nothing() };
             desk.answer("GET", name, template).await;
         }
-        assert!(desk.office.look_for(&booking()).await.is_err(), "{unread}");
+        assert!(desk.look_for(&booking()).await.is_err(), "{unread}");
     }
 }
 
@@ -205,11 +307,49 @@ async fn p3_a_write_is_nowhere_only_when_both_places_were_read() {
 async fn p3_a_write_is_not_nowhere_while_an_unreadable_one_may_be_it() {
     let desk = Desk::open().await;
     let masked = json!([{ "id": "4105", "office_id": "D10001", "method": "POST", "api_request_body": "*****",
-        "command_time": "2026-06-01 15:00:02", "result": "pending" }]);
+        "command_time": "", "result": "pending" }]);
     desk.answer("GET", "writebacks", list(&masked)).await;
     desk.answer("GET", "appointments", nothing()).await;
-    let error = desk.office.look_for(&booking()).await.unwrap_err();
+    let error = desk.look_for(&booking()).await.unwrap_err();
     assert_eq!(error.code.as_deref(), Some("unreadable echo"));
+}
+
+#[tokio::test]
+async fn a_limit_in_the_middle_does_not_take_back_the_answers_that_were_got() {
+    let desk = Desk::open().await;
+    desk.answer("GET", "writebacks", nothing()).await;
+    stands(&desk, done("4102", "901")).await;
+    desk.answer("GET", "writeback_status", message(429, "API2012", "why")).await;
+    let known = desk.office.outcomes(&["4102", "4103"].map(receipt)).await.unwrap();
+    assert_eq!(known, BTreeMap::from([(receipt("4102"), succeeded("901"))]));
+    let error = desk.office.outcomes(&["4103", "4104"].map(receipt)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::RateLimited, "nothing was got");
+}
+
+#[tokio::test]
+async fn withdrawn_access_is_told_even_if_something_is_known() {
+    let desk = Desk::open().await;
+    listed(&desk).await;
+    desk.answer("GET", "writeback_status", message(401, "API2007", "why")).await;
+    let error = desk.office.outcomes(&["4101", "4102"].map(receipt)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::AccessWithdrawn);
+}
+
+#[tokio::test]
+async fn the_bulk_list_is_read_no_further_than_it_saves_questions() {
+    let desk = Desk::open().await;
+    for page in 0..2 {
+        let rows: Vec<Value> =
+            (0..2_000).map(|id| json!({ "id": (page * 2_000 + id).to_string() })).collect();
+        let body = envelope(&json!(rows), page, 100_000);
+        let mock = Mock::given(path("/v4/writebacks")).and(query_param("offset", page.to_string()));
+        mock.respond_with(ResponseTemplate::new(200).set_body_json(body)).mount(&desk.server).await;
+    }
+    for id in ["900001", "900002"] {
+        stands(&desk, done(id, "901")).await;
+    }
+    assert_eq!(desk.office.outcomes(&["900001", "900002"].map(receipt)).await.unwrap().len(), 2);
+    assert_eq!(desk.asked("writebacks").await.len(), 2);
 }
 
 #[tokio::test]

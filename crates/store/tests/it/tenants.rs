@@ -76,16 +76,16 @@ async fn p6_a_call_that_names_two_tenants_numbers_is_nobodys() {
     let rig = Rig::new().await;
     let (mine, theirs) = (rig.clinic("mine").await, rig.clinic("theirs").await);
     let mut tx = rig.store.machinery().await.unwrap();
-    for (clinic, number, id) in [(mine, "+15550100001", "pn-1"), (theirs, "+15550100002", "pn-2")] {
+    for (clinic, number, id) in [(mine, "+15550100001", "number-1"), (theirs, "+15550100002", "number-2")] {
         let owner = NumberOwner { tenant: clinic.tenant, practice: clinic.practice, assistant_id: None };
         tx.put_phone_number(&owner, number, Some(id)).await.unwrap();
     }
     let owner = async |tx: &mut store::MachineryTx, number, id| {
         tx.number_owner(number, id).await.unwrap().map(|owner| owner.tenant)
     };
-    assert_eq!(owner(&mut tx, Some("+15550100001"), Some("pn-1")).await, Some(mine.tenant));
-    assert_eq!(owner(&mut tx, None, Some("pn-2")).await, Some(theirs.tenant));
-    assert_eq!(owner(&mut tx, Some("+15550100001"), Some("pn-2")).await, None);
+    assert_eq!(owner(&mut tx, Some("+15550100001"), Some("number-1")).await, Some(mine.tenant));
+    assert_eq!(owner(&mut tx, None, Some("number-2")).await, Some(theirs.tenant));
+    assert_eq!(owner(&mut tx, Some("+15550100001"), Some("number-2")).await, None);
     assert_eq!(owner(&mut tx, None, None).await, None);
 }
 

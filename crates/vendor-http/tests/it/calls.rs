@@ -1,7 +1,7 @@
 //! How requests leave and what is told of those that do not come back, against a local server.
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use seal::Secret;
@@ -115,6 +115,30 @@ async fn p3_a_write_that_found_nobody_was_not_taken() {
     let nobody = VendorClient::new(config(&format!("http://127.0.0.1:{port}"))).unwrap();
     let error = nobody.write(&Counting::default(), &post(), &[]).await.unwrap_err();
     assert!(matches!(error, CallError::NotSent(_)) && !error.maybe_taken(), "{error:?}");
+}
+
+#[tokio::test]
+async fn p3_a_write_whose_time_to_leave_is_over_does_not_leave_even_if_the_budget_admits_it() {
+    let server = MockServer::start().await;
+    serve(&server, ResponseTemplate::new(200), 9).await;
+    let (budget, late) = (Counting::default(), post().leaving_by(Instant::now()));
+    let error = client(&server).write(&budget, &late, &[]).await.unwrap_err();
+    assert!(matches!(error, CallError::NotSent(_)) && !error.maybe_taken(), "{error:?}");
+    assert_eq!(budget.admitted.load(Ordering::SeqCst), 1);
+    assert!(server.received_requests().await.unwrap().is_empty());
+    let in_time = post().leaving_by(Instant::now() + Duration::from_secs(20));
+    assert!(client(&server).write(&budget, &in_time, &[]).await.is_ok());
+}
+
+#[tokio::test]
+async fn p3_a_write_does_not_wait_for_a_budget_that_opens_after_its_time_to_leave() {
+    let server = MockServer::start().await;
+    let budget = MemoryBudget::per_minute(60);
+    budget.observe(RateSeen { limit: 60, remaining: 0, reset: Duration::from_secs(30) }).await;
+    let patient = VendorConfig { write_deadline: Duration::from_secs(120), ..config(&server.uri()) };
+    let request = post().leaving_by(Instant::now() + Duration::from_secs(10));
+    let error = VendorClient::new(patient).unwrap().write(&budget, &request, &[]).await.unwrap_err();
+    assert!(matches!(error, CallError::Budget(_)), "{error:?}");
 }
 
 #[tokio::test]

@@ -7,8 +7,7 @@ use pms::{NewAppointment, NewPatient, Write};
 use seal::{KeyRing, Secret};
 use serde_json::json;
 use store::{DueConnection, NewConnection, Practice, Store, Tenant, Writeback};
-use testbed::Database;
-use tokio_postgres::{Client, NoTls};
+use testbed::{Client, Database};
 use writebacks::{Carrier, Pace, RequestError, Requested, Wish, request};
 
 use crate::vendor::{OneVendor, Vendor};
@@ -44,8 +43,7 @@ impl Rig {
     pub(crate) async fn on(database: Arc<Database>) -> Self {
         let keys = KeyRing::parse("test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
         let store = Store::open(&Secret::new(database.url()), 8, Arc::new(keys)).await.unwrap();
-        let (owner, connection) = tokio_postgres::connect(&database.url(), NoTls).await.unwrap();
-        tokio::spawn(connection);
+        let owner = database.owner().await.unwrap();
         let due = clinic(&store).await;
         let vendor = Vendor::new();
         let pace = Pace {

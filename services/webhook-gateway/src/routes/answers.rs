@@ -18,9 +18,21 @@ const NOT_NOW: &str = "I'm sorry, we can't take your call right now. Please call
 const NO_TRANSFER: &str = "I'm sorry, I can't put you through right now.";
 const NO_HANDOFF: &str = "no other assistant is set up";
 
+/// How long Vapi may be kept waiting.
+pub(super) fn patience(context: &Context, needs: Needs) -> Duration {
+    match needs {
+        Needs::ToolResults | Needs::FunctionResult => context.tool_budget,
+        _ => ASSISTANT_BUDGET,
+    }
+}
+
 /// The answer to a message that waits for one. Always 200: anything else may be thrown away.
-pub(super) async fn to(context: &Context, verified: &Verified<'_>, head: &Head<'_>) -> HttpResponse {
-    let deadline = Instant::now() + context.tool_budget;
+pub(super) async fn to(
+    context: &Context,
+    verified: &Verified<'_>,
+    head: &Head<'_>,
+    deadline: Instant,
+) -> HttpResponse {
     let Ok(message) = Message::read(verified) else {
         tracing::warn!(message.type = head.kind.label(), "a message that waits for an answer cannot be read");
         return json(answer::RECEIVED);

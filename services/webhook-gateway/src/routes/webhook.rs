@@ -4,7 +4,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use service::ApiError;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use tracing::Instrument;
 use voice_vapi::{Head, Needs, Verified, answer};
 
@@ -15,8 +15,6 @@ use crate::keeper::Keeper;
 
 /// When to come back when neither broker nor database is there.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
-/// How long a ready answer waits for its message to be kept. It usually is by then.
-const BESIDE: Duration = Duration::from_millis(250);
 
 pub(super) async fn post(
     request: HttpRequest,
@@ -47,9 +45,10 @@ pub(super) async fn handle(
     }
     let span = tracing::info_span!("vapi", otel.kind = "server", otel.name = head.kind.label());
     let event = Event::new(head, body.clone(), now, span.in_scope(telemetry::trace::current_traceparent));
+    let deadline = Instant::now() + answers::patience(context, head.kind.needs());
     let kept = Keeper::keep_beside(context, event);
-    let answer = Box::pin(answers::to(context, verified, head)).instrument(span).await;
-    // Whatever happens to it, the caller on the phone does not wait for the call log.
-    drop(timeout(BESIDE, kept).await);
+    let answer = Box::pin(answers::to(context, verified, head, deadline)).instrument(span).await;
+    // The message went to the broker while the answer was made, so there is usually nothing left to wait for.
+    drop(timeout_at(deadline, kept).await);
     Ok(answer)
 }

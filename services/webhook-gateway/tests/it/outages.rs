@@ -1,7 +1,10 @@
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
+use store::OutgoingLetter;
 use testbed::until;
+use uuid::Uuid;
 
 use crate::rig::{Rig, SOON, on_a_call, tool_call};
 
@@ -75,6 +78,56 @@ async fn p12_with_both_away_a_tool_call_gets_an_apology_and_its_message_is_kept_
     rig.base.heal();
     rig.broker.heal();
     assert_eq!(rig.take(1).await[0].1.kind, "tool-calls");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_ready_answer_waits_until_the_slow_database_has_its_message() {
+    let rig = Rig::new().await;
+    rig.broker.cut();
+    rig.base.delay(Duration::from_millis(150));
+    let answer = rig.answered(&on_a_call("call-1", json!({"type": "transfer-destination-request"}))).await;
+    assert!(answer["error"].is_string(), "{answer}");
+    assert_eq!(rig.spilled().await, 1, "it was there when the answer came");
+    rig.broker.heal();
+    assert_eq!(rig.take(1).await[0].1.kind, "transfer-destination-request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_letter_nobody_takes_does_not_hold_up_those_behind_it() {
+    let rig = Rig::new().await;
+    let unwanted = |body| OutgoingLetter {
+        message_id: Uuid::now_v7(),
+        exchange: "webhooks",
+        routing_key: "nobody.asked",
+        kind: "test",
+        hash_key: None,
+        traceparent: None,
+        body,
+    };
+    let mut tx = rig.store.machinery().await.unwrap();
+    for _ in 0..250 {
+        tx.send(&unwanted(b"x")).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    rig.broker.cut();
+    assert_eq!(rig.answered(&numbered(1)).await, json!({}));
+    rig.broker.heal();
+    assert_eq!(rig.take(1).await[0].1.kind, "status-update");
+    until(SOON, "only what nobody takes", || async { (rig.spilled().await == 250).then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_answered_messages_that_nobody_can_keep_wait_in_memory_up_to_a_bound() {
+    let rig = Rig::new().await;
+    rig.broker.cut();
+    rig.base.cut();
+    let calls = (0..260)
+        .map(|number| on_a_call(&format!("call-{number}"), json!({"type": "transfer-destination-request"})));
+    let calls: Vec<Value> = calls.collect();
+    join_all(calls.iter().map(|call| rig.answered(call))).await;
+    rig.broker.heal();
+    assert_eq!(rig.take(256).await.len(), 256);
+    rig.until_depth(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

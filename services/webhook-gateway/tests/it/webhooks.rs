@@ -1,4 +1,6 @@
+use jiff::Timestamp;
 use serde_json::{Value, json};
+use store::{EventState, NewEvent, Taken};
 
 use crate::rig::{Rig, on_a_call};
 
@@ -50,7 +52,38 @@ async fn p1_types_nobody_told_us_about_and_bodies_nobody_can_read_are_kept_too()
     routes.sort_unstable();
     assert_eq!(routes[0], "vapi.brand_new_type");
     assert!(routes[1..].iter().all(|route| *route == "vapi.unreadable"), "{routes:?}");
-    assert!(taken.iter().any(|(_, received)| received.kind == "brand new*type"));
+    assert!(taken.iter().any(|(_, received)| received.kind == "brand_new_type"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_a_type_with_control_characters_is_one_event_that_the_database_takes() {
+    let rig = Rig::new().await;
+    let message = on_a_call("call-\u{0}", json!({"type": "brand new*type\u{0}\r\n"}));
+    assert!(message.to_string().contains("\\u0000"));
+    rig.broker.cut();
+    for _ in 0..2 {
+        assert_eq!(rig.answered(&message).await, json!({}));
+    }
+    rig.broker.heal();
+    let mut tx = rig.store.machinery().await.unwrap();
+    let mut verdicts = Vec::new();
+    for (letter, received) in rig.take(2).await {
+        assert_eq!(letter.routing_key, "vapi.brand_new_type___");
+        let event = NewEvent {
+            source: &received.source,
+            kind: &received.kind,
+            dedupe_key: &received.dedupe_key,
+            body: &received.body,
+            received_at: Timestamp::now(),
+        };
+        let taken = tx.take_event(received.delivery_id.parse().unwrap(), &event).await.unwrap();
+        if let Taken::New(id) = taken {
+            tx.event_done(id, EventState::Rejected, None, None).await.unwrap();
+        }
+        verdicts.push(taken);
+    }
+    tx.commit().await.unwrap();
+    assert!(matches!(verdicts[..], [Taken::New(_), Taken::Duplicate]), "{verdicts:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

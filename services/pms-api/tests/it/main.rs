@@ -1,0 +1,13 @@
+//! The REST API over HTTP, with every service behind it a process.
+
+// `cfg(test)` is how clippy knows that helpers here may panic too.
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod doors;
+#[cfg(test)]
+mod repeats;
+#[cfg(test)]
+mod rest;
+#[cfg(test)]
+mod routes;
