@@ -50,7 +50,7 @@ pub struct OutboxLetter {
     pub body: Vec<u8>,
 }
 
-fn identity(message_id: Uuid) -> String {
+pub(crate) fn identity(message_id: Uuid) -> String {
     format!("outbox/{message_id}")
 }
 

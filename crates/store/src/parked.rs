@@ -3,11 +3,11 @@ use diesel_async::RunQueryDsl;
 use domain::TenantId;
 use jiff::Timestamp;
 use jiff_diesel::NullableTimestamp;
-use seal::Sealed;
+use seal::{SealError, Sealed};
 use uuid::Uuid;
 
 use crate::schema::parked_messages as p;
-use crate::{MachineryTx, StoreError};
+use crate::{MachineryTx, StoreError, outbox};
 
 /// A message to be set aside.
 #[derive(Debug)]
@@ -165,7 +165,12 @@ impl MachineryTx {
             .filter(p::id.eq(id))
             .first(&mut self.conn)
             .await?;
-        let body = self.store.keys.open(&identity(id), &Sealed::from_bytes(body))?;
+        let sealed = Sealed::from_bytes(body);
+        // A letter that the outbox set aside unopened still has the seal it had there.
+        let body = match self.store.keys.open(&identity(id), &sealed) {
+            Err(SealError::DoesNotOpen) => self.store.keys.open(&outbox::identity(id), &sealed)?,
+            other => other?,
+        };
         Ok((parked(row), body))
     }
 

@@ -52,7 +52,8 @@ impl Clinic {
         let practice =
             Practice { id: clinic.practice, name: slug, time_zone: ZONE.into(), country: "US".into() };
         tx.put_practice(clinic.tenant, &practice).await?;
-        let secret = json!({ "office_id": clinic.office, "secret_key": format!("sandbox-secret-{}", clinic.office) });
+        let secret =
+            json!({ "office_id": clinic.office, "secret_key": format!("sandbox-secret-{}", clinic.office) });
         let capabilities = serde_json::to_value(capabilities())?;
         let connection = NewConnection {
             id: clinic.connection,

@@ -20,6 +20,6 @@ pub use poll::until;
 pub use process::{Process, free_port};
 pub use proxy::Proxy;
 pub use sandbox::Sandbox;
+pub use stack::{Door, Member, Plan, Stack};
 pub use tokio_postgres::Client;
-pub use stack::{Member, Plan, Stack};
 pub use vhost::Vhost;

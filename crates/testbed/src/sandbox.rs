@@ -27,7 +27,13 @@ impl Sandbox {
     ///
     /// # Errors
     /// When it is refused or not answered.
-    pub async fn office(&self, method: &str, office: &str, what: &str, body: Option<&Value>) -> Result<Value> {
+    pub async fn office(
+        &self,
+        method: &str,
+        office: &str,
+        what: &str,
+        body: Option<&Value>,
+    ) -> Result<Value> {
         self.call(method, &format!("/sikka/offices/{office}{what}"), body).await
     }
 

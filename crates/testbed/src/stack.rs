@@ -53,7 +53,7 @@ impl Default for Plan {
 impl Plan {
     /// Adds a setting for every service, by its path: `sikka_worker.look_ms`.
     #[must_use]
-    pub fn set(mut self, path: &str, value: impl ToString) -> Self {
+    pub fn set(mut self, path: &str, value: impl std::fmt::Display) -> Self {
         let name = format!("SWITCHBOARD__{}", path.replace('.', "__").to_uppercase());
         self.settings.push((name, value.to_string()));
         self
@@ -77,6 +77,31 @@ impl Member {
     pub async fn ready(&mut self) -> Result<()> {
         let url = format!("{}/ready", self.url);
         self.process.ready(&url, READY).await
+    }
+}
+
+/// The voice vendor's way into a gateway, with its secret. It outlives the gateway's death.
+#[derive(Debug, Clone)]
+pub struct Door {
+    url: String,
+    http: Http,
+}
+
+impl Door {
+    /// Posts a message on a call to `clinic`. What every such message says is added where `message` does not say it.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn webhook(&self, clinic: &Clinic, call: &str, message: Value) -> Result<Answer> {
+        self.post(&on_a_call(clinic, call, message)).await
+    }
+
+    /// Posts any body.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub async fn post(&self, body: &Value) -> Result<Answer> {
+        self.http.send("POST", &self.url, &[("x-vapi-secret", WEBHOOK_SECRET)], Some(body)).await
     }
 }
 
@@ -270,22 +295,21 @@ impl Stack {
         members.map(|member| member.process.log()).collect()
     }
 
-    /// A message of the voice vendor's on a call to `clinic`, posted at the first gateway with its secret.
+    /// The voice vendor's way in, through one of the gateways.
+    ///
+    /// # Errors
+    /// When there is no such gateway.
+    pub fn door(&self, gateway: usize) -> Result<Door> {
+        let gateway = self.gateways.get(gateway).context("there is no such gateway")?;
+        Ok(Door { url: format!("{}/api/vapi/webhook", gateway.url), http: self.http.clone() })
+    }
+
+    /// A message of the voice vendor's on a call to `clinic`, through the first gateway.
     ///
     /// # Errors
     /// When there is no answer.
     pub async fn webhook(&self, clinic: &Clinic, call: &str, message: Value) -> Result<Answer> {
-        self.webhook_at(0, &on_a_call(clinic, call, message)).await
-    }
-
-    /// Any body at one of the gateways, with the voice vendor's secret.
-    ///
-    /// # Errors
-    /// When there is no answer.
-    pub async fn webhook_at(&self, gateway: usize, body: &Value) -> Result<Answer> {
-        let gateway = self.gateways.get(gateway).context("there is no such gateway")?;
-        let url = format!("{}/api/vapi/webhook", gateway.url);
-        self.http.send("POST", &url, &[("x-vapi-secret", WEBHOOK_SECRET)], Some(body)).await
+        self.door(0)?.webhook(clinic, call, message).await
     }
 
     /// What the voice agent is told when it uses a tool on a call.

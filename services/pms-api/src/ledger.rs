@@ -110,7 +110,11 @@ impl Ledger for StoreLedger {
         let mut tx = self.store.tenant(desk.tenant).await.map_err(failed)?;
         let requested = match writebacks::request(&mut tx, &wish).await {
             Ok(requested) => requested,
-            Err(writebacks::RequestError::SlotTaken) => return Err(RequestError::SlotTaken),
+            Err(writebacks::RequestError::SlotTaken) => {
+                // Given back whole: of a hundred callers for one time, ninety-nine come this way.
+                tx.roll_back().await.map_err(failed)?;
+                return Err(RequestError::SlotTaken);
+            }
             Err(writebacks::RequestError::Store(error)) => return Err(failed(error).into()),
         };
         tx.commit().await.map_err(failed)?;

@@ -53,8 +53,8 @@ async fn answer(context: &Context, letter: &Letter) -> v1::ToolReply {
         tool: &question.tool,
         arguments,
         key: Some(ToolCallKey {
-            call_id: question.call_id.clone(),
-            tool_call_id: question.tool_call_id.clone(),
+            call_id: plain(&question.call_id),
+            tool_call_id: plain(&question.tool_call_id),
         })
         .filter(|key| !key.tool_call_id.is_empty()),
         language: Some(question.language.as_str()).filter(|language| !language.is_empty()),
@@ -95,6 +95,11 @@ fn not_sure(language: &str) -> v1::ToolReply {
         code: "not_sure_recorded".to_owned(),
         vendor_ms: 0.0,
     }
+}
+
+/// An id as PostgreSQL takes it: no vendor's has a control character.
+fn plain(id: &str) -> String {
+    id.chars().filter(|c| !c.is_control()).collect()
 }
 
 fn reply(told: Told) -> v1::ToolReply {

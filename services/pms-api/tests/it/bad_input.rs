@@ -19,7 +19,12 @@ fn cases(slot: &Value) -> Vec<(&'static str, Value, &'static str, &'static str)>
         ("checkAvailability", json!({ "from": day(-30) }), "from", "date_in_past"),
         ("checkAvailability", json!({ "from": day(5), "to": day(3) }), "to", "range_reversed"),
         ("checkAvailability", json!({}), "from", "missing"),
-        ("checkAvailability", json!({ "from": day(1), "durationMinutes": "-5" }), "durationMinutes", "out_of_range"),
+        (
+            "checkAvailability",
+            json!({ "from": day(1), "durationMinutes": "-5" }),
+            "durationMinutes",
+            "out_of_range",
+        ),
         ("searchPatients", json!({ "phone": "five five five CALL-ME" }), "phone", "not_a_phone"),
         ("searchPatients", json!({ "lastName": "" }), "lastName", "empty"),
         ("searchPatients", json!({ "lastName": "Lo\u{0}pez" }), "lastName", "control_character"),
@@ -66,7 +71,10 @@ fn encoded(text: &str) -> String {
 
 fn query(arguments: &Value) -> String {
     let pairs = arguments.as_object().unwrap().iter();
-    pairs.map(|(name, value)| format!("{name}={}", encoded(value.as_str().unwrap()))).collect::<Vec<_>>().join("&")
+    pairs
+        .map(|(name, value)| format!("{name}={}", encoded(value.as_str().unwrap())))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,7 +96,10 @@ async fn a_malformed_argument_is_422_with_its_path_and_by_voice_a_sentence_with_
         };
         assert_eq!(answer.status, 422, "{tool} {path} {code}: {answer:?}");
         let error = error(&answer);
-        assert_eq!((error["code"].as_str(), error["fields"][0]["path"].as_str()), (Some("invalid"), Some(path)));
+        assert_eq!(
+            (error["code"].as_str(), error["fields"][0]["path"].as_str()),
+            (Some("invalid"), Some(path))
+        );
         assert!(!answer.text.contains("xxxxxxxxxx"), "the error repeats what was given");
         let (call, id) = (format!("call-{number}"), format!("use-{number}"));
         let told = stack.tool(&stack.clinics[0], (&call, &id), tool, &arguments).await.unwrap();

@@ -12,7 +12,9 @@ async fn only_a_key_of_ours_opens_and_every_refusal_is_the_one_error_object() {
     let stack = Stack::start(Plan::default()).await.unwrap();
     let url = &stack.apis[0].url;
     let search = format!("{url}/api/pms/patients/search?phone=5550100010");
-    for headers in [vec![], vec![("authorization", "Bearer swb_nobody")], vec![("authorization", "Basic eDp5")]] {
+    for headers in
+        [vec![], vec![("authorization", "Bearer swb_nobody")], vec![("authorization", "Basic eDp5")]]
+    {
         let answer = stack.http.send("GET", &search, &headers, None).await.unwrap();
         assert_eq!(answer.status, 401, "{answer:?}");
         assert_eq!(error(&answer)["code"], "unauthenticated");

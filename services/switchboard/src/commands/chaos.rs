@@ -5,6 +5,7 @@ mod records;
 mod strike;
 mod verdict;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -56,22 +57,22 @@ pub(crate) async fn run(args: ChaosArgs, out: Out) -> anyhow::Result<ExitCode> {
         () = interrupted.wait() => None,
     };
     // The processes went with the future that had them.
-    let good = matches!(&outcome, Some(Ok(object)) if object["chaos"] == "ok");
-    if args.keep || (!good && outcome.is_some()) {
+    let mut object = match outcome {
+        Some(Ok(object)) => object,
+        Some(Err(error)) => json!({ "chaos": "failed", "seed": seed, "reason": format!("{error:#}") }),
+        None => json!({ "chaos": "interrupted", "seed": seed }),
+    };
+    let good = object["chaos"] == "ok";
+    if args.keep || object["chaos"] == "failed" {
         servers.stop().await;
         out.say(format!("Everything is kept in {}.", state.display()));
+        object["kept"] = json!(state);
     } else {
         servers.remove().await;
         // What cannot be removed now is in nobody's way.
         let _ = std::fs::remove_dir_all(&state);
     }
-    match outcome {
-        Some(Ok(object)) => out.result(&object),
-        Some(Err(error)) => {
-            out.result(&json!({ "chaos": "failed", "seed": seed, "reason": format!("{error:#}") }));
-        }
-        None => out.result(&json!({ "chaos": "interrupted", "seed": seed })),
-    }
+    out.result(&object);
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -198,9 +199,13 @@ impl Stage<'_> {
         let machinery = records::machinery(&self.store, &sent).await?;
         let mut verdict = Verdict::default();
         verdict.hold_webhooks(&sent, &machinery);
+        let mut writes: BTreeMap<String, u64> = BTreeMap::new();
         for (seeded, before) in self.tenants.iter().zip(&before) {
             let office = records::office(&self.store, &sandbox, seeded, before).await?;
             verdict.hold_office(&office, &report.told);
+            for row in office.rows {
+                *writes.entry(format!("{} {}", row.state, row.reason).trim().to_owned()).or_default() += 1;
+            }
         }
         verdict.unaccounted.extend(rest.err().map(|error| format!("{error:#}")));
         for finding in verdict.findings() {
@@ -208,10 +213,9 @@ impl Stage<'_> {
         }
         let mut kills = processes.kills;
         kills.extend(servers.kills);
-        let counts = self.writes().await?;
         let more = json!({
             "kills_by_victim": kills, "died_by_themselves": processes.died, "dials_turned": turns,
-            "ledger": machinery.ledger, "writebacks": counts, "drain_seconds": drained.as_secs(),
+            "ledger": machinery.ledger, "writebacks": writes, "drain_seconds": drained.as_secs(),
         });
         Ok(self.object(&verdict, &report, &sent, kills.values().sum(), more))
     }
@@ -258,13 +262,6 @@ impl Stage<'_> {
             note(i64::from(depth.messages), &format!("in {}", depth.queue));
         }
         Ok(left)
-    }
-
-    async fn writes(&self) -> anyhow::Result<Value> {
-        let mut tx = self.store.machinery().await?;
-        let counts = tx.writeback_counts().await?;
-        tx.commit().await?;
-        Ok(counts.into_iter().map(|(state, count)| (state, json!(count))).collect())
     }
 
     fn object(&self, verdict: &Verdict, report: &Report, sent: &Sent, kills: u64, more: Value) -> Value {

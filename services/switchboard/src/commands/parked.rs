@@ -70,8 +70,9 @@ async fn replay(store: &Store, bus: &Bus, id: Uuid) -> anyhow::Result<()> {
     let mut letter = Letter::with_id(one.id, one.kind, body);
     letter.tenant = one.tenant.map(|tenant| tenant.to_string());
     letter.key = one.hash_key;
-    bus.publish(Exchange::Queue, &one.queue, letter).await?;
+    // Its row is locked first: if it comes back at once, setting it aside anew waits for this to end.
     tx.replayed(id).await?;
+    bus.publish(Exchange::Queue, &one.queue, letter).await?;
     tx.commit().await?;
     Ok(())
 }

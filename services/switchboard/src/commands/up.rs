@@ -122,7 +122,9 @@ async fn stay(
     }
     match &played {
         Ok(played) => {
-            out.object(&json!({ "demo": "ok", "booked": played.booked, "confirmed_ms": played.confirmed_ms }))
+            out.object(
+                &json!({ "demo": "ok", "booked": played.booked, "confirmed_ms": played.confirmed_ms }),
+            );
         }
         Err(error) => out.say(format!("\nThe demo did not come out right: {error:#}")),
     }

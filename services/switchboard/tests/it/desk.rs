@@ -51,3 +51,25 @@ pub(crate) async fn ended(stack: &Stack) -> Vec<String> {
     })
     .await
 }
+
+/// Runs a command of the `switchboard` program to its end: whether it exited 0, and what it printed.
+pub(crate) async fn run(stack: &Stack, arguments: &[&str]) -> (bool, String) {
+    let mut process = arguments.iter().fold(stack.program().unwrap(), |process, one| process.arg(*one));
+    process.start().unwrap();
+    let started = std::time::Instant::now();
+    loop {
+        if let Some(status) = process.exited().unwrap() {
+            return (status.success(), process.log());
+        }
+        assert!(started.elapsed() < SOON, "switchboard {arguments:?} did not end: {}", process.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The JSON lines of a command that was run with `--json`.
+pub(crate) fn lines(printed: &str) -> Vec<Value> {
+    printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+        .collect()
+}

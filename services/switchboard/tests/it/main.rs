@@ -2,8 +2,24 @@
 
 // `cfg(test)` is how clippy knows that helpers here may panic too.
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod callers;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod deadlines;
+#[cfg(test)]
 mod desk;
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod program;
+#[cfg(test)]
+mod replicas;
+#[cfg(test)]
+mod servers;
+#[cfg(test)]
+mod tenants;

@@ -61,6 +61,9 @@ pub(super) async fn processes(
     Ok(done)
 }
 
+/// However slowly a server comes back, everything else gets so long to find it again.
+const REST: Duration = Duration::from_secs(8);
+
 /// Kills the broker and the database, and starts them again.
 pub(super) async fn servers(
     servers: &Servers,
@@ -69,8 +72,9 @@ pub(super) async fn servers(
     out: Out,
 ) -> anyhow::Result<Done> {
     let mut done = Done::default();
+    let mut rested = began;
     for strike in strikes {
-        sleep_until(began + strike.at).await;
+        sleep_until(rested.max(began + strike.at)).await;
         let names: Vec<&str> = strike.what.which.iter().map(|server| server.name()).collect();
         tell(out, began, &format!("kill -9 {}", names.join(" and ")));
         let crash = async |server: Server| {
@@ -84,6 +88,7 @@ pub(super) async fn servers(
         for name in names {
             *done.kills.entry(name.to_owned()).or_default() += 1;
         }
+        rested = Instant::now() + REST;
     }
     Ok(done)
 }

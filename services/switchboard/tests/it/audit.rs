@@ -1,0 +1,76 @@
+use serde_json::{Value, json};
+use testbed::{Plan, Stack};
+
+use crate::desk::{MARIA, book, ended, free_times, lines, run};
+
+/// The faults that `audit verify` names, and whether it found none.
+async fn verify(stack: &Stack, more: &[&str]) -> (bool, String) {
+    let arguments = [&["--json", "audit", "verify"], more].concat();
+    let (well, printed) = run(stack, &arguments).await;
+    let reports = lines(&printed);
+    (well, reports[0]["faults"].to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_every_tool_use_is_in_the_chain_and_whoever_tampers_with_it_is_found_out() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let phone = json!({ "phone": "5550100010" });
+    stack.tool(clinic, ("call-1", "search"), "searchPatients", &phone).await.unwrap();
+    let slot = &free_times(&stack, clinic, "call-1").await[0];
+    book(&stack, clinic, ("call-1", "book"), MARIA, slot).await;
+    let read = json!({ "patientId": MARIA, "dateOfBirth": "1988-03-14" });
+    stack.tool(clinic, ("call-1", "read"), "getPatientInfo", &read).await.unwrap();
+    let rest = stack.rest(&clinic.api_key, ("GET", "/api/pms/patients/101"), &[], None).await.unwrap();
+    assert_eq!(rest.status, 200, "{rest:?}");
+    assert_eq!(ended(&stack).await, ["succeeded"]);
+    let by_call = "SELECT tool FROM audit_log WHERE call_id = 'call-1' ORDER BY sequence";
+    let used = stack.sql(by_call).await.unwrap().concat();
+    assert_eq!(used, ["searchPatients", "checkAvailability", "bookAppointment", "getPatientInfo"]);
+    let others = "SELECT action FROM audit_log WHERE call_id IS NULL ORDER BY action";
+    assert_eq!(stack.sql(others).await.unwrap().concat(), ["appointment.book.landed", "patient.read"]);
+    let about = "SELECT count(*) FROM audit_log WHERE patient = '101' AND ms >= 0";
+    assert_eq!(stack.sql(about).await.unwrap().concat(), ["4"]);
+
+    assert_eq!(verify(&stack, &[]).await, (true, "[]".to_owned()));
+    let (well, anchors) = run(&stack, &["audit", "anchor"]).await;
+    assert!(well, "{anchors}");
+    let ends_at = lines(&anchors)[0]["ends_at"].as_i64().unwrap();
+    assert_eq!(ends_at, 6);
+    stack
+        .sql("CREATE TABLE log_before AS TABLE audit_log; CREATE TABLE heads_before AS TABLE audit_heads")
+        .await
+        .unwrap();
+    let tampering = [
+        ("UPDATE audit_log SET patient = '102' WHERE sequence = 2", r#""fault":"edited","sequence":2"#),
+        ("UPDATE audit_log SET outcome = 'none' WHERE sequence = 3", r#""fault":"edited","sequence":3"#),
+        ("DELETE FROM audit_log WHERE sequence = 4", r#""fault":"removed","sequence":4"#),
+        ("DELETE FROM audit_log WHERE sequence > 4", r#""ended_at":6,"ends_at":4,"fault":"truncated""#),
+        (
+            "DELETE FROM audit_log WHERE sequence > 4; UPDATE audit_heads SET sequence = 4, hash =
+          (SELECT hash FROM audit_log WHERE sequence = 4)",
+            r#""fault":"head_forged""#,
+        ),
+        ("DELETE FROM audit_log; DELETE FROM audit_heads", "truncated"),
+    ];
+    let file = tempfile(&anchors);
+    for (sql, fault) in tampering {
+        stack.sql(sql).await.unwrap();
+        let (well, faults) = verify(&stack, &["--anchors", file.to_str().unwrap()]).await;
+        assert!(!well && faults.contains(fault), "{sql}: {faults}");
+        let back = "DELETE FROM audit_log; DELETE FROM audit_heads;
+             INSERT INTO audit_log TABLE log_before; INSERT INTO audit_heads TABLE heads_before";
+        stack.sql(back).await.unwrap();
+        assert_eq!(verify(&stack, &[]).await, (true, "[]".to_owned()), "after {sql}");
+    }
+    std::fs::remove_file(file).unwrap();
+    let listed = run(&stack, &["--json", "audit", "list", &clinic.tenant.to_string()]).await.1;
+    let actions: Vec<Value> = lines(&listed).into_iter().map(|line| line["action"].clone()).collect();
+    assert_eq!(actions.len(), 6, "{actions:?}");
+}
+
+fn tempfile(text: &str) -> std::path::PathBuf {
+    let file = std::env::temp_dir().join(format!("switchboard-anchors-{}", uuid::Uuid::new_v4()));
+    std::fs::write(&file, text).unwrap();
+    file
+}
