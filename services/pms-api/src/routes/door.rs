@@ -43,7 +43,7 @@ pub(crate) async fn through_rest(
     };
     let caller =
         |_: &str| Caller { door: Door::Rest, call: None, tool_call: None, phone: None, vouched: true };
-    let told = run_tool(context, used, caller).await.map_err(refusal)?;
+    let told = run_tool(context, used, caller).await.map_err(|error| refusal(&error))?;
     answer(told)
 }
 
@@ -66,7 +66,7 @@ fn language(request: &HttpRequest) -> Option<&str> {
     request.headers().get("accept-language").and_then(|value| value.to_str().ok())
 }
 
-fn refusal(error: ToolError) -> ApiError {
+fn refusal(error: &ToolError) -> ApiError {
     match error {
         ToolError::NoIntegration => ApiError::new(Code::NotFound, "no PMS integration found"),
         ToolError::KeyReused => {
