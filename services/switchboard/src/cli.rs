@@ -180,7 +180,7 @@ pub(crate) enum WritebacksAction {
     /// List the writes in a state, oldest first.
     List {
         /// queued, sending, unknown, submitted, succeeded, failed or parked.
-        #[arg(default_value = "parked")]
+        #[arg(id = "in", value_name = "STATE", default_value = "parked")]
         state: domain::WritebackState,
         #[command(flatten)]
         target: Target,
@@ -247,4 +247,16 @@ pub(crate) enum SandboxAction {
         /// A JSON body.
         body: Option<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn no_two_arguments_of_a_command_have_one_name() {
+        Cli::command().debug_assert();
+    }
 }

@@ -13,6 +13,9 @@ use voice_vapi::{CallNews, Lookups, Message, TenantRefusal, Verified, redacted};
 
 use crate::context::Context;
 
+/// Fewer than the database's pool has connections: what piled up during an outage must not keep those
+/// from it who wait on the phone.
+const AT_ONCE: u16 = 4;
 /// How often an event is tried that the database refuses.
 const TRIES: u32 = 5;
 
@@ -20,7 +23,7 @@ const TRIES: u32 = 5;
 pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Result<(), Infallible> {
     let bus = context.bus.clone();
     // The database settles every repeat, so a restart of it is waited for however long it takes.
-    let options = ConsumeOptions { prefetch: 32, max_attempts: u32::MAX, ..ConsumeOptions::default() };
+    let options = ConsumeOptions { prefetch: AT_ONCE, max_attempts: u32::MAX, ..ConsumeOptions::default() };
     let handler = move |letter: Letter| {
         let context = context.clone();
         async move {

@@ -184,7 +184,7 @@ impl Stage<'_> {
         out.say(format!("Playing for {} s.", self.lasts.as_secs()));
         let began = Instant::now();
         let loads = calls::begin(&sandbox, &self.tenants, &callers).await?;
-        let (processes, servers, turns, sent) = tokio::try_join!(
+        let (processes, servers, by_hand, sent) = tokio::try_join!(
             strike::processes(fleet, &self.plan.processes, began, out),
             strike::servers(self.servers, &self.plan.servers, began, out),
             strike::dials(&sandbox, &offices, &self.plan.dials, began),
@@ -201,7 +201,9 @@ impl Stage<'_> {
         verdict.hold_webhooks(&sent, &machinery);
         let mut writes: BTreeMap<String, u64> = BTreeMap::new();
         for (seeded, before) in self.tenants.iter().zip(&before) {
-            let office = records::office(&self.store, &sandbox, seeded, before).await?;
+            let mut office = records::office(&self.store, &sandbox, seeded, before).await?;
+            let at_the_desk = by_hand.iter().filter(|(at, _)| *at == seeded.office);
+            office.before.0.extend(at_the_desk.map(|(_, number)| number));
             verdict.hold_office(&office, &report.told);
             for row in office.rows {
                 *writes.entry(format!("{} {}", row.state, row.reason).trim().to_owned()).or_default() += 1;
@@ -214,7 +216,7 @@ impl Stage<'_> {
         let mut kills = processes.kills;
         kills.extend(servers.kills);
         let more = json!({
-            "kills_by_victim": kills, "died_by_themselves": processes.died, "dials_turned": turns,
+            "kills_by_victim": kills, "died_by_themselves": processes.died, "dials_turned": self.plan.dials.len(), "taken_at_the_desk": by_hand.len(),
             "ledger": machinery.ledger, "writebacks": writes, "drain_seconds": drained.as_secs(),
         });
         Ok(self.object(&verdict, &report, &sent, kills.values().sum(), more))

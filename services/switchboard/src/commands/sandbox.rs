@@ -18,7 +18,9 @@ pub(crate) struct Sandbox {
 
 impl Sandbox {
     pub(crate) fn new(base: &str) -> Self {
-        Self { client: reqwest::Client::new(), base: base.to_owned() }
+        // A connection kept from an earlier question may be closed in the very moment it is used again.
+        let client = reqwest::Client::builder().pool_max_idle_per_host(0).no_proxy().build();
+        Self { client: client.unwrap_or_default(), base: base.to_owned() }
     }
 
     /// Asks, and reads the answer whatever its status.

@@ -10,6 +10,9 @@ use super::ports::free_port;
 /// The services, in the order they are started.
 const SERVICES: [&str; 4] = ["token-refresher", "sikka-worker", "pms-api", "webhook-gateway"];
 
+/// A start takes seconds; on a machine that is busy with other things it may take a minute.
+const READY: Duration = Duration::from_secs(90);
+
 /// What a fleet is started with.
 #[derive(Debug, Clone)]
 pub(crate) struct FleetPlan {
@@ -42,7 +45,7 @@ impl Fleet {
         for (child, _) in &mut fleet.children {
             child.start()?;
         }
-        if let Err(error) = fleet.ready(Duration::from_secs(30)).await {
+        if let Err(error) = fleet.ready(READY).await {
             fleet.stop().await;
             return Err(error);
         }

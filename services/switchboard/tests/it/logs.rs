@@ -84,7 +84,6 @@ async fn p8_no_log_and_no_metric_of_any_service_names_a_patient_or_a_secret() {
         "+1555",
         "obbly",
         "molar",
-        "eraseEverything",
         "a-secret-that-is-wrong",
         "five-",
         "swb_",

@@ -13,12 +13,12 @@ async fn p3_p9_p11_two_replicas_of_each_keep_the_budget_the_order_and_book_once(
     stack.sandbox.faults(&json!({ "rate_limit_per_minute": limit })).await.unwrap();
     // What was asked for before the limit was known to the workers is not what this counts.
     for clinic in &stack.clinics {
-        free_times(&stack, clinic, "call-0").await;
+        free_times(&stack, clinic, &format!("first-{}", clinic.office)).await;
     }
     stack.sandbox.call("DELETE", "/sikka/requests", None).await.unwrap();
     let mut booked = 0;
     for clinic in &stack.clinics {
-        let slots = free_times(&stack, clinic, "call-1").await;
+        let slots = free_times(&stack, clinic, &format!("second-{}", clinic.office)).await;
         for number in 0..4 {
             let (call, patient) = (format!("call-{number}-{}", clinic.office), format!("{}", 101 + number));
             let told = book(&stack, clinic, (&call, "book"), &patient, &slots[number * 2]).await;

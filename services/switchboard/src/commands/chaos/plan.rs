@@ -81,6 +81,8 @@ pub(super) enum Dial {
     Offline { office: usize, lasts: Duration },
     /// An office's keys run out.
     KeysExpire { office: usize },
+    /// Somebody at a desk takes the very time that a booking of ours is on its way to.
+    DeskIsFaster,
 }
 
 /// A whole run.
@@ -159,7 +161,7 @@ fn dials(draw: &mut Draw, end: u64, offices: u64) -> Vec<At<Dial>> {
 
 fn dial(draw: &mut Draw, offices: u64) -> Dial {
     let office = usize::try_from(draw.between(0, offices.saturating_sub(1))).unwrap_or_default();
-    match draw.between(0, 9) {
+    match draw.between(0, 12) {
         0..=2 => Dial::Faults(json!({ "lose_reply_after_write": {
             "count": draw.between(1, 3),
             "how": draw.one_of(&["drop", "hang", "gateway_timeout"], "drop"),
@@ -175,7 +177,8 @@ fn dial(draw: &mut Draw, offices: u64) -> Dial {
         })),
         7 => Dial::Faults(json!({ "truncate_next": draw.between(1, 2) })),
         8 => Dial::Offline { office, lasts: Duration::from_millis(draw.between(2_000, 9_000)) },
-        _ => Dial::KeysExpire { office },
+        9 => Dial::KeysExpire { office },
+        _ => Dial::DeskIsFaster,
     }
 }
 
