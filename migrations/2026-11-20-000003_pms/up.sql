@@ -21,7 +21,7 @@ CREATE TABLE pms_connections (
     UNIQUE (tenant_id, id),
     FOREIGN KEY (tenant_id, practice_id) REFERENCES practices (tenant_id, id)
 );
-CREATE INDEX pms_connections_practice ON pms_connections (practice_id);
+CREATE INDEX pms_connections_practice ON pms_connections (tenant_id, practice_id);
 CREATE INDEX pms_connections_refresh ON pms_connections (refresh_due_at) WHERE status = 'active';
 SELECT guard_tenant_table('pms_connections');
 GRANT SELECT, UPDATE ON pms_connections TO switchboard_app;
@@ -41,7 +41,7 @@ CREATE TABLE pms_request_budgets (
     closed_until timestamptz,
     FOREIGN KEY (tenant_id, connection_id) REFERENCES pms_connections (tenant_id, id)
 );
-CREATE INDEX pms_request_budgets_tenant ON pms_request_budgets (tenant_id);
+CREATE INDEX pms_request_budgets_tenant ON pms_request_budgets (tenant_id, connection_id);
 SELECT guard_tenant_table('pms_request_budgets');
 GRANT SELECT, INSERT, UPDATE ON pms_request_budgets TO switchboard_app;
 GRANT SELECT ON pms_request_budgets TO switchboard_machinery;
@@ -77,7 +77,9 @@ CREATE TABLE pms_writebacks (
     FOREIGN KEY (tenant_id, depends_on) REFERENCES pms_writebacks (tenant_id, id)
 );
 CREATE INDEX pms_writebacks_connection ON pms_writebacks (connection_id, id);
-CREATE INDEX pms_writebacks_depends ON pms_writebacks (depends_on) WHERE depends_on IS NOT NULL;
+CREATE INDEX pms_writebacks_of_connection ON pms_writebacks (tenant_id, connection_id);
+CREATE INDEX pms_writebacks_depends ON pms_writebacks (tenant_id, depends_on);
+CREATE INDEX pms_writebacks_forerunner ON pms_writebacks (depends_on) WHERE depends_on IS NOT NULL;
 CREATE INDEX pms_writebacks_due ON pms_writebacks (next_check_at)
     WHERE state IN ('queued', 'sending', 'unknown', 'submitted');
 -- One live wish for one thing: a second one joins the first.
@@ -98,7 +100,7 @@ CREATE TABLE pms_writeback_attempts (
     PRIMARY KEY (writeback_id, number),
     FOREIGN KEY (tenant_id, writeback_id) REFERENCES pms_writebacks (tenant_id, id)
 );
-CREATE INDEX pms_writeback_attempts_tenant ON pms_writeback_attempts (tenant_id);
+CREATE INDEX pms_writeback_attempts_tenant ON pms_writeback_attempts (tenant_id, writeback_id);
 SELECT guard_tenant_table('pms_writeback_attempts');
 GRANT SELECT, INSERT, UPDATE ON pms_writeback_attempts TO switchboard_app;
 GRANT SELECT ON pms_writeback_attempts TO switchboard_machinery;
@@ -126,8 +128,9 @@ CREATE TABLE slot_holds (
         tstzrange(starts_at, ends_at) WITH &&
     ) WHERE (released_at IS NULL)
 );
-CREATE INDEX slot_holds_tenant ON slot_holds (tenant_id);
-CREATE INDEX slot_holds_writeback ON slot_holds (writeback_id);
+CREATE INDEX slot_holds_connection ON slot_holds (tenant_id, connection_id);
+CREATE INDEX slot_holds_writeback ON slot_holds (tenant_id, writeback_id);
+CREATE INDEX slot_holds_of ON slot_holds (writeback_id);
 SELECT guard_tenant_table('slot_holds');
 GRANT SELECT, INSERT, UPDATE ON slot_holds TO switchboard_app;
 GRANT SELECT, UPDATE ON slot_holds TO switchboard_machinery;

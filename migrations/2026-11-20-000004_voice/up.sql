@@ -10,8 +10,7 @@ CREATE TABLE voice_phone_numbers (
     created_at timestamptz NOT NULL DEFAULT now(),
     FOREIGN KEY (tenant_id, practice_id) REFERENCES practices (tenant_id, id)
 );
-CREATE INDEX voice_phone_numbers_tenant ON voice_phone_numbers (tenant_id);
-CREATE INDEX voice_phone_numbers_practice ON voice_phone_numbers (practice_id);
+CREATE INDEX voice_phone_numbers_practice ON voice_phone_numbers (tenant_id, practice_id);
 SELECT guard_tenant_table('voice_phone_numbers');
 GRANT SELECT ON voice_phone_numbers TO switchboard_app;
 GRANT SELECT, INSERT, UPDATE ON voice_phone_numbers TO switchboard_machinery;

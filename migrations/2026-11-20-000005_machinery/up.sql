@@ -126,8 +126,7 @@ CREATE TABLE alerts (
     cleared_at timestamptz,
     FOREIGN KEY (tenant_id, connection_id) REFERENCES pms_connections (tenant_id, id)
 );
-CREATE INDEX alerts_tenant ON alerts (tenant_id);
-CREATE INDEX alerts_connection ON alerts (connection_id) WHERE connection_id IS NOT NULL;
+CREATE INDEX alerts_connection ON alerts (tenant_id, connection_id);
 CREATE UNIQUE INDEX alerts_open ON alerts (tenant_id, code, connection_id) NULLS NOT DISTINCT
     WHERE cleared_at IS NULL;
 SELECT guard_tenant_table('alerts');

@@ -235,9 +235,7 @@ impl Stack {
             .env("SWITCHBOARD__HTTP__DRAIN_SECONDS", "2")
             .env("SWITCHBOARD__SIKKA__BASE_URL", format!("{}/v4", self.vendor_url))
             .env("SWITCHBOARD__PMS_API__WRITE_WAIT_SECONDS", "4")
-            .env("SWITCHBOARD__SIKKA_WORKER__VENDOR_SECONDS", "2")
-            .env("SWITCHBOARD__SIKKA_WORKER__LEASE_SECONDS", "9")
-            .env("SWITCHBOARD__SIKKA_WORKER__GRACE_SECONDS", "10")
+            .env("SWITCHBOARD__WEBHOOK_GATEWAY__TOOL_MS", "18000")
             .env("SWITCHBOARD__SIKKA_WORKER__LOOK_MS", "300")
             .env("SWITCHBOARD__SIKKA_WORKER__CALENDAR_MS", "500");
         for (name, value) in &self.plan.settings {

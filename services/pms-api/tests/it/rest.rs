@@ -12,16 +12,27 @@ pub(crate) fn day(ahead: i64) -> String {
     now.checked_add(ahead.days()).unwrap().date().to_string()
 }
 
-/// A request with the first clinic's key.
+/// A request with the first clinic's key; asked again for as long as the answer is "not now".
 pub(crate) async fn ask(stack: &Stack, method: &str, path: &str, body: Option<&Value>) -> Answer {
-    stack.rest(&stack.clinics[0].api_key, (method, path), &[], body).await.unwrap()
+    patiently(stack, (method, path), &[], body).await
 }
 
-/// A booking with a key that tells repeats.
+/// A booking with a key that tells repeats; asked again for as long as the answer is "not now".
 pub(crate) async fn book(stack: &Stack, key: &str, body: &Value) -> Answer {
-    let api_key = &stack.clinics[0].api_key;
-    let headers = [("idempotency-key", key)];
-    stack.rest(api_key, ("POST", "/api/pms/appointments"), &headers, Some(body)).await.unwrap()
+    patiently(stack, ("POST", "/api/pms/appointments"), &[("idempotency-key", key)], Some(body)).await
+}
+
+async fn patiently(
+    stack: &Stack,
+    what: (&str, &str),
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Answer {
+    until(SOON, "an answer other than 503", || async {
+        let answer = stack.rest(&stack.clinics[0].api_key, what, headers, body).await.unwrap();
+        (answer.status != 503).then_some(answer)
+    })
+    .await
 }
 
 /// The times that are free next week.

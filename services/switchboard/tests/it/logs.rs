@@ -16,7 +16,7 @@ async fn live_through_it(stack: &Stack) {
     use_tool("5", "eraseEverything", json!({ "really": "quillfeather" })).await;
     let slots = free_times(stack, clinic, "call-1").await;
     let new = json!({ "firstName": "Juniper", "lastName": "Ashgrove", "dateOfBirth": "1990-05-17", "phone": "+15550100077", "email": "juniper@example.com" });
-    let made = use_tool("6", "createPatient", new).await;
+    let made = crate::desk::use_tool(stack, clinic, ("call-1", "6"), "createPatient", &new).await;
     book(stack, clinic, ("call-1", "7"), made["patientId"].as_str().unwrap(), &slots[0]).await;
     stack.sandbox.faults(&json!({ "lose_reply_after_write": 1 })).await.unwrap();
     let wish = json!({ "patientId": MARIA, "slotId": slots[4]["slotId"], "reason": "a wobbly molar" });

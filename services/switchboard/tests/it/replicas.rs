@@ -1,16 +1,25 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
-use testbed::{Plan, Stack};
+use testbed::{Clinic, Plan, Stack, until};
 
-use crate::desk::{book, ended, free_times};
+use crate::desk::{SOON, book, ended, free_times};
+
+/// What the vendor allows in a minute.
+const LIMIT: u64 = 120;
+
+/// One read of the vendor, or of none where the budget does not allow it.
+async fn question(stack: &Stack, clinic: &Clinic) {
+    let id = uuid::Uuid::new_v4().to_string();
+    let search = json!({ "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
+    stack.tool(clinic, (&id, "use"), "searchPatients", &search).await.unwrap();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p3_p9_p11_two_replicas_of_each_keep_the_budget_the_order_and_book_once() {
     let plan = Plan { replicas: 2, clinics: 2, ..Plan::default() }.set("sikka_worker.look_ms", 1_000);
     let stack = Stack::start(plan).await.unwrap();
-    let limit = 120;
-    stack.sandbox.faults(&json!({ "rate_limit_per_minute": limit })).await.unwrap();
+    stack.sandbox.faults(&json!({ "rate_limit_per_minute": LIMIT })).await.unwrap();
     // What was asked for before the limit was known to the workers is not what this counts.
     for clinic in &stack.clinics {
         free_times(&stack, clinic, &format!("first-{}", clinic.office)).await;
@@ -24,16 +33,14 @@ async fn p3_p9_p11_two_replicas_of_each_keep_the_budget_the_order_and_book_once(
             let told = book(&stack, clinic, (&call, "book"), &patient, &slots[number * 2]).await;
             booked += usize::from(["confirmed", "accepted"].contains(&told["status"].as_str().unwrap()));
         }
-        // More questions than the budget has room for.
-        let questions = (0..90).map(|number| {
-            let stack = &stack;
-            async move {
-                let search = json!({ "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
-                let (call, id) = (format!("flood-{number}-{}", clinic.office), "use");
-                stack.tool(clinic, (&call, id), "searchPatients", &search).await.unwrap()
-            }
-        });
-        futures_util::future::join_all(questions).await;
+        // More questions than the budget has room for at once.
+        let asked = || stack.sandbox.call("GET", "/sikka/requests", None);
+        until(SOON, "a budget that is used up", || async {
+            futures_util::future::join_all((0..24).map(|_| question(&stack, clinic))).await;
+            let asked = asked().await.unwrap();
+            (asked[&clinic.office]["max_per_minute"].as_u64() > Some(LIMIT * 8 / 20)).then_some(())
+        })
+        .await;
     }
     let states = ended(&stack).await;
     assert_eq!(states, vec!["succeeded"; booked]);
@@ -41,8 +48,7 @@ async fn p3_p9_p11_two_replicas_of_each_keep_the_budget_the_order_and_book_once(
     let asked = stack.sandbox.call("GET", "/sikka/requests", None).await.unwrap();
     for clinic in &stack.clinics {
         let asked = &asked[&clinic.office];
-        assert!(asked["max_per_minute"].as_u64().unwrap() <= limit * 8 / 10, "{asked}");
-        assert!(asked["max_per_minute"].as_u64().unwrap() >= 40, "the budget was never tried: {asked}");
+        assert!(asked["max_per_minute"].as_u64().unwrap() <= LIMIT * 8 / 10, "{asked}");
         assert_eq!(asked["refused"], 0, "{asked}");
         let wished = format!(
             "SELECT reference FROM pms_writebacks WHERE tenant_id = '{}' ORDER BY id",
