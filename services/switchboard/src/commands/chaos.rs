@@ -187,7 +187,7 @@ impl Stage<'_> {
         let (processes, servers, by_hand, sent) = tokio::try_join!(
             strike::processes(fleet, &self.plan.processes, began, out),
             strike::servers(self.servers, &self.plan.servers, began, out),
-            strike::dials(&sandbox, &offices, &self.plan.dials, began),
+            async { Ok(strike::dials(&sandbox, &offices, &self.plan.dials, began, out).await) },
             notices::send(&gateways, secret, &self.tenants, NOTICES, self.lasts),
         )?;
         let played = began.elapsed();

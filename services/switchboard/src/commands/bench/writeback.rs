@@ -16,6 +16,9 @@ use super::numbers::{mean, percentile, rounded, sorted};
 use crate::commands::seed::Seeded;
 
 const BOOKINGS: usize = 200;
+/// The sandbox's patients of every practice.
+const PATIENTS: usize = 40;
+const FIRST_PATIENT: usize = 101;
 /// What is offered for one day may overlap; what is taken of it may not.
 const APART_SECONDS: i64 = 2 * 3_600;
 
@@ -129,17 +132,18 @@ async fn book(
     due: Instant,
 ) -> anyhow::Result<()> {
     let tenant = clinics.tenants[practice].tenant;
-    // The sandbox's patients are numbered from 101.
-    let patient = (101 + turn).to_string();
-    let wanted = json!({ "patientId": patient, "slotId": slot, "reason": "check-up" });
-    let answer = clinics.tool(tenant, "bookAppointment", &wanted, due).await?;
-    let status = answer.line["status"].as_str().unwrap_or_default();
-    ensure!(
-        matches!(status, "confirmed" | "accepted"),
-        "a booking was answered with {status}: {}",
-        answer.line["say"]
-    );
-    Ok(())
+    for other in 0..PATIENTS {
+        let patient = (FIRST_PATIENT + (turn + other) % PATIENTS).to_string();
+        let wanted = json!({ "patientId": patient, "slotId": slot, "reason": "check-up" });
+        let answer = clinics.tool(tenant, "bookAppointment", &wanted, due).await?;
+        match answer.line["status"].as_str().unwrap_or_default() {
+            "confirmed" | "accepted" => return Ok(()),
+            // This patient is expected by somebody else at that time.
+            "refused" => {}
+            status => bail!("a booking was answered with {status}: {}", answer.line["say"]),
+        }
+    }
+    bail!("nobody could be booked at a time that was offered")
 }
 
 /// A tenant's writes, once none of them is under way.

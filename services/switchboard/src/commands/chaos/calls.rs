@@ -118,12 +118,14 @@ pub(super) async fn end(sandbox: &Sandbox, ids: &[String], patience: Duration) -
     let mut report = Report::default();
     for id in ids {
         let load = loop {
-            let load = sandbox.get(&format!("/admin/vapi/load/{id}")).await?;
-            if load["finished"] == json!(true) {
-                break load;
-            }
-            if Instant::now() >= until {
-                bail!("{} of {} calls did not come to an end", load["ended"], load["started"]);
+            let load = sandbox.get(&format!("/admin/vapi/load/{id}")).await;
+            match load {
+                Ok(load) if load["finished"] == json!(true) => break load,
+                Ok(load) if Instant::now() >= until => {
+                    bail!("{} of {} calls did not come to an end", load["ended"], load["started"]);
+                }
+                Err(error) if Instant::now() >= until => return Err(error),
+                _ => {}
             }
             sleep(Duration::from_millis(500)).await;
         };
