@@ -90,7 +90,7 @@ pub(crate) struct UpArgs {
 pub(crate) struct BenchArgs {
     /// What to measure.
     pub(crate) name: BenchName,
-    /// How long to measure each thing; for `writeback`, what 200 s of a practice's slowness become.
+    /// How long to measure each thing; for `writeback`, the longest that a practice's system takes for a write.
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
     /// Where the private servers of the measurement live: not those of `switchboard up`.

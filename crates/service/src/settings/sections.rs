@@ -10,7 +10,7 @@ pub struct DatabaseSettings {
     #[serde(serialize_with = "hidden", deserialize_with = "postgres_url")]
     pub url: Secret,
     /// Connections that this process may hold, 1 to 200.
-    #[serde(default = "ten", deserialize_with = "one_to_200")]
+    #[serde(default = "sixteen", deserialize_with = "one_to_200")]
     pub pool_size: u32,
 }
 
@@ -93,8 +93,8 @@ pub struct VapiSettings {
     pub webhook_secret: Secret,
 }
 
-fn ten() -> u32 {
-    10
+fn sixteen() -> u32 {
+    16
 }
 
 fn sikka_base() -> String {

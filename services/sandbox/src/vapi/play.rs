@@ -84,7 +84,8 @@ impl Call {
     }
 
     async fn step(&mut self, step: &Step) -> Result<(), Unresolved> {
-        if step.only_if.as_ref().is_some_and(|path| self.scope.find(path).is_none()) {
+        let known = |path: &String| self.scope.find(path).is_some();
+        if step.only_if.as_ref().is_some_and(|path| !known(path)) || step.unless.as_ref().is_some_and(known) {
             return Ok(());
         }
         match &step.action {

@@ -84,6 +84,8 @@ pub struct ScriptError {
 pub struct Step {
     /// The step is left out unless this path, such as `slots.slots.0`, has a value.
     pub only_if: Option<String>,
+    /// The step is left out once this path has a value: what was not answered is asked again.
+    pub unless: Option<String>,
     /// What happens.
     pub action: Action,
 }
@@ -180,6 +182,8 @@ struct Fields {
     #[serde(skip_serializing_if = "Option::is_none")]
     only_if: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    unless: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     say: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     who: Option<Who>,
@@ -212,9 +216,9 @@ impl TryFrom<Fields> for Step {
 
     fn try_from(mut written: Fields) -> Result<Self, String> {
         let action = written.take_action()?;
-        let only_if = written.only_if.take();
+        let (only_if, unless) = (written.only_if.take(), written.unless.take());
         match written.left_over() {
-            None => Ok(Self { only_if, action }),
+            None => Ok(Self { only_if, unless, action }),
             Some(stray) => Err(format!(
                 "a step does one thing: {stray:?} does not belong with the rest (verbs: say, tool, tools, message, \
                  expect, wait_ms, hang_up)"
@@ -270,7 +274,7 @@ impl Fields {
 
 impl From<Step> for Fields {
     fn from(step: Step) -> Self {
-        let mut written = Self { only_if: step.only_if, ..Self::default() };
+        let mut written = Self { only_if: step.only_if, unless: step.unless, ..Self::default() };
         match step.action {
             Action::Say { who, text } => {
                 written.say = Some(text);

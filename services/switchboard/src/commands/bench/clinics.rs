@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use domain::TenantId;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -97,13 +97,13 @@ impl Clinics {
         let request = self.client.post(&self.url).header("x-vapi-secret", &self.secret).json(&message);
         let response = request.timeout(Duration::from_secs(30)).send().await?;
         let timing = response.headers().get("server-timing").and_then(|value| value.to_str().ok());
+        // Without one nobody was asked, which the line says as well.
         let vendor_ms = timing.and_then(|text| text.strip_prefix("vendor;dur=")?.parse().ok());
         let text = response.text().await?;
         let total_ms = due.elapsed().as_secs_f64() * 1000.0;
-        let Some(vendor_ms) = vendor_ms else { bail!("{tool} was not answered by a practice: {text}") };
         let answer: Value = serde_json::from_str(&text)?;
         let line = answer["results"][0]["result"].as_str().context("an answer without a result")?;
-        Ok(Answer { line: serde_json::from_str(line)?, total_ms, vendor_ms })
+        Ok(Answer { line: serde_json::from_str(line)?, total_ms, vendor_ms: vendor_ms.unwrap_or(0.0) })
     }
 
     pub(super) async fn close(mut self) {
