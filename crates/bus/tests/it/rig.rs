@@ -9,7 +9,7 @@ use testbed::{Proxy, Vhost, until};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 pub(crate) const WORK: &str = "work";
 pub(crate) const SOLO: &str = "solo";
 pub(crate) const QUESTION: &str = "ask.me";
