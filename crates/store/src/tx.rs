@@ -46,7 +46,7 @@ impl Store {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(1))
-            .connection_timeout(Duration::from_secs(3))
+            .connection_timeout(Duration::from_secs(8))
             .test_on_check_out(false)
             .error_sink(Box::new(bb8_sink::Quiet))
             .build_unchecked(manager);

@@ -217,7 +217,10 @@ async fn every_foreign_key_has_an_index_or_a_reason() {
                  FROM pg_constraint k JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = ANY (k.conkey)
                  WHERE k.contype = 'f' AND (cardinality(k.conkey) = 1 OR a.attname <> 'tenant_id'))
              SELECT name, col FROM keys WHERE NOT EXISTS (
-                 SELECT FROM pg_index i WHERE i.indrelid = keys.conrelid AND i.indkey[0] = keys.attnum
+                 SELECT FROM pg_index i WHERE i.indrelid = keys.conrelid
+                   AND (i.indkey[0] = keys.attnum OR (i.indkey[1] = keys.attnum AND i.indkey[0] = (
+                       SELECT attnum FROM pg_attribute t
+                       WHERE t.attrelid = keys.conrelid AND t.attname = 'tenant_id')))
                    AND coalesce(pg_get_expr(i.indpred, i.indrelid), '(' || col || ' IS NOT NULL)')
                        = '(' || col || ' IS NOT NULL)')
              GROUP BY name, col",
