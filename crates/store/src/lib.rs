@@ -34,7 +34,7 @@ pub use outbox::{OutboxLetter, OutgoingLetter};
 pub use parked::{NewParked, Parked};
 pub use rounds::{DueConnection, ListedWriteback, StuckWriteback, WritebackCounts};
 pub use tenancy::{ApiKeyOwner, Practice, Tenant};
-pub use tool_calls::{ToolCallClaim, ToolCallKey};
+pub use tool_calls::{ToolCallClaim, ToolCallKey, ToolRun};
 pub use tx::{MachineryTx, Store, TenantTx};
 pub use voice::{CallUpdate, NumberOwner};
 pub use webhooks::{EventState, Ledger, NewEvent, Taken};

@@ -222,6 +222,7 @@ diesel::table! {
         lease_until -> Timestamptz,
         started_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+        runner -> Nullable<Uuid>,
     }
 }
 
@@ -248,6 +249,16 @@ diesel::table! {
         assistant_id -> Nullable<Text>,
         integration_method -> Text,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    webhook_acceptances (gateway) {
+        gateway -> Uuid,
+        source -> Text,
+        accepted -> BigInt,
+        since -> Timestamptz,
+        told_at -> Timestamptz,
     }
 }
 
@@ -302,5 +313,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     tool_calls,
     voice_calls,
     voice_phone_numbers,
+    webhook_acceptances,
     webhook_events,
 );

@@ -10,6 +10,7 @@ use crate::rig::Rig;
 const NOBODYS: [(&str, &str); 2] = [
     ("__diesel_schema_migrations", "names of migrations"),
     ("inbox", "ids of messages; the app role can neither read nor remove them"),
+    ("webhook_acceptances", "counts of what gateways took; the app role has no right to it"),
 ];
 
 /// What a column with a rule of its own may hold.
