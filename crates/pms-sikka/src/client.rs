@@ -2,6 +2,7 @@
 
 pub(crate) mod office;
 mod pages;
+mod recent;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use vendor_http::{
 use crate::error::{self, Call};
 use crate::wire;
 pub(crate) use pages::Pages;
+pub(crate) use recent::Recent;
 
 /// The application that practices have let in.
 #[derive(Debug, Clone)]
@@ -36,6 +38,7 @@ pub struct SikkaApp {
 pub struct Sikka {
     http: VendorClient,
     pub(crate) app: Arc<SikkaApp>,
+    pub(crate) recent: Recent,
 }
 
 impl Sikka {
@@ -53,7 +56,7 @@ impl Sikka {
             rate_seen,
             ..VendorConfig::new("sikka", &app.base_url)
         })?;
-        Ok(Self { http, app: Arc::new(app) })
+        Ok(Self { http, app: Arc::new(app), recent: Recent::default() })
     }
 }
 

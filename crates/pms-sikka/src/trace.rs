@@ -76,17 +76,19 @@ impl SikkaOffice {
         let today = self.zone.to_datetime(Timestamp::now()).date();
         let range = (today.saturating_sub(days.days()), today.saturating_add(lost::AHEAD.days()));
         let mut found = BTreeMap::new();
-        let mut pages = self.calls.writebacks(range);
-        while found.len() < wanted.len()
-            && pages.page < most
-            && let Some(rows) = pages.next::<wire::Writeback>().await?
-        {
-            for row in rows.into_iter().filter(|row| self.owns(row) != Some(false)) {
+        let mut before = None;
+        for number in 0..most {
+            let page = self.calls.recent_writebacks(range, number, before.as_deref()).await?;
+            for row in page.rows.iter().filter(|row| self.owns(row) != Some(false)) {
                 let receipt = Receipt(row.id.str().to_owned());
                 if wanted.contains(&receipt) {
-                    found.insert(receipt, row);
+                    found.insert(receipt, row.clone());
                 }
             }
+            if page.over || found.len() == wanted.len() {
+                break;
+            }
+            before = Some(page);
         }
         Ok(found)
     }

@@ -222,7 +222,7 @@ pub(crate) struct WritebackStatus {
 }
 
 /// `writebacks` (6.2): the bulk form.
-#[derive(Deserialize, Default)]
+#[derive(Clone, Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Writeback {
     pub id: Text,

@@ -20,7 +20,7 @@ pub(crate) struct Pages<'a> {
     /// Pages read so far.
     pub(crate) page: usize,
     rows: usize,
-    over: bool,
+    pub(crate) over: bool,
     /// Whether the vendor was still loading the data it answered with.
     pub(crate) loading: bool,
 }
@@ -42,6 +42,13 @@ impl<'a> Pages<'a> {
             over: false,
             loading: false,
         }
+    }
+
+    /// From this page on, with so many rows on those before it.
+    pub(crate) fn from(mut self, page: usize, rows: usize) -> Self {
+        self.page = page;
+        self.rows = rows;
+        self
     }
 
     /// The next page with rows in it, `None` after the last.

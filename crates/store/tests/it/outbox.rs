@@ -126,3 +126,19 @@ async fn a_letter_that_does_not_open_is_set_aside_and_opens_again_once_its_key_i
     assert_eq!(parked.len(), 1);
     assert_eq!(tx.parked_one(parked[0].id).await.unwrap().1, [0]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_the_broker_does_not_take_steps_aside_for_the_others_and_comes_back() {
+    let rig = Rig::new().await;
+    send(&rig, 3).await;
+    let all = claim(&rig, 3, 60.0).await;
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.outbox_set_aside(&[all[0].0], 60.0).await.unwrap();
+    tx.outbox_unsent(&[all[1].0, all[2].0]).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(bodies(&claim(&rig, 3, -1.0).await), [1, 2]);
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.outbox_set_aside(&[all[0].0], -1.0).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(bodies(&claim(&rig, 3, 60.0).await), [0, 1, 2]);
+}

@@ -1,13 +1,17 @@
 //! A write's life without trouble, and who may have one.
 
 use domain::{Appointment, AppointmentState, DayBook, Freshness, WritebackState as S};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use writebacks::{RequestError, Requested};
 
 use crate::rig::{Rig, booking, new, patient, slot};
 
 fn copy_showing(vendor_id: &str) -> DayBook {
+    copy_made(None, vendor_id)
+}
+
+fn copy_made(copied_at: Option<Timestamp>, vendor_id: &str) -> DayBook {
     DayBook {
         time_zone: "America/Chicago".into(),
         covers: slot(0),
@@ -23,7 +27,7 @@ fn copy_showing(vendor_id: &str) -> DayBook {
             state: AppointmentState::Booked,
         }],
         feed: None,
-        freshness: Freshness { copied_at: None, read_at: Timestamp::now() },
+        freshness: Freshness { copied_at, read_at: Timestamp::now() },
     }
 }
 
@@ -76,6 +80,34 @@ async fn p4_a_bookings_time_stays_ours_until_the_copy_has_shown_it_for_a_while()
     assert!(rig.is_held(0).await, "an older reading of the copy may still be in somebody's hands");
     rig.carrier.seen(rig.due, &copy_showing(&created)).await.unwrap();
     assert!(!rig.is_held(0).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_a_booking_that_a_much_later_copy_does_not_show_was_removed_by_staff_and_keeps_no_time() {
+    let rig = Rig::new().await;
+    let (id, other) = (rig.booked(0).await, rig.booked(30).await);
+    for _ in 0..2 {
+        rig.carrier.send_next(rig.due).await.unwrap();
+    }
+    assert!(rig.carrier.held_days().await.unwrap().is_empty(), "what is under way is nobody's to look for");
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(other).await, S::Succeeded);
+    let mut held = rig.carrier.held_days().await.unwrap();
+    held.sort_by_key(|(_, window)| window.start);
+    assert_eq!(held, [(rig.due, slot(0)), (rig.due, slot(30))]);
+
+    let done = rig.row(id).await.finished_at.unwrap();
+    let later = |minutes| Some(done + SignedDuration::from_mins(minutes));
+    for soon in [None, later(-5), later(9)] {
+        rig.carrier.seen(rig.due, &copy_made(soon, "somebody else's")).await.unwrap();
+        assert!(rig.is_held(0).await, "a copy of {soon:?} may be older than the booking");
+    }
+    rig.carrier.seen(rig.due, &copy_made(later(11), "somebody else's")).await.unwrap();
+    assert!(!rig.is_held(0).await);
+    assert!(rig.is_held(30).await, "a copy says nothing of days it does not cover");
+    assert_eq!(rig.carrier.held_days().await.unwrap(), [(rig.due, slot(30))]);
+    assert_eq!(rig.state(id).await, S::Succeeded, "it was booked, whatever became of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,19 @@ pub(super) async fn publish(
     Ok(count(sent) / began.elapsed().as_secs_f64())
 }
 
+/// Waits until the queue takes letters: after a start the broker first reads what earlier runs sent through it.
+pub(super) async fn until_taken(bus: &Bus) -> anyhow::Result<()> {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        let letter = Letter::new("switchboard.v1.WebhookReceived", Bytes::new());
+        match bus.publish(Exchange::Webhooks, "vapi.transcript", letter).await {
+            Ok(()) => return Ok(()),
+            Err(error) if Instant::now() >= until => return Err(error).context("the queue takes nothing"),
+            Err(_) => sleep(Duration::from_millis(200)).await,
+        }
+    }
+}
+
 /// Takes everything out of the queue, and says how much there was.
 pub(super) async fn drain(bus: &Bus) -> anyhow::Result<u64> {
     let taken = Arc::new(AtomicU64::new(0));

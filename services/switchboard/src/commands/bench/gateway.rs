@@ -55,6 +55,7 @@ impl Stage {
         let secret = Secret::new(seal::sha256_hex(&seal::random::<32>()?));
         let bus = Bus::connect(BusConfig::new(&bench.servers.amqp_url, "bench")).await?;
         topology::declare(&bus).await?;
+        ceiling::until_taken(&bus).await?;
         ceiling::drain(&bus).await?;
         let port = free_port(0)?;
         let mut gateway = child(bench, port, &secret)?;
