@@ -1,20 +1,23 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, TenantId, Window, WritebackState as S};
+use domain::{ConnectionId, DayBook, TenantId, Window, WritebackId, WritebackState as S};
 use fail::fail_point;
 use jiff::Timestamp;
 use pms::{
     Advice, ErrorKind, FailureReason, PMSAdapter, PmsError, Receipt, Sighting, Write, WriteOrder,
     WriteOutcome,
 };
-use store::{DueConnection, Move, Store, StoreError, TenantTx, Writeback};
+use store::{DueConnection, Move, Store, StoreError, TenantTx, WriteHabits, Writeback};
 use uuid::Uuid;
 
 use crate::Pace;
 use crate::finish::{Ending, finish, reap, tell};
+use crate::hours::{hour_of, until_up};
 use crate::moves::{Actor, allowed};
+use crate::rhythm::Rhythm;
 
 /// Where a carrier gets the adapter of one connection.
 #[async_trait]
@@ -92,12 +95,13 @@ impl Carrier {
         let grip = Grip::new(due.tenant);
         let mut tx = self.store.tenant(due.tenant).await?;
         let claimed = tx.claim_for_sending(due.connection, grip.lease, self.pace.lease.as_secs_f64()).await?;
-        let order = match &claimed {
-            Some(write) => Some(order_for(&mut tx, write).await?),
-            None => None,
+        let Some(write) = claimed else {
+            tx.commit().await?;
+            return Ok(false);
         };
+        let order = order_for(&mut tx, &write).await?;
+        let habits = tx.write_habits(due.connection).await?;
         tx.commit().await?;
-        let (Some(write), Some(order)) = (claimed, order) else { return Ok(false) };
         let order = match order {
             Ok(order) => order,
             Err(reason) => {
@@ -118,12 +122,16 @@ impl Carrier {
         fail_point!("after_send");
         match sent {
             Ok(receipt) => {
-                let taken = Step {
-                    receipt: Some(&receipt.0),
-                    ..Step::to(S::Submitted, "taken", self.pace.first_look)
-                };
+                let look_in = Rhythm::of(&habits).first_look(&self.pace);
+                let taken = Step { receipt: Some(&receipt.0), ..Step::to(S::Submitted, "taken", look_in) };
                 self.step(grip, &write, taken).await?;
                 fail_point!("after_receipt");
+                self.was_on(due, &habits).await?;
+            }
+            Err(error)
+                if error.kind == ErrorKind::PracticeOffline && error.advice != Advice::OutcomeUnknown =>
+            {
+                self.was_off(grip, &write, &error, &habits).await?;
             }
             Err(error) => self.not_sent(grip, &write, &error).await?,
         }
@@ -135,10 +143,8 @@ impl Carrier {
     /// # Errors
     /// [`CarryError`].
     pub async fn look(&self, due: DueConnection) -> Result<(), CarryError> {
-        let (grip, writes) = self.claim(due, S::Submitted).await?;
-        if writes.is_empty() {
-            return Ok(());
-        }
+        let (grip, writes, habits) = self.claim(due, S::Submitted).await?;
+        let Some(habits) = habits else { return Ok(()) };
         fail_point!("while_polling");
         let receipts: Vec<Receipt> =
             writes.iter().filter_map(|write| write.receipt.clone().map(Receipt)).collect();
@@ -146,9 +152,17 @@ impl Carrier {
             Ok(office) => office.outcomes(&receipts).await,
             Err(error) => Err(error),
         };
-        let now = Timestamp::now();
+        let outcomes = match outcomes {
+            // The plan has no way to ask how a write stands: the practice's own records must show it.
+            Err(error) if error.kind == ErrorKind::Unsupported => {
+                return self.look_in_records(grip, due, writes).await;
+            }
+            other => other,
+        };
+        let (now, rhythm) = (Timestamp::now(), Rhythm::of(&habits));
+        let mut took = Vec::new();
         for write in writes {
-            let wait = self.pace.next_look(write.first_sent_at, now);
+            let wait = rhythm.next_look(&self.pace, &write, now);
             let outcome = match &outcomes {
                 Ok(outcomes) => write.receipt.clone().and_then(|receipt| outcomes.get(&Receipt(receipt))),
                 Err(error) => {
@@ -158,6 +172,7 @@ impl Carrier {
             };
             match outcome {
                 Some(WriteOutcome::Succeeded { created }) => {
+                    took.extend(rhythm.took(&self.pace, &write, now));
                     self.end(grip, &write, S::Succeeded, "", created.as_deref()).await?;
                 }
                 Some(WriteOutcome::Failed { reason, .. }) => {
@@ -168,7 +183,71 @@ impl Carrier {
                 }
             }
         }
+        if took.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.store.tenant(due.tenant).await?;
+        tx.learn_times(due.connection, &took).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Success counts once the practice's records show it; anything else waits for its next refresh.
+    async fn look_in_records(
+        &self,
+        grip: Grip,
+        due: DueConnection,
+        writes: Vec<Writeback>,
+    ) -> Result<(), CarryError> {
+        let ids: Vec<_> = writes.iter().map(|write| write.id).collect();
+        let sightings = self.sightings(due, &ids).await;
+        for write in writes {
+            let seen = sightings.as_ref().ok().and_then(|seen| seen.get(&write.id));
+            if let Some(Sighting::InRecords { created }) = seen {
+                self.end(grip, &write, S::Succeeded, "seen_in_records", Some(created)).await?;
+            } else {
+                self.step(grip, &write, Step::to(S::Submitted, "", self.pace.refresh)).await?;
+            }
+        }
         Ok(())
+    }
+
+    /// What the practice's system shows of writes of ours. Of one that is absent nothing is known.
+    pub(crate) async fn sightings(
+        &self,
+        due: DueConnection,
+        ids: &[WritebackId],
+    ) -> Result<BTreeMap<WritebackId, Sighting>, PmsError> {
+        let ours = |error: StoreError| PmsError::new(ErrorKind::VendorDown, Advice::Retry).caused_by(error);
+        let mut tx = self.store.tenant(due.tenant).await.map_err(ours)?;
+        let mut orders = Vec::new();
+        for write in tx.writebacks(ids).await.map_err(ours)? {
+            if write.connection == due.connection
+                && let Ok(order) = order_for(&mut tx, &write).await.map_err(ours)?
+            {
+                orders.push((write.id, order));
+            }
+        }
+        tx.commit().await.map_err(ours)?;
+        if orders.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let office = self.offices.office(due.tenant, due.connection).await?;
+        let asked: Vec<WriteOrder> = orders.iter().map(|(_, order)| order.clone()).collect();
+        let found = office.look_for(&asked).await?;
+        let of = |(id, order): (WritebackId, WriteOrder)| Some((id, found.get(&order.reference)?.clone()));
+        Ok(orders.into_iter().filter_map(of).collect())
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) const fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    pub(crate) fn offices(&self) -> &dyn Offices {
+        &*self.offices
     }
 
     /// Looks for the connection's writes whose reply was lost, before any of them may be sent again.
@@ -176,7 +255,7 @@ impl Carrier {
     /// # Errors
     /// [`CarryError`].
     pub async fn look_for_lost(&self, due: DueConnection) -> Result<(), CarryError> {
-        let (grip, writes) = self.claim(due, S::Unknown).await?;
+        let (grip, writes, _) = self.claim(due, S::Unknown).await?;
         let (mut lost, mut orders) = (Vec::new(), Vec::new());
         let mut tx = self.store.tenant(due.tenant).await?;
         for write in writes {
@@ -256,13 +335,19 @@ impl Carrier {
         Ok(days)
     }
 
-    async fn claim(&self, due: DueConnection, state: S) -> Result<(Grip, Vec<Writeback>), CarryError> {
+    /// Claims what is due in `state`, with what is known of the practice where there is any.
+    async fn claim(
+        &self,
+        due: DueConnection,
+        state: S,
+    ) -> Result<(Grip, Vec<Writeback>, Option<WriteHabits>), CarryError> {
         let grip = Grip::new(due.tenant);
         let mut tx = self.store.tenant(due.tenant).await?;
         let lease = self.pace.lease.as_secs_f64();
         let writes = tx.claim_for_looking(due.connection, state, grip.lease, lease).await?;
+        let habits = if writes.is_empty() { None } else { Some(tx.write_habits(due.connection).await?) };
         tx.commit().await?;
-        Ok((grip, writes))
+        Ok((grip, writes, habits))
     }
 
     async fn nowhere(&self, grip: Grip, write: &Writeback) -> Result<(), CarryError> {
@@ -295,6 +380,10 @@ impl Carrier {
                 self.end(grip, write, S::Failed, why, None).await
             }
             (Advice::Permanent, _) => self.end(grip, write, S::Parked, why, None).await,
+            // The practice's budget, and a copy that is not there yet, come by themselves; the deadline ends it.
+            (_, ErrorKind::RateLimited | ErrorKind::NotReady) => {
+                self.step(grip, write, Step::to(S::Queued, why, patience(error, retry))).await
+            }
             _ if write.attempts >= self.pace.most_attempts => {
                 self.end(grip, write, S::Parked, why, None).await
             }
@@ -318,6 +407,40 @@ impl Carrier {
             owner: Some(grip.lease),
         };
         finish(&self.store, grip.tenant, &self.vendor, write, &ending).await?;
+        Ok(())
+    }
+
+    /// The practice's server is off: everything of the practice waits until it is usually on, however often
+    /// that is. The deadline ends it, and staff hear of it before.
+    async fn was_off(
+        &self,
+        grip: Grip,
+        write: &Writeback,
+        error: &PmsError,
+        habits: &WriteHabits,
+    ) -> Result<(), CarryError> {
+        tracing::info!(writeback.id = %write.id, "a practice's server is off; its writes wait");
+        let now = Timestamp::now();
+        let wait = patience(error, Duration::ZERO).max(self.pace.offline_try(write.attempts));
+        let wait = until_up(habits, now, wait, write.deadline_at);
+        self.step(grip, write, Step::to(S::Queued, ErrorKind::PracticeOffline.word(), wait)).await?;
+        let mut tx = self.store.tenant(grip.tenant).await?;
+        tx.all_wait_for_the_practice(write.connection, wait.as_secs_f64()).await?;
+        if let Some(hour) = hour_of(habits, now) {
+            tx.learn_hour(write.connection, hour, false).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// Remembers that the server was on at this hour, where there was doubt.
+    async fn was_on(&self, due: DueConnection, habits: &WriteHabits) -> Result<(), CarryError> {
+        let hour = hour_of(habits, Timestamp::now());
+        let known = hour.and_then(|hour| habits.hours_up.get(usize::try_from(hour).ok()?));
+        if let (Some(hour), Some(true)) = (hour, known.map(|score| *score < 0.99)) {
+            let mut tx = self.store.tenant(due.tenant).await?;
+            tx.learn_hour(due.connection, hour, true).await?;
+            tx.commit().await?;
+        }
         Ok(())
     }
 

@@ -47,6 +47,7 @@ struct Inner {
     closed: Option<(ErrorKind, Advice)>,
     blind: u32,
     unsure: Option<String>,
+    no_status: bool,
     held: Vec<Held>,
     late: Vec<WriteOrder>,
     sent: Vec<String>,
@@ -104,6 +105,11 @@ impl Vendor {
     /// The next `times` looks get no answer.
     pub(crate) fn blind(&self, times: u32) {
         self.inner().blind = times;
+    }
+
+    /// How writes stand is outside of the plan.
+    pub(crate) fn close_status(&self) {
+        self.inner().no_status = true;
     }
 
     /// The next look tells nothing about this one.
@@ -230,6 +236,9 @@ impl PMSAdapter for Vendor {
 
     async fn outcomes(&self, receipts: &[Receipt]) -> Result<BTreeMap<Receipt, WriteOutcome>, PmsError> {
         let inner = self.inner();
+        if inner.no_status {
+            return Err(PmsError::new(ErrorKind::Unsupported, Advice::Permanent));
+        }
         let asked = inner.held.iter().filter(|held| receipts.iter().any(|receipt| receipt.0 == held.receipt));
         Ok(asked.map(|held| (Receipt(held.receipt.clone()), held.outcome.clone())).collect())
     }
