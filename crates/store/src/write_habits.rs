@@ -211,7 +211,8 @@ impl MachineryTx {
     }
 
     /// The writes that went wrong for one of `reasons`, that nobody has replayed or given up, and whose
-    /// appointment is not past. At most `most_nights` tries are made of one in the nights.
+    /// appointment is not past. At most `most_nights` tries are made of one in the nights. A page of 500, the
+    /// one behind `after`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -220,6 +221,7 @@ impl MachineryTx {
         reasons: &[&str],
         most_nights: i64,
         now: Timestamp,
+        after: Option<WritebackId>,
     ) -> Result<Vec<NightCandidate>, StoreError> {
         #[derive(QueryableByName)]
         struct Candidate {
@@ -239,7 +241,7 @@ impl MachineryTx {
              FROM pms_writebacks q JOIN pms_connections c ON c.id = q.connection_id
              JOIN practices p ON p.id = c.practice_id
              LEFT JOIN pms_write_habits h ON h.connection_id = c.id
-             WHERE q.state IN ('failed', 'parked') AND q.reason = ANY($1) AND c.status = 'active'
+             WHERE ($4 IS NULL OR q.id > $4) AND q.state IN ('failed', 'parked') AND q.reason = ANY($1) AND c.status = 'active'
                AND q.finished_at > $3 - interval '8 days' AND (q.about_at IS NULL OR q.about_at > $3) AND {}
                AND (WITH RECURSIVE tries AS (
                         SELECT q.id, q.replays, q.replayed_by
@@ -252,6 +254,7 @@ impl MachineryTx {
         .bind::<Array<Text>, _>(reasons)
         .bind::<BigInt, _>(most_nights)
         .bind::<Timestamptz, _>(now.to_diesel())
+        .bind::<Nullable<SqlUuid>, _>(after.map(WritebackId::uuid))
         .load(&mut self.conn)
         .await?;
         Ok(rows

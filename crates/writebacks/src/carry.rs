@@ -1,9 +1,11 @@
-use std::collections::BTreeMap;
+mod records;
+mod waits;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, TenantId, Window, WritebackId, WritebackState as S};
+use domain::{ConnectionId, DayBook, TenantId, Window, WritebackState as S};
 use fail::fail_point;
 use jiff::Timestamp;
 use pms::{
@@ -14,8 +16,8 @@ use store::{DueConnection, Move, Store, StoreError, TenantTx, WriteHabits, Write
 use uuid::Uuid;
 
 use crate::Pace;
+use crate::calendar::{Time, must_be_read, shown};
 use crate::finish::{Ending, finish, reap, tell};
-use crate::hours::{hour_of, until_up};
 use crate::moves::{Actor, allowed};
 use crate::rhythm::Rhythm;
 
@@ -112,6 +114,16 @@ impl Carrier {
         fail_point!("before_send");
         let sent = match self.offices.office(due.tenant, due.connection).await {
             Ok(office) => {
+                if must_be_read(&write, Timestamp::now()) {
+                    match shown(&*office, &order.write).await {
+                        Ok(Time::Free) => {}
+                        Ok(found) => return self.not_free(grip, &write, found).await,
+                        Err(error) => {
+                            self.not_sent(grip, &write, &error).await?;
+                            return Ok(true);
+                        }
+                    }
+                }
                 if Instant::now() > send_by {
                     return Ok(true);
                 }
@@ -189,53 +201,6 @@ impl Carrier {
         let mut tx = self.store.tenant(due.tenant).await?;
         tx.learn_times(due.connection, &took).await?;
         Ok(tx.commit().await?)
-    }
-
-    /// Success counts once the practice's records show it; anything else waits for its next refresh.
-    async fn look_in_records(
-        &self,
-        grip: Grip,
-        due: DueConnection,
-        writes: Vec<Writeback>,
-    ) -> Result<(), CarryError> {
-        let ids: Vec<_> = writes.iter().map(|write| write.id).collect();
-        let sightings = self.sightings(due, &ids).await;
-        for write in writes {
-            let seen = sightings.as_ref().ok().and_then(|seen| seen.get(&write.id));
-            if let Some(Sighting::InRecords { created }) = seen {
-                self.end(grip, &write, S::Succeeded, "seen_in_records", Some(created)).await?;
-            } else {
-                self.step(grip, &write, Step::to(S::Submitted, "", self.pace.refresh)).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// What the practice's system shows of writes of ours. Of one that is absent nothing is known.
-    pub(crate) async fn sightings(
-        &self,
-        due: DueConnection,
-        ids: &[WritebackId],
-    ) -> Result<BTreeMap<WritebackId, Sighting>, PmsError> {
-        let ours = |error: StoreError| PmsError::new(ErrorKind::VendorDown, Advice::Retry).caused_by(error);
-        let mut tx = self.store.tenant(due.tenant).await.map_err(ours)?;
-        let mut orders = Vec::new();
-        for write in tx.writebacks(ids).await.map_err(ours)? {
-            if write.connection == due.connection
-                && let Ok(order) = order_for(&mut tx, &write).await.map_err(ours)?
-            {
-                orders.push((write.id, order));
-            }
-        }
-        tx.commit().await.map_err(ours)?;
-        if orders.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let office = self.offices.office(due.tenant, due.connection).await?;
-        let asked: Vec<WriteOrder> = orders.iter().map(|(_, order)| order.clone()).collect();
-        let found = office.look_for(&asked).await?;
-        let of = |(id, order): (WritebackId, WriteOrder)| Some((id, found.get(&order.reference)?.clone()));
-        Ok(orders.into_iter().filter_map(of).collect())
     }
 
     pub(crate) const fn store(&self) -> &Store {
@@ -407,40 +372,6 @@ impl Carrier {
             owner: Some(grip.lease),
         };
         finish(&self.store, grip.tenant, &self.vendor, write, &ending).await?;
-        Ok(())
-    }
-
-    /// The practice's server is off: everything of the practice waits until it is usually on, however often
-    /// that is. The deadline ends it, and staff hear of it before.
-    async fn was_off(
-        &self,
-        grip: Grip,
-        write: &Writeback,
-        error: &PmsError,
-        habits: &WriteHabits,
-    ) -> Result<(), CarryError> {
-        tracing::info!(writeback.id = %write.id, "a practice's server is off; its writes wait");
-        let now = Timestamp::now();
-        let wait = patience(error, Duration::ZERO).max(self.pace.offline_try(write.attempts));
-        let wait = until_up(habits, now, wait, write.deadline_at);
-        self.step(grip, write, Step::to(S::Queued, ErrorKind::PracticeOffline.word(), wait)).await?;
-        let mut tx = self.store.tenant(grip.tenant).await?;
-        tx.all_wait_for_the_practice(write.connection, wait.as_secs_f64()).await?;
-        if let Some(hour) = hour_of(habits, now) {
-            tx.learn_hour(write.connection, hour, false).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// Remembers that the server was on at this hour, where there was doubt.
-    async fn was_on(&self, due: DueConnection, habits: &WriteHabits) -> Result<(), CarryError> {
-        let hour = hour_of(habits, Timestamp::now());
-        let known = hour.and_then(|hour| habits.hours_up.get(usize::try_from(hour).ok()?));
-        if let (Some(hour), Some(true)) = (hour, known.map(|score| *score < 0.99)) {
-            let mut tx = self.store.tenant(due.tenant).await?;
-            tx.learn_hour(due.connection, hour, true).await?;
-            tx.commit().await?;
-        }
         Ok(())
     }
 

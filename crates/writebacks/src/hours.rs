@@ -38,7 +38,7 @@ fn is_up(habits: &WriteHabits, zone: &TimeZone, at: Timestamp) -> bool {
 
 /// The first moment from `at` on at which the practice's server is usually on; `at` itself where that is never.
 #[must_use]
-pub fn next_up(habits: &WriteHabits, at: Timestamp) -> Timestamp {
+pub(crate) fn next_up(habits: &WriteHabits, at: Timestamp) -> Timestamp {
     let Some(zone) = zone(habits) else { return at };
     // Every five minutes on the clock: no zone's offset is finer.
     let next = |at: &Timestamp| Timestamp::from_second((at.as_second().div_euclid(300) + 1) * 300).ok();
@@ -70,7 +70,7 @@ fn night_of(date: Date, zone: &TimeZone, minute: i32) -> Option<Timestamp> {
 
 /// When the practice's night began in which `now` is; nothing at any other time of day.
 #[must_use]
-pub fn last_night(zone: &TimeZone, minute: i32, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn last_night(zone: &TimeZone, minute: i32, now: Timestamp) -> Option<Timestamp> {
     let today = zone.to_datetime(now).date();
     let nights = [today, today.saturating_sub(1.day())];
     let began = nights.into_iter().filter_map(|date| night_of(date, zone, minute)).find(|at| *at <= now)?;

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod calendar;
 mod carry;
 mod drops;
 mod finish;
@@ -20,7 +21,6 @@ mod settle;
 
 pub use carry::{Carrier, CarryError, Offices};
 pub use drops::{DropError, give_up};
-pub use hours::{last_night, next_up};
 pub use lookout::{BusLookout, Lookout, Seen};
 pub use moves::{Actor, allowed};
 pub use pace::Pace;

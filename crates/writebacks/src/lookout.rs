@@ -9,6 +9,7 @@ use pms::{PmsError, Receipt, Sighting, WriteOutcome};
 use store::DueConnection;
 
 use crate::Carrier;
+use crate::calendar::{Time, shown};
 
 /// What a practice's system shows of a write of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,14 +22,17 @@ pub enum Seen {
     Refused,
     /// It was looked for everywhere and is nowhere.
     Nowhere,
+    /// It is not there, and somebody else has its time in the practice's own calendar.
+    TimeTaken,
 }
 
 impl Seen {
-    const WORDS: [(Self, &'static str); 4] = [
+    const WORDS: [(Self, &'static str); 5] = [
         (Self::Applied, "applied"),
         (Self::Taken, "taken"),
         (Self::Refused, "refused"),
         (Self::Nowhere, "nowhere"),
+        (Self::TimeTaken, "time_taken"),
     ];
 
     /// The word for it on the bus.
@@ -91,7 +95,37 @@ impl Carrier {
                 Some(WriteOutcome::Pending) | None => Seen::Taken,
             },
         };
-        Ok(sightings.into_iter().map(|(id, sighting)| (id, seen(sighting))).collect())
+        let mut seen: BTreeMap<WritebackId, Seen> =
+            sightings.into_iter().map(|(id, sighting)| (id, seen(sighting))).collect();
+        self.look_at_times(due, &mut seen).await?;
+        Ok(seen)
+    }
+
+    /// Of what is not there, whether its time is still free.
+    async fn look_at_times(
+        &self,
+        due: DueConnection,
+        seen: &mut BTreeMap<WritebackId, Seen>,
+    ) -> Result<(), PmsError> {
+        let absent = |seen: &Seen| matches!(seen, Seen::Nowhere | Seen::Refused);
+        let ids: Vec<WritebackId> = seen.iter().filter(|(_, seen)| absent(seen)).map(|(id, _)| *id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let office = self.offices().office(due.tenant, due.connection).await?;
+        for (id, order) in self.orders(due, &ids).await? {
+            match shown(&*office, &order.write).await {
+                Ok(Time::Free) => {}
+                Ok(Time::Taken) => {
+                    seen.insert(id, Seen::TimeTaken);
+                }
+                // The same patient at the same time, or no answer: that is not known to be safe.
+                Ok(Time::TheirOwn) | Err(_) => {
+                    seen.remove(&id);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use store::NightCandidate;
 
 use crate::hours::last_night;
 use crate::reasons::helped_by_a_night;
@@ -16,26 +17,33 @@ impl Carrier {
     /// # Errors
     /// [`CarryError`].
     pub async fn retry_at_night(&self, now: Timestamp) -> Result<usize, CarryError> {
-        let mut tx = self.store().machinery().await?;
-        let candidates = tx.night_candidates(&helped_by_a_night(), MOST_NIGHTS, now).await?;
-        tx.commit().await?;
-        let mut replayed = 0;
-        for one in candidates {
-            let began = TimeZone::get(&one.time_zone)
-                .ok()
-                .and_then(|zone| last_night(&zone, one.night_minute, now))
-                .filter(|began| one.finished_at < *began);
-            if began.is_none() {
-                continue;
-            }
-            match replay(self.store(), one.tenant, one.id, "night").await {
-                Ok(_) => replayed += 1,
-                Err(ReplayError::Obstacle(obstacle)) => {
-                    tracing::info!(writeback.id = %one.id, obstacle = obstacle.word(), "a write was not tried again in the night");
+        let (mut replayed, mut after) = (0, None);
+        loop {
+            let mut tx = self.store().machinery().await?;
+            let page = tx.night_candidates(&helped_by_a_night(), MOST_NIGHTS, now, after).await?;
+            tx.commit().await?;
+            let Some(last) = page.last() else { return Ok(replayed) };
+            after = Some(last.id);
+            for one in page.iter().filter(|one| is_its_night(one, now)) {
+                match replay(self.store(), one.tenant, one.id, "night").await {
+                    Ok(_) => replayed += 1,
+                    Err(ReplayError::Obstacle(obstacle)) => {
+                        tracing::debug!(writeback.id = %one.id, obstacle = obstacle.word(), "a write was not tried again in the night");
+                    }
+                    // One that cannot be replayed now must not keep the others from it.
+                    Err(ReplayError::Store(error)) => {
+                        tracing::warn!(writeback.id = %one.id, error = %error, "a write could not be tried again in the night");
+                    }
                 }
-                Err(ReplayError::Store(error)) => return Err(error.into()),
             }
         }
-        Ok(replayed)
     }
+}
+
+/// Whether it went wrong before the night that its practice has now.
+fn is_its_night(one: &NightCandidate, now: Timestamp) -> bool {
+    TimeZone::get(&one.time_zone)
+        .ok()
+        .and_then(|zone| last_night(&zone, one.night_minute, now))
+        .is_some_and(|began| one.finished_at < began)
 }

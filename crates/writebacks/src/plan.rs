@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use domain::{ConnectionId, TenantId, WritebackId, WritebackState as S};
+use domain::{ConnectionId, TenantId, WritebackId};
 use store::{Store, StoreError, Writeback};
 
 use crate::lookout::{Lookout, Seen};
@@ -15,7 +15,7 @@ pub enum Verdict {
     AlreadyApplied,
     /// The time it is about is past.
     Stale,
-    /// Another write of ours has the time, or does the same.
+    /// Another write of ours has the time, or does the same, or the practice's calendar has somebody else.
     Conflicting,
     /// The practice's system could not be asked whether it is there. A replay asks before it sends.
     NotKnown,
@@ -67,7 +67,7 @@ pub async fn plan(
     let mut asked: BTreeMap<ConnectionId, Vec<WritebackId>> = BTreeMap::new();
     for write in tx.writebacks(ids).await? {
         let against = obstacle(&mut tx, &write).await?;
-        if is_open(against) && may_be_there(&write) {
+        if is_open(against) {
             asked.entry(write.connection).or_default().push(write.id);
         }
         rows.push((write, against));
@@ -91,11 +91,6 @@ const fn is_open(against: Option<Obstacle>) -> bool {
     matches!(against, None | Some(Obstacle::Stale | Obstacle::Conflicting(_)))
 }
 
-/// One that was never sent is not there; one that the practice's system refused is not there either.
-fn may_be_there(write: &Writeback) -> bool {
-    write.first_sent_at.is_some() && !(write.state == S::Failed && write.receipt.is_some())
-}
-
 fn judged(write: &Writeback, against: Option<Obstacle>, seen: Option<Seen>) -> Planned {
     let say = |verdict, why, other| Planned { id: write.id, verdict, why, other };
     if seen == Some(Seen::Applied) && is_open(against) {
@@ -113,8 +108,8 @@ fn judged(write: &Writeback, against: Option<Obstacle>, seen: Option<Seen>) -> P
         None => {}
     }
     match seen {
-        _ if !may_be_there(write) && write.first_sent_at.is_none() => say(Verdict::Safe, "never_sent", None),
-        _ if !may_be_there(write) => say(Verdict::Safe, "refused_by_the_practice", None),
+        Some(Seen::TimeTaken) => say(Verdict::Conflicting, "taken_in_the_practices_calendar", None),
+        Some(Seen::Nowhere) if write.first_sent_at.is_none() => say(Verdict::Safe, "never_sent", None),
         Some(Seen::Refused) => say(Verdict::Safe, "refused_by_the_practice", None),
         Some(Seen::Taken) => say(Verdict::Safe, "only_its_outcome_is_asked_for", None),
         Some(Seen::Nowhere) => say(Verdict::Safe, "found_nowhere", None),

@@ -39,6 +39,10 @@ pub const REASONS: &[Reason] = &[
     by_itself("taken", "Your system's vendor has taken the request."),
     by_itself("found", "The vendor's answer was lost, and the request was found there."),
     by_itself("seen_in_records", "The entry was seen in your own records."),
+    by_itself(
+        "seen_in_calendar",
+        "Your calendar has the patient at that time already; it is being found out whether that is this request.",
+    ),
     by_itself("found_nowhere", "The request had not arrived, and is sent again."),
     by_itself("reply_lost", "The vendor's answer was lost; the request is being looked for."),
     by_itself("sender_died", "The sending was interrupted; the request is being looked for."),
@@ -59,10 +63,13 @@ pub const REASONS: &[Reason] = &[
         )
     },
     at_night("not_sent_in_time", "The request could not be sent to your system in time.", BY_HAND),
-    by_itself(
-        "forerunner_failed",
-        "The patient's record could not be made, so nothing could be entered for them.",
-    ),
+    Reason {
+        code: "forerunner_failed",
+        sentence: "The patient's record could not be made, so nothing could be entered for them.",
+        next_action: "See to the patient's record first: it has a task of its own.",
+        at_night: true,
+        for_staff: false,
+    },
     for_staff("payload_unreadable", "The request cannot be read any more.", BY_HAND),
     for_staff(
         "patient_id_unknown",
@@ -118,7 +125,8 @@ mod tests {
     use super::*;
 
     /// The words that this crate writes into `reason`, and the kinds of error of an adapter.
-    const WRITTEN: [&str; 28] = [
+    const WRITTEN: [&str; 29] = [
+        "seen_in_calendar",
         "taken",
         "found",
         "seen_in_records",

@@ -14,6 +14,7 @@ use jiff::SignedDuration;
 use pms::{Advice, ErrorKind, FailureReason, Write, WriteOutcome};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use store::Writeback;
 use testbed::Database;
 use tokio::task::JoinHandle;
 use writebacks::{CarryError, ReplayError, Requested};
@@ -239,16 +240,11 @@ impl World {
                 );
             }
         }
-        let replayed = self.replayed().await;
-        for id in self.wishes.iter().filter(|id| !replayed.contains(id)) {
-            let row = self.rig.row(*id).await;
-            let outcome = self
-                .rig
-                .vendor
-                .held()
-                .into_iter()
-                .find(|held| held.reference == row.reference)
-                .map(|held| held.outcome);
+        let rows = self.rows().await;
+        let replayed: BTreeSet<WritebackId> = rows.iter().filter_map(|row| row.replays).collect();
+        for row in rows.iter().filter(|row| !replayed.contains(&row.id)) {
+            let held = self.rig.vendor.held();
+            let outcome = held.iter().find(|held| held.reference == row.reference).map(|held| &held.outcome);
             let done = matches!(outcome, Some(WriteOutcome::Succeeded { .. }));
             match row.state {
                 S::Succeeded => assert!(done, "after {after:?}: called done and is not"),
@@ -258,13 +254,13 @@ impl World {
         }
     }
 
-    /// The writes that another stands for.
-    async fn replayed(&self) -> BTreeSet<WritebackId> {
-        let mut replayed = BTreeSet::new();
-        for id in &self.wishes {
-            replayed.extend(self.rig.row(*id).await.replays);
-        }
-        replayed
+    /// Every write as it stands, replays and what they replay.
+    async fn rows(&self) -> Vec<Writeback> {
+        let mut tx = self.rig.store.tenant(self.rig.due.tenant).await.unwrap();
+        let rows = tx.writebacks(&self.wishes).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(rows.len(), self.wishes.len(), "a write is gone");
+        rows
     }
 
     /// The faults end; everything must come to its end.
@@ -281,10 +277,7 @@ impl World {
             self.rig.other.look(due).await.unwrap();
             self.rig.carrier.look_for_lost(due).await.unwrap();
             self.check(&Event::Open).await;
-            let mut open = 0;
-            for id in &self.wishes {
-                open += usize::from(!self.rig.state(*id).await.is_final());
-            }
+            let open = self.rows().await.iter().filter(|row| !row.state.is_final()).count();
             if open == 0 {
                 return;
             }

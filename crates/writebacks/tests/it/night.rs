@@ -4,7 +4,7 @@ use domain::{WritebackId, WritebackState as S};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use pms::{Advice, ErrorKind};
 
-use crate::rig::Rig;
+use crate::rig::{Rig, booking, new, patient};
 use crate::vendor::Fate;
 
 /// So many nights from now, at half past two in Chicago.
@@ -59,6 +59,27 @@ async fn a_practice_may_have_another_night() {
     assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 0);
     let later = night(1) + SignedDuration::from_mins(90);
     assert_eq!(rig.carrier.retry_at_night(later).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_failed_with_its_patient_is_tried_again_with_them() {
+    let rig = Rig::new().await;
+    rig.vendor.close(ErrorKind::VendorDown, Advice::Retry);
+    let first = new(rig.wish(&patient(), "nora").await);
+    let hour = SignedDuration::from_hours(1);
+    let second = new(rig.wish_after(&booking(0), "nora's booking", Some(first), hour).await);
+    for _ in 0..5 {
+        rig.pass().await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+    }
+    rig.carrier.reap().await.unwrap();
+    rig.vendor.behave();
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Parked, S::Failed));
+    assert_eq!(rig.task_codes().await, ["vendor_down"], "one task, for the patient's record");
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 2);
+    rig.carry_on().await;
+    rig.carry_on().await;
+    assert_eq!(rig.vendor.held().len(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use writebacks::{Verdict as V, plan};
 
-use crate::rig::{Rig, booking, new};
+use crate::rig::{Rig, booking, new, slot};
 use crate::vendor::Fate;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,6 +18,8 @@ async fn a_plan_sorts_into_safe_already_applied_stale_and_conflicting_and_change
         stale.uuid()
     );
     rig.sql(&late).await;
+    let overtaken = rig.failed(240).await;
+    rig.vendor.by_hand("305", slot(250));
     let taken_time = rig.failed(90).await;
     let other = new(rig.wish(&booking(90), "somebody else").await);
     let never = rig.booked(180).await;
@@ -27,7 +29,7 @@ async fn a_plan_sorts_into_safe_already_applied_stale_and_conflicting_and_change
     ))
     .await;
     rig.carrier.reap().await.unwrap();
-    let ids = [landed, taken, nowhere, taken_time, stale, never, other];
+    let ids = [landed, taken, nowhere, taken_time, stale, never, other, overtaken];
     let letters = rig.letters().await;
     let sorted = plan(&rig.store, &*rig.carrier, rig.due.tenant, &ids).await.unwrap();
     let verdicts: Vec<_> = ids
@@ -43,6 +45,7 @@ async fn a_plan_sorts_into_safe_already_applied_stale_and_conflicting_and_change
     assert_eq!(verdicts[4], (V::Stale, "stale", None));
     assert_eq!(verdicts[5], (V::Safe, "never_sent", None));
     assert_eq!((verdicts[6].0, verdicts[6].1), (V::NotOpen, "under_way"));
+    assert_eq!(verdicts[7], (V::Conflicting, "taken_in_the_practices_calendar", None));
     assert_eq!(rig.letters().await, letters, "a plan changes nothing");
     // Whoever cannot look does not guess.
     rig.vendor.blind(1);

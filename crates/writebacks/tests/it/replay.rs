@@ -4,7 +4,7 @@ use domain::WritebackState as S;
 use pms::{FailureReason, Write};
 use writebacks::{Found, Obstacle, ReplayError, RequestError, Requested, SettleError, settle};
 
-use crate::rig::{Rig, booking, new, patient};
+use crate::rig::{Rig, booking, new, patient, slot};
 use crate::vendor::Fate;
 
 fn obstacle(error: ReplayError) -> Obstacle {
@@ -142,6 +142,44 @@ async fn p4_a_time_that_somebody_else_took_is_not_taken_from_them() {
     let old = rig.failed(120).await;
     let same = rig.booked(120).await;
     assert_eq!(obstacle(rig.replay(old).await.unwrap_err()), Obstacle::Conflicting(same));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_a_time_that_the_practice_gave_to_somebody_by_hand_is_not_taken_from_them() {
+    let rig = Rig::new().await;
+    let old = rig.failed(0).await;
+    rig.vendor.by_hand("305", slot(15));
+    let again = rig.replay(old).await.unwrap();
+    rig.carry_on().await;
+    let row = rig.row(again).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("slot_taken")));
+    assert!(rig.vendor.held().is_empty() && !rig.is_held(0).await);
+    // So is one that waited too long for its practice's server.
+    let late = rig.booked(30).await;
+    rig.vendor.by_hand("305", slot(30));
+    rig.sql("UPDATE pms_writebacks SET created_at = now() - interval '1 hour' WHERE connection_id = ").await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let row = rig.row(late).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("slot_taken")));
+    assert!(rig.vendor.held().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_replay_whose_patient_has_the_time_already_is_not_sent_and_not_called_failed() {
+    let rig = Rig::new().await;
+    let old = rig.failed(0).await;
+    rig.vendor.by_hand("201", slot(0));
+    let again = rig.replay(old).await.unwrap();
+    rig.look_until_nowhere().await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let row = rig.row(again).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Unknown, Some("seen_in_calendar")));
+    for _ in 0..3 {
+        rig.carry_on().await;
+    }
+    let row = rig.row(again).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Parked, Some("outcome_unknown")), "for a person");
+    assert!(rig.vendor.held().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

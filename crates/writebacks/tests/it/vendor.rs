@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, Patient, TenantId};
+use domain::{Appointment, AppointmentState, ConnectionId, DayBook, Freshness, Patient, TenantId, Window};
+use jiff::Timestamp;
 use pms::{
     Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientQuery, PmsError,
     Receipt, Sighting, Write, WriteOrder, WriteOutcome,
@@ -48,6 +49,7 @@ struct Inner {
     blind: u32,
     unsure: Option<String>,
     no_status: bool,
+    by_hand: Vec<(String, Window)>,
     held: Vec<Held>,
     late: Vec<WriteOrder>,
     sent: Vec<String>,
@@ -110,6 +112,11 @@ impl Vendor {
     /// How writes stand is outside of the plan.
     pub(crate) fn close_status(&self) {
         self.inner().no_status = true;
+    }
+
+    /// Somebody in the practice writes an appointment into its calendar.
+    pub(crate) fn by_hand(&self, patient: &str, window: Window) {
+        self.inner().by_hand.push((patient.to_owned(), window));
     }
 
     /// The next look tells nothing about this one.
@@ -217,8 +224,36 @@ impl PMSAdapter for Vendor {
         unreachable!("a carrier does not read patients")
     }
 
-    async fn day_book(&self, _: &DayBookQuery) -> Result<DayBook, PmsError> {
-        unreachable!("a carrier does not read calendars")
+    async fn day_book(&self, query: &DayBookQuery) -> Result<DayBook, PmsError> {
+        let appointment = |patient: &str, window: Window| Appointment {
+            vendor_id: "1".into(),
+            patient: patient.to_owned(),
+            clinician: Some("7".into()),
+            chair: Some("2".into()),
+            window,
+            state: AppointmentState::Booked,
+        };
+        let inner = self.inner();
+        let mut appointments: Vec<_> =
+            inner.by_hand.iter().map(|(patient, window)| appointment(patient, *window)).collect();
+        for held in &inner.held {
+            if let (Write::BookAppointment(new), WriteOutcome::Succeeded { .. }) =
+                (&held.write, &held.outcome)
+            {
+                appointments.push(appointment(&new.patient, new.window));
+            }
+        }
+        assert!(appointments.iter().all(|one| one.window.minutes() < 24 * 60));
+        Ok(DayBook {
+            time_zone: "America/Chicago".into(),
+            covers: query.covers,
+            clinicians: vec![],
+            chairs: vec![],
+            hours: vec![],
+            appointments,
+            feed: None,
+            freshness: Freshness { copied_at: None, read_at: Timestamp::now() },
+        })
     }
 
     async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {
