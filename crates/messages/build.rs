@@ -3,7 +3,8 @@
 use std::path::Path;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let root = Path::new(&here).join("../../proto");
     let file = root.join("switchboard/v1/switchboard.proto");
     println!("cargo::rerun-if-changed={}", root.display());
     let set = protox::compile([file], [root])?;

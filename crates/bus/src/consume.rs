@@ -12,13 +12,13 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use lapin::Acker;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::sync::Semaphore;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, debug, error, info_span, warn};
 
+use crate::acks;
 use crate::bus::Bus;
 use crate::counts;
 use crate::intake::{Arrival, Intake, Source};
@@ -273,7 +273,7 @@ where
         }
         counts::consumed(&self.queue, name);
         // A failed acknowledgement means that the channel is gone and the letter comes again, which the inbox expects.
-        if !matches!(acker.ack(BasicAckOptions::default()).await, Ok(true)) {
+        if !acks::done(acker).await {
             debug!("a handled letter could not be acknowledged and will be delivered again");
         }
         After::Settled
@@ -281,10 +281,6 @@ where
 }
 
 async fn give_back(acker: &Acker) -> After {
-    let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-    match acker.nack(options).await {
-        Ok(true) => After::Requeued,
-        // The channel is gone, and everything that waited for it with it.
-        _ => After::Settled,
-    }
+    // Where the channel is gone, everything that waited for it is gone with it.
+    if acks::give_back(acker).await { After::Requeued } else { After::Settled }
 }

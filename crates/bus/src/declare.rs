@@ -1,13 +1,19 @@
 //! Putting a topology onto the broker, and comparing the broker with it.
 
+use std::time::Duration;
+
 use lapin::options::{ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{Channel, ExchangeKind as Kind};
+use tokio::time::timeout;
 
 use crate::bus::Bus;
 use crate::error::BusError;
 use crate::topology::{Exchange, ExchangeKind, Queue, QueueKind, Target, Topology};
 use crate::wire::HASH_KEY;
+
+/// A live broker takes far less for all of it.
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// How full a queue is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +32,10 @@ impl Topology {
     /// # Errors
     /// [`BusError::Refused`] names the queue or exchange that exists with other properties.
     pub async fn declare(&self, bus: &Bus) -> Result<(), BusError> {
+        in_time(self.declare_all(bus)).await
+    }
+
+    async fn declare_all(&self, bus: &Bus) -> Result<(), BusError> {
         let channel = bus.channel().await?;
         for (name, kind) in &self.exchanges {
             declare_exchange(&channel, name, *kind, false).await.map_err(|error| refused(name, &error))?;
@@ -62,6 +72,10 @@ impl Topology {
     /// # Errors
     /// [`BusError::Unavailable`] when the broker is away.
     pub async fn verify(&self, bus: &Bus) -> Result<Vec<String>, BusError> {
+        in_time(self.missing(bus)).await
+    }
+
+    async fn missing(&self, bus: &Bus) -> Result<Vec<String>, BusError> {
         let mut missing = Vec::new();
         let mut channel = bus.channel().await?;
         for (exchange, kind) in &self.exchanges {
@@ -86,6 +100,10 @@ impl Topology {
     /// # Errors
     /// [`BusError::Unavailable`] when the broker is away.
     pub async fn depths(&self, bus: &Bus) -> Result<Vec<Depth>, BusError> {
+        in_time(self.look_at_all(bus)).await
+    }
+
+    async fn look_at_all(&self, bus: &Bus) -> Result<Vec<Depth>, BusError> {
         let mut depths = Vec::with_capacity(self.queues.len());
         let mut channel = bus.channel().await?;
         for queue in &self.queues {
@@ -97,6 +115,12 @@ impl Topology {
         let _ = channel.close(200, "bye".into()).await;
         Ok(depths)
     }
+}
+
+/// A question that is on its way while its connection breaks is sometimes never answered by the client library.
+async fn in_time<T>(asking: impl Future<Output = Result<T, BusError>>) -> Result<T, BusError> {
+    let late = || BusError::Unavailable("the broker did not answer in time".into());
+    timeout(LIMIT, asking).await.unwrap_or_else(|_| Err(late()))
 }
 
 async fn look_at(channel: &Channel, queue: &Queue) -> lapin::Result<Depth> {

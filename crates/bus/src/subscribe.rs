@@ -3,10 +3,10 @@
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
-use lapin::options::BasicAckOptions;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
+use crate::acks;
 use crate::bus::Bus;
 use crate::counts;
 use crate::intake::{Arrival, Intake, Source};
@@ -56,7 +56,7 @@ where
                     error!("the handler of a fact panicked");
                 }
                 counts::consumed("news", "done");
-                let _ = delivery.acker.ack(BasicAckOptions::default()).await;
+                acks::done(&delivery.acker).await;
             }
             Some(Arrival::Lost) => {}
             Some(Arrival::Stopped) | None => break,

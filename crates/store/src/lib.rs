@@ -43,7 +43,7 @@ pub use replays::NewReplay;
 pub use rounds::{DueConnection, StuckWriteback, WritebackCounts};
 pub use staff_tasks::{NewTask, StaffTask};
 pub use tenancy::{ApiKeyOwner, Practice, Tenant};
-pub use tool_calls::{ToolCallClaim, ToolCallKey};
+pub use tool_calls::{ToolCallClaim, ToolCallKey, ToolRun};
 pub use tx::{MachineryTx, Store, TenantTx};
 pub use voice::{CallUpdate, NumberOwner};
 pub use webhooks::{EventState, Ledger, NewEvent, Taken};

@@ -290,6 +290,7 @@ diesel::table! {
         lease_until -> Timestamptz,
         started_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+        runner -> Nullable<Uuid>,
     }
 }
 
@@ -316,6 +317,16 @@ diesel::table! {
         assistant_id -> Nullable<Text>,
         integration_method -> Text,
         created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    webhook_acceptances (gateway) {
+        gateway -> Uuid,
+        source -> Text,
+        accepted -> BigInt,
+        since -> Timestamptz,
+        told_at -> Timestamptz,
     }
 }
 
@@ -380,5 +391,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     tool_calls,
     voice_calls,
     voice_phone_numbers,
+    webhook_acceptances,
     webhook_events,
 );

@@ -22,11 +22,15 @@ impl ToolCallKey {
     }
 }
 
+/// One claim's right to run a tool call: worth nothing once another claim has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToolRun(uuid::Uuid);
+
 /// What a claim on a tool call found.
 #[derive(Debug, Clone)]
 pub enum ToolCallClaim {
     /// It is the caller's to run.
-    Run,
+    Run(ToolRun),
     /// Another runs it now.
     Running,
     /// It was run; this is its answer.
@@ -58,10 +62,13 @@ impl TenantTx {
         arguments_hash: &[u8; 32],
         lease_s: f64,
     ) -> Result<ToolCallClaim, StoreError> {
+        let run = ToolRun(uuid::Uuid::now_v7());
         let claimed = diesel::sql_query(
-            "INSERT INTO tool_calls AS t (tenant_id, call_id, tool_call_id, tool, arguments_hash, lease_until)
-             VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))
-             ON CONFLICT (tenant_id, call_id, tool_call_id) DO UPDATE SET lease_until = EXCLUDED.lease_until
+            "INSERT INTO tool_calls AS t
+                 (tenant_id, call_id, tool_call_id, tool, arguments_hash, lease_until, runner)
+             VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7)
+             ON CONFLICT (tenant_id, call_id, tool_call_id)
+             DO UPDATE SET lease_until = EXCLUDED.lease_until, runner = EXCLUDED.runner
              WHERE t.finished_at IS NULL AND t.lease_until < now()
                AND t.tool = EXCLUDED.tool AND t.arguments_hash = EXCLUDED.arguments_hash",
         )
@@ -71,10 +78,11 @@ impl TenantTx {
         .bind::<Text, _>(tool)
         .bind::<Binary, _>(&arguments_hash[..])
         .bind::<Double, _>(lease_s)
+        .bind::<SqlUuid, _>(run.0)
         .execute(&mut self.conn)
         .await?;
         if claimed == 1 {
-            return Ok(ToolCallClaim::Run);
+            return Ok(ToolCallClaim::Run(run));
         }
         let row: Row = diesel::sql_query(
             "SELECT tool, arguments_hash, answer FROM tool_calls WHERE call_id = $1 AND tool_call_id = $2",
@@ -96,14 +104,15 @@ impl TenantTx {
         }
     }
 
-    /// Stores the answer for every repeat to come. The first one stays: a runner that lost its lease and
-    /// comes late changes nothing.
+    /// Stores the answer for every repeat to come. A runner that lost its lease to another and comes late
+    /// changes nothing.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn answer_tool_call(
         &mut self,
         key: &ToolCallKey,
+        run: ToolRun,
         status: &str,
         code: &str,
         answer: &[u8],
@@ -114,6 +123,7 @@ impl TenantTx {
             t::table
                 .filter(t::call_id.eq(&key.call_id))
                 .filter(t::tool_call_id.eq(&key.tool_call_id))
+                .filter(t::runner.eq(run.0))
                 .filter(t::finished_at.is_null()),
         )
         .set((
@@ -133,13 +143,14 @@ impl TenantTx {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn give_back_tool_call(&mut self, key: &ToolCallKey) -> Result<(), StoreError> {
+    pub async fn give_back_tool_call(&mut self, key: &ToolCallKey, run: ToolRun) -> Result<(), StoreError> {
         diesel::sql_query(
             "UPDATE tool_calls SET lease_until = now() - interval '1 second'
-             WHERE call_id = $1 AND tool_call_id = $2 AND finished_at IS NULL",
+             WHERE call_id = $1 AND tool_call_id = $2 AND runner = $3 AND finished_at IS NULL",
         )
         .bind::<Text, _>(&key.call_id)
         .bind::<Text, _>(&key.tool_call_id)
+        .bind::<SqlUuid, _>(run.0)
         .execute(&mut self.conn)
         .await?;
         Ok(())

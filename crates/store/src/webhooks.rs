@@ -26,7 +26,8 @@ pub struct NewEvent<'a> {
 /// What a delivery turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Taken {
-    /// The first of its event, or one whose handling never came to an end.
+    /// The first of its event, one whose handling never came to an end, or one that was set aside and is
+    /// sent again.
     New(WebhookEventId),
     /// One more of an event already dealt with.
     Duplicate,
@@ -53,9 +54,13 @@ impl EventState {
     }
 }
 
-/// Every delivery accounted for: `received = handled + parked + rejected + duplicate + pending`.
+/// Every delivery accounted for: `received = handled + parked + rejected + duplicate + pending`, and
+/// `accepted = received + what is still in a queue`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Ledger {
+    /// What the gateways say they took. A gateway that was killed takes up to a second's count with it, so
+    /// this may be less than `received`; that it is more means a message is on its way, or lost.
+    pub accepted: i64,
     /// Deliveries.
     pub received: i64,
     /// Events that had their effect.
@@ -75,6 +80,12 @@ impl Ledger {
     #[must_use]
     pub const fn balanced(&self) -> bool {
         self.received == self.handled + self.parked + self.rejected + self.duplicate + self.pending
+    }
+
+    /// Messages a gateway took that nobody has noted as received.
+    #[must_use]
+    pub const fn outstanding(&self) -> i64 {
+        if self.accepted > self.received { self.accepted - self.received } else { 0 }
     }
 }
 
@@ -110,11 +121,32 @@ impl MachineryTx {
         .bind::<diesel::sql_types::Integer, _>(i32::from(fresh))
         .get_result(&mut self.conn)
         .await?;
-        if row.state == "received" {
+        if row.state == "received" || (row.state == "parked" && !fresh) {
             Ok(Taken::New(WebhookEventId::from_uuid(row.id)))
         } else {
             Ok(Taken::Duplicate)
         }
+    }
+
+    /// Notes how many messages of `source` this run of a gateway has taken since it began.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tell_accepted(
+        &mut self,
+        gateway: Uuid,
+        source: &str,
+        accepted: i64,
+    ) -> Result<(), StoreError> {
+        use crate::schema::webhook_acceptances as a;
+        diesel::insert_into(a::table)
+            .values((a::gateway.eq(gateway), a::source.eq(source), a::accepted.eq(accepted)))
+            .on_conflict(a::gateway)
+            .do_update()
+            .set((a::accepted.eq(accepted), a::told_at.eq(diesel::dsl::now)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
     }
 
     /// Notes how an event was dealt with.
@@ -168,6 +200,8 @@ impl MachineryTx {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = BigInt)]
+            accepted: i64,
+            #[diesel(sql_type = BigInt)]
             received: i64,
             #[diesel(sql_type = BigInt)]
             handled: i64,
@@ -181,7 +215,8 @@ impl MachineryTx {
             events: i64,
         }
         let row: Row = diesel::sql_query(
-            "SELECT coalesce(sum(deliveries), 0)::bigint AS received,
+            "SELECT (SELECT coalesce(sum(accepted), 0)::bigint FROM webhook_acceptances) AS accepted,
+                 coalesce(sum(deliveries), 0)::bigint AS received,
                  count(*) FILTER (WHERE state = 'handled') AS handled,
                  count(*) FILTER (WHERE state = 'parked') AS parked,
                  count(*) FILTER (WHERE state = 'rejected') AS rejected,
@@ -192,6 +227,7 @@ impl MachineryTx {
         .get_result(&mut self.conn)
         .await?;
         Ok(Ledger {
+            accepted: row.accepted,
             received: row.received,
             handled: row.handled,
             parked: row.parked,

@@ -1,3 +1,4 @@
+mod balance;
 mod parked;
 mod sweep;
 mod tools_call;
@@ -12,6 +13,8 @@ use crate::context::Context;
 /// Every job of this service, by name.
 pub(crate) fn register(background: &Background, context: &Data<Context>) {
     let of = |context: &Data<Context>| context.clone();
+    let c = of(context);
+    background.run("webhook balance", move |stop| balance::run(c.clone(), stop));
     let c = of(context);
     background.run("parked letters", move |stop| parked::run(c.clone(), stop));
     let c = of(context);

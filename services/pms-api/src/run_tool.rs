@@ -4,7 +4,7 @@ use domain::{PracticeId, TenantId};
 use reception::{BadInput, Caller, Handled};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use store::{NewAudit, StoreError, ToolCallClaim, ToolCallKey};
+use store::{NewAudit, StoreError, ToolCallClaim, ToolCallKey, ToolRun};
 use tokio::time::{Instant, sleep};
 
 use crate::context::Context;
@@ -81,10 +81,10 @@ pub(crate) async fn run_tool(
     caller: impl FnOnce(&str) -> Caller,
 ) -> Result<Told, ToolError> {
     let began = Instant::now();
-    let Some(key) = &used.key else { return run_once(context, &used, began, caller).await };
+    let Some(key) = &used.key else { return run_once(context, &used, None, began, caller).await };
     let practice = used.practice.map(|id| id.to_string()).unwrap_or_default();
     let hash = seal::sha256(format!("{}\n{practice}\n{}", used.tool, used.arguments).as_bytes());
-    loop {
+    let run = loop {
         let mut tx = context.store.tenant(used.tenant).await?;
         let claim = tx.claim_tool_call(key, used.tool, &hash, LEASE_SECONDS).await?;
         if let ToolCallClaim::Answered(stored) = &claim {
@@ -107,16 +107,16 @@ pub(crate) async fn run_tool(
         }
         tx.commit().await?;
         match claim {
-            ToolCallClaim::Run => break,
+            ToolCallClaim::Run(run) => break run,
             ToolCallClaim::Different => return Err(ToolError::KeyReused),
             _ if Instant::now() >= used.give_up_at => return Err(ToolError::StillRunning),
             _ => sleep(Duration::from_millis(40)).await,
         }
-    }
-    let told = run_once(context, &used, began, caller).await;
+    };
+    let told = run_once(context, &used, Some((key, run)), began, caller).await;
     if told.is_err() {
         let mut tx = context.store.tenant(used.tenant).await?;
-        tx.give_back_tool_call(key).await?;
+        tx.give_back_tool_call(key, run).await?;
         tx.commit().await?;
     }
     told
@@ -125,6 +125,7 @@ pub(crate) async fn run_tool(
 async fn run_once(
     context: &Context,
     used: &ToolUse<'_>,
+    claim: Option<(&ToolCallKey, ToolRun)>,
     began: Instant,
     caller: impl FnOnce(&str) -> Caller,
 ) -> Result<Told, ToolError> {
@@ -132,13 +133,13 @@ async fn run_once(
     let handled = context.reception.run(&desk, used.tool, &used.arguments).await;
     let told = told(&handled);
     let mut tx = context.store.tenant(used.tenant).await?;
-    if let Some(key) = &used.key {
+    if let Some((key, run)) = claim {
         // An answer that only says "not now" is not kept: asking again may do better.
         if matches!(told.code.as_str(), "records_unreachable" | "not_sure_recorded") {
-            tx.give_back_tool_call(key).await?;
+            tx.give_back_tool_call(key, run).await?;
         } else {
             let kept = serde_json::to_vec(&told).map_err(|_| ToolError::Unavailable)?;
-            tx.answer_tool_call(key, &told.status, &told.code, &kept, elapsed(began)).await?;
+            tx.answer_tool_call(key, run, &told.status, &told.code, &kept, elapsed(began)).await?;
         }
     }
     if let Some(note) = &handled.audit {

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use metrics::Counter;
 use voice_vapi::Kind;
@@ -9,6 +10,7 @@ use crate::keeper::{Kept, NotKept};
 pub(crate) struct Counts {
     kinds: HashMap<&'static str, ByOutcome>,
     credentials: Vec<Counter>,
+    accepted: AtomicI64,
 }
 
 struct ByOutcome {
@@ -29,7 +31,13 @@ impl Counts {
         Self {
             kinds: Kind::labels().map(|kind| (kind, by_outcome(kind))).collect(),
             credentials: (1..=credentials).map(credential).collect(),
+            accepted: AtomicI64::new(0),
         }
+    }
+
+    /// Messages that the broker or the database has, since this process began.
+    pub(crate) fn accepted(&self) -> i64 {
+        self.accepted.load(Ordering::Relaxed)
     }
 
     /// A sender we know, by the place of its credential: an old secret whose count stands still can go.
@@ -41,6 +49,9 @@ impl Counts {
 
     /// A verified message: with the broker, in the database, or with neither.
     pub(crate) fn kept(&self, kind: &'static str, outcome: Result<Kept, NotKept>) {
+        if outcome.is_ok() {
+            self.accepted.fetch_add(1, Ordering::Relaxed);
+        }
         let Some(counters) = self.kinds.get(kind) else { return };
         match outcome {
             Ok(Kept::Queued) => counters.queued.increment(1),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod acceptances;
 mod config;
 mod context;
 mod counts;
@@ -8,12 +9,14 @@ mod event;
 mod keeper;
 mod routes;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web;
 use anyhow::Context as _;
 use service::{App, Base, Readiness, Start};
 
+use acceptances::Teller;
 pub use config::{GatewaySettings, OwnSettings, VapiDoor};
 use context::Context;
 
@@ -31,6 +34,15 @@ pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
     let context = Context::new(settings, &base).context("no door can be opened")?;
     let shared = web::Data::new(context);
 
+    let teller = Arc::new(Teller::new(shared.clone()));
+    start.background.run("acceptances", {
+        let teller = teller.clone();
+        move |stop| {
+            let teller = teller.clone();
+            async move { teller.run(stop).await }
+        }
+    });
+
     let (for_ready, for_stop) = (base.clone(), shared.clone());
     let readiness = Readiness::new().check("broker or database", move || {
         let Base { bus, store, .. } = for_ready.clone();
@@ -44,6 +56,7 @@ pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
         })
         .on_stop(move || async move {
             for_stop.keeper.finish(Duration::from_secs(5)).await;
+            teller.finish().await;
             base.bus.close().await;
         }))
 }

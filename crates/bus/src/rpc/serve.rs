@@ -7,12 +7,12 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use jiff::Timestamp;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicNackOptions};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info_span, warn};
 
+use crate::acks;
 use crate::bus::Bus;
 use crate::counts;
 use crate::intake::{Arrival, Intake, Source};
@@ -111,10 +111,9 @@ where
         counts::consumed(&self.queue, outcome);
         // A failure here means that the channel is gone and the broker hands the question to somebody else.
         if acknowledge {
-            let _ = delivery.acker.ack(BasicAckOptions::default()).await;
+            acks::done(&delivery.acker).await;
         } else {
-            let options = BasicNackOptions { requeue: true, ..BasicNackOptions::default() };
-            let _ = delivery.acker.nack(options).await;
+            acks::give_back(&delivery.acker).await;
         }
     }
 

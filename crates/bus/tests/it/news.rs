@@ -52,6 +52,21 @@ async fn a_listener_that_lost_its_wire_hears_what_is_told_afterwards() {
     listening.cancel();
 }
 
+/// The broker takes the old listener's queue away while the new one's is made.
+#[tokio::test]
+async fn listeners_that_come_as_others_go_all_hear_what_is_told_afterwards() {
+    let rig = Rig::new().await;
+    let mut leaving = listen(&rig.bus, &["call.#"], &Seen::default());
+    for round in 0..40 {
+        let seen = Seen::default();
+        let bus = Bus::connect(BusConfig::new(rig.vhost.url(), "listener")).await.unwrap();
+        leaving.cancel();
+        leaving = listen(&bus, &["call.#"], &seen);
+        until_heard(&rig.bus, &seen, "call.ended", &format!("round {round}")).await;
+    }
+    leaving.cancel();
+}
+
 #[tokio::test]
 async fn a_handler_that_panics_hears_the_next_fact() {
     let rig = Rig::new().await;

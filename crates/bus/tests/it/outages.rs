@@ -6,7 +6,7 @@ use bus::{Bus, BusConfig, Exchange, Letter, Outcome};
 use testbed::{Proxy, until};
 use uuid::Uuid;
 
-use crate::rig::{Rig, SOON, Seen, WORK, consume};
+use crate::rig::{Rig, SOLO, SOON, Seen, WORK, consume};
 
 async fn until_up(bus: &Bus, up: bool) {
     until(SOON, &format!("the bus up: {up}"), || async { (bus.is_up() == up).then_some(()) }).await;
@@ -58,6 +58,26 @@ async fn p1_nothing_confirmed_is_lost_when_the_wire_is_cut_again_and_again() {
         confirmed.is_subset(&arrived.lock().unwrap()).then_some(())
     })
     .await;
+    consumer.stop().await;
+}
+
+/// A letter that is being acknowledged when the wire breaks must not keep its key for itself.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p11_a_key_goes_on_after_every_cut_however_its_last_letter_ended() {
+    let rig = Rig::new().await;
+    let (bus, wire) = rig.behind_a_proxy().await;
+    let seen = Seen::default();
+    let consumer = consume(&bus, SOLO, seen.collecting(|_| Outcome::Done));
+    for round in 0..25 {
+        for number in 0..20 {
+            rig.command("practice", &format!("{round}/{number}")).await;
+        }
+        wire.cut();
+        until_up(&bus, false).await;
+        wire.heal();
+        let last = format!("{round}/19");
+        until(SOON, &last, || async { seen.texts().contains(&last).then_some(()) }).await;
+    }
     consumer.stop().await;
 }
 

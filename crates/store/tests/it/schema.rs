@@ -7,9 +7,10 @@ use uuid::Uuid;
 use crate::rig::Rig;
 
 /// Tables that are nobody's, and why.
-const NOBODYS: [(&str, &str); 2] = [
+const NOBODYS: [(&str, &str); 3] = [
     ("__diesel_schema_migrations", "names of migrations"),
     ("inbox", "ids of messages; the app role can neither read nor remove them"),
+    ("webhook_acceptances", "counts of what gateways took; the app role has no right to it"),
 ];
 
 /// What a column with a rule of its own may hold.

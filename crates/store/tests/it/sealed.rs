@@ -70,8 +70,9 @@ async fn write_everywhere(rig: &Rig, clinic: Clinic) {
     tx.store_tokens(clinic.connection, &secret, Some(&secret), later, later).await.unwrap();
     tx.call_news("call", &CallUpdate { report: Some(body), ..CallUpdate::default() }).await.unwrap();
     let key = ToolCallKey { call_id: "call".into(), tool_call_id: "t".into() };
-    tx.claim_tool_call(&key, "searchPatients", &[0; 32], 60.0).await.unwrap();
-    tx.answer_tool_call(&key, "ok", "", body, 1).await.unwrap();
+    let claim = tx.claim_tool_call(&key, "searchPatients", &[0; 32], 60.0).await.unwrap();
+    let ToolCallClaim::Run(run) = claim else { panic!("{claim:?}") };
+    tx.answer_tool_call(&key, run, "ok", "", body, 1).await.unwrap();
     tx.commit().await.unwrap();
 }
 

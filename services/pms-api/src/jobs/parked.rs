@@ -2,9 +2,11 @@ use std::convert::Infallible;
 
 use actix_web::web::Data;
 use bus::{ConsumeOptions, Delay, Letter, Outcome};
-use store::{NewParked, StoreError};
+use messages::{Named as _, v1};
+use store::{EventState, MachineryTx, NewParked, StoreError, Taken};
 use tokio_util::sync::CancellationToken;
 
+use super::voice_webhooks::{delivery_of, new_event};
 use crate::context::Context;
 
 /// Puts letters that were set aside where people can list, show and replay them.
@@ -39,5 +41,22 @@ async fn keep(context: &Context, letter: &Letter) -> Result<(), StoreError> {
         body: &letter.body,
     })
     .await?;
+    if letter.kind == v1::WebhookReceived::NAME
+        && let Ok(event) = v1::WebhookReceived::from_bytes(&letter.body)
+    {
+        park_event(&mut tx, &event, origin.map_or("", |origin| &origin.reason)).await?;
+    }
     tx.commit().await
+}
+
+/// P2: the ledger says so, also of an event that the database had refused so far.
+async fn park_event(
+    tx: &mut MachineryTx,
+    event: &v1::WebhookReceived,
+    reason: &str,
+) -> Result<(), StoreError> {
+    if let Taken::New(id) = tx.take_event(delivery_of(event), &new_event(event, b"")).await? {
+        tx.event_done(id, EventState::Parked, None, Some(reason)).await?;
+    }
+    Ok(())
 }

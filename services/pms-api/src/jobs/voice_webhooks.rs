@@ -54,21 +54,29 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
     Ok(())
 }
 
+/// Which receipt of its event this is.
+pub(super) fn delivery_of(event: &v1::WebhookReceived) -> Uuid {
+    Uuid::try_parse(&event.delivery_id).unwrap_or_else(|_| Uuid::now_v7())
+}
+
+/// The event as the ledger keeps it, with what may be kept of its body.
+pub(super) fn new_event<'a>(event: &'a v1::WebhookReceived, body: &'a [u8]) -> NewEvent<'a> {
+    NewEvent {
+        source: &event.source,
+        kind: &event.kind,
+        dedupe_key: &event.dedupe_key,
+        body,
+        received_at: from_proto_time(event.received_at.as_ref(), "received_at")
+            .unwrap_or_else(|_| Timestamp::now()),
+    }
+}
+
 async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'static str, StoreError> {
     let verified = Verified::from_the_bus(&event.body);
     // A body that is no JSON has nothing to redact and nothing to show.
     let body = redacted(&event.body).unwrap_or_default();
-    let delivery = Uuid::try_parse(&event.delivery_id).unwrap_or_else(|_| Uuid::now_v7());
-    let new = NewEvent {
-        source: &event.source,
-        kind: &event.kind,
-        dedupe_key: &event.dedupe_key,
-        body: &body,
-        received_at: from_proto_time(event.received_at.as_ref(), "received_at")
-            .unwrap_or_else(|_| Timestamp::now()),
-    };
     let mut tx = context.store.machinery().await?;
-    let id = match tx.take_event(delivery, &new).await? {
+    let id = match tx.take_event(delivery_of(event), &new_event(event, &body)).await? {
         Taken::New(id) => id,
         Taken::Duplicate => {
             tx.commit().await?;

@@ -1,12 +1,18 @@
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bus::{Bus, BusConfig, topology};
 use serde_json::json;
 use store::{Store, StoreError};
+use tokio::time::sleep;
 
 use crate::out::Out;
 use crate::place;
+
+/// How often what seems to be missing is looked for, and how far apart.
+const LOOKS: usize = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// One thing looked at: fine, or what to do.
 struct Finding {
@@ -40,6 +46,9 @@ pub(crate) async fn run(state: &Path, out: Out) -> anyhow::Result<ExitCode> {
         )),
     }
     findings.extend(broker(state).await);
+    if let Some(missing) = missing_webhooks(state).await {
+        findings.push(missing);
+    }
     let mut well = true;
     for Finding { what, found, to_do } in findings {
         well &= to_do.is_none();
@@ -77,8 +86,14 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
     tx.commit().await?;
     let mut findings = vec![Finding::fine("database", "answers")];
     let balance = format!(
-        "received {} = handled {} + parked {} + rejected {} + duplicate {} + under way {}",
-        ledger.received, ledger.handled, ledger.parked, ledger.rejected, ledger.duplicate, ledger.pending
+        "accepted {}, received {} = handled {} + parked {} + rejected {} + duplicate {} + under way {}",
+        ledger.accepted,
+        ledger.received,
+        ledger.handled,
+        ledger.parked,
+        ledger.rejected,
+        ledger.duplicate,
+        ledger.pending
     );
     findings.push(if ledger.balanced() {
         Finding::fine("webhooks", balance)
@@ -124,6 +139,45 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
     });
     findings.extend(alerts.into_iter().map(|alert| Finding::wrong("alert", alert.code, alert.what_to_do)));
     Ok(findings)
+}
+
+/// P1: messages that a gateway took and that neither the ledger nor a queue nor the outbox has.
+async fn missing_webhooks(state: &Path) -> Option<Finding> {
+    let (store, url) = (place::store(state).await.ok()?, place::amqp_url(state).ok()?);
+    let bus = Bus::connect(BusConfig::new(url.expose(), "switchboard")).await.ok()?;
+    let mut missing = None;
+    // What a consumer holds is in none of the three for a moment.
+    for look in 0..LOOKS {
+        if look > 0 {
+            sleep(BETWEEN_LOOKS).await;
+        }
+        missing = missing_now(&store, &bus).await;
+        if missing == Some(0) {
+            break;
+        }
+    }
+    bus.close().await;
+    missing.filter(|count| *count > 0).map(|count| {
+        Finding::wrong(
+            "webhooks",
+            format!("{count} were accepted and are neither received nor in a queue"),
+            "keep the database as it is, and compare webhook_events with the vendor's log",
+        )
+    })
+}
+
+async fn missing_now(store: &Store, bus: &Bus) -> Option<i64> {
+    let depths = topology::switchboard().depths(bus).await.ok()?;
+    let queued: u64 = depths
+        .iter()
+        .filter(|depth| depth.queue.starts_with(topology::VOICE_WEBHOOKS) || depth.queue == "parked")
+        .map(|depth| u64::from(depth.messages))
+        .sum();
+    let mut tx = store.machinery().await.ok()?;
+    let (ledger, outbox) = (tx.ledger().await.ok()?, tx.outbox_depth().await.ok()?);
+    tx.commit().await.ok()?;
+    let waiting = i64::try_from(queued).unwrap_or(i64::MAX).saturating_add(outbox);
+    Some((ledger.outstanding() - waiting).max(0))
 }
 
 async fn broker(state: &Path) -> Vec<Finding> {

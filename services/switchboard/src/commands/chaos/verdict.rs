@@ -62,6 +62,10 @@ impl Verdict {
             }
         }
         let ledger = &machinery.ledger;
+        if ledger.outstanding() > 0 {
+            let outstanding = ledger.outstanding();
+            self.lost.push(format!("the gateways took {outstanding} messages more than were received"));
+        }
         if !ledger.balanced() || ledger.pending > 0 {
             self.unaccounted.push(format!("the ledger of webhooks does not balance: {ledger:?}"));
         }

@@ -1,0 +1,2 @@
+DROP TABLE webhook_acceptances;
+ALTER TABLE tool_calls DROP COLUMN runner;
