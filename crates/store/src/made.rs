@@ -2,6 +2,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use domain::ConnectionId;
 
+use crate::replays::OPEN;
 use crate::schema::pms_writebacks as w;
 use crate::{StoreError, TenantTx};
 
@@ -24,7 +25,7 @@ impl TenantTx {
         Ok(diesel::select(diesel::dsl::exists(made)).get_result(&mut self.conn).await?)
     }
 
-    /// How many writes of the connection are set aside.
+    /// How many writes of the connection are set aside and neither replayed nor given up.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -32,6 +33,7 @@ impl TenantTx {
         Ok(w::table
             .filter(w::connection_id.eq(connection.uuid()))
             .filter(w::state.eq("parked"))
+            .filter(diesel::dsl::sql::<diesel::sql_types::Bool>(&OPEN.replace("q.", "pms_writebacks.")))
             .count()
             .get_result(&mut self.conn)
             .await?)

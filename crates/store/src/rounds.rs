@@ -16,25 +16,6 @@ pub struct DueConnection {
     pub connection: ConnectionId,
 }
 
-/// A write as a list shows it: without its content.
-#[derive(Debug, Clone)]
-pub struct ListedWriteback {
-    /// Which.
-    pub id: WritebackId,
-    /// Whose.
-    pub tenant: TenantId,
-    /// `create_patient` or `book_appointment`.
-    pub operation: String,
-    /// Why it is where it is.
-    pub reason: Option<String>,
-    /// What the practice's system would show of it.
-    pub reference: String,
-    /// How often it was sent, or nearly.
-    pub attempts: i32,
-    /// When it was asked for.
-    pub created_at: Timestamp,
-}
-
 /// A write in flight for longer than it should be.
 #[derive(Debug, Clone)]
 pub struct StuckWriteback {
@@ -160,38 +141,6 @@ impl MachineryTx {
             .first(&mut self.conn)
             .await?;
         Ok((TenantId::from_uuid(tenant), vendor))
-    }
-
-    /// The writes in `state`, oldest first: which, whose, why, since when.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn writebacks_in(
-        &mut self,
-        state: WritebackState,
-        most: i64,
-    ) -> Result<Vec<ListedWriteback>, StoreError> {
-        use crate::schema::pms_writebacks as w;
-        type Row = (Uuid, Uuid, String, Option<String>, String, i32, jiff_diesel::Timestamp);
-        let rows: Vec<Row> = w::table
-            .select((w::id, w::tenant_id, w::operation, w::reason, w::reference, w::attempts, w::created_at))
-            .filter(w::state.eq(state.as_str()))
-            .order(w::id)
-            .limit(most)
-            .load(&mut self.conn)
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(id, tenant, operation, reason, reference, attempts, created_at)| ListedWriteback {
-                id: WritebackId::from_uuid(id),
-                tenant: TenantId::from_uuid(tenant),
-                operation,
-                reason,
-                reference,
-                attempts,
-                created_at: created_at.to_jiff(),
-            })
-            .collect())
     }
 
     /// How many writes are in each state.

@@ -121,6 +121,31 @@ diesel::table! {
 }
 
 diesel::table! {
+    pms_replay_items (run_id, position) {
+        run_id -> Uuid,
+        position -> Integer,
+        tenant_id -> Uuid,
+        writeback_id -> Uuid,
+        outcome -> Nullable<Text>,
+        replay_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    pms_replay_runs (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        asked_by -> Text,
+        per_minute -> Integer,
+        stop_after -> Nullable<Integer>,
+        state -> Text,
+        next_at -> Timestamptz,
+        created_at -> Timestamptz,
+        finished_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     pms_request_budgets (connection_id) {
         connection_id -> Uuid,
         tenant_id -> Uuid,
@@ -134,6 +159,19 @@ diesel::table! {
 }
 
 diesel::table! {
+    pms_write_habits (connection_id) {
+        connection_id -> Uuid,
+        tenant_id -> Uuid,
+        recent_ms -> Array<Integer>,
+        hours_up -> Array<Double>,
+        seen_off_at -> Nullable<Timestamptz>,
+        night_minute -> Integer,
+        up_from_minute -> Nullable<Integer>,
+        up_until_minute -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
     pms_writeback_attempts (writeback_id, number) {
         writeback_id -> Uuid,
         number -> Integer,
@@ -142,6 +180,16 @@ diesel::table! {
         ended_at -> Nullable<Timestamptz>,
         outcome -> Nullable<Text>,
         detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    pms_writeback_drops (writeback_id) {
+        writeback_id -> Uuid,
+        tenant_id -> Uuid,
+        reason -> Text,
+        dropped_by -> Text,
+        dropped_at -> Timestamptz,
     }
 }
 
@@ -169,6 +217,10 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+        replays -> Nullable<Uuid>,
+        replayed_by -> Nullable<Text>,
+        about_at -> Nullable<Timestamptz>,
+        last_sent_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -195,6 +247,22 @@ diesel::table! {
         ends_at -> Timestamptz,
         seen_at -> Nullable<Timestamptz>,
         released_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    staff_tasks (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        connection_id -> Nullable<Uuid>,
+        writeback_id -> Nullable<Uuid>,
+        code -> Text,
+        sentence -> Text,
+        next_action -> Text,
+        due_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        done_at -> Nullable<Timestamptz>,
+        done_by -> Nullable<Text>,
     }
 }
 
@@ -284,11 +352,16 @@ diesel::joinable!(audit_anchors -> tenants (tenant_id));
 diesel::joinable!(audit_heads -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
 diesel::joinable!(pms_connections -> tenants (tenant_id));
+diesel::joinable!(pms_replay_items -> tenants (tenant_id));
+diesel::joinable!(pms_replay_runs -> tenants (tenant_id));
 diesel::joinable!(pms_request_budgets -> tenants (tenant_id));
+diesel::joinable!(pms_write_habits -> tenants (tenant_id));
 diesel::joinable!(pms_writeback_attempts -> tenants (tenant_id));
+diesel::joinable!(pms_writeback_drops -> tenants (tenant_id));
 diesel::joinable!(pms_writebacks -> tenants (tenant_id));
 diesel::joinable!(practices -> tenants (tenant_id));
 diesel::joinable!(slot_holds -> tenants (tenant_id));
+diesel::joinable!(staff_tasks -> tenants (tenant_id));
 diesel::joinable!(tool_calls -> tenants (tenant_id));
 diesel::joinable!(voice_calls -> tenants (tenant_id));
 diesel::joinable!(voice_phone_numbers -> tenants (tenant_id));
@@ -304,11 +377,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     outbox,
     parked_messages,
     pms_connections,
+    pms_replay_items,
+    pms_replay_runs,
     pms_request_budgets,
+    pms_write_habits,
     pms_writeback_attempts,
+    pms_writeback_drops,
     pms_writebacks,
     practices,
     slot_holds,
+    staff_tasks,
     tenants,
     tool_calls,
     voice_calls,

@@ -7,6 +7,7 @@ use jiff_diesel::{NullableTimestamp, ToDiesel as _};
 use seal::Sealed;
 use uuid::Uuid;
 
+use crate::replays::OPEN;
 use crate::schema::{pms_writeback_attempts as a, pms_writebacks as w};
 use crate::{StoreError, TenantTx};
 
@@ -47,6 +48,12 @@ pub struct Writeback {
     pub created_at: Timestamp,
     /// When it came to its end.
     pub finished_at: Option<Timestamp>,
+    /// When the appointment it is about begins.
+    pub about_at: Option<Timestamp>,
+    /// When it was last sent, or nearly.
+    pub last_sent_at: Option<Timestamp>,
+    /// The write that this one tries again.
+    pub replays: Option<WritebackId>,
 }
 
 /// A write to be made.
@@ -68,6 +75,8 @@ pub struct NewWriteback<'a> {
     pub depends_on: Option<WritebackId>,
     /// When nobody waits for it any longer.
     pub deadline_at: Timestamp,
+    /// When the appointment it is about begins, where it is about one.
+    pub about_at: Option<Timestamp>,
 }
 
 /// One step of a write from one state to another.
@@ -106,7 +115,7 @@ pub struct WritebackAttempt {
 
 #[derive(QueryableByName, Queryable, Selectable)]
 #[diesel(table_name = w)]
-struct Row {
+pub(crate) struct Row {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -141,19 +150,26 @@ struct Row {
     created_at: Timestamp,
     #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
     finished_at: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
+    about_at: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
+    last_sent_at: Option<Timestamp>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    replays: Option<Uuid>,
 }
 
 type AttemptRow = (i32, jiff_diesel::Timestamp, NullableTimestamp, Option<String>, Option<String>);
 
-const COLUMNS: &str = "id, connection_id, operation, payload, fingerprint, reference, state, reason, receipt, \
-     created_vendor_id, depends_on, attempts, check_count, deadline_at, first_sent_at, created_at, finished_at";
+pub(crate) const COLUMNS: &str = "id, connection_id, operation, payload, fingerprint, reference, state, reason, \
+     receipt, created_vendor_id, depends_on, attempts, check_count, deadline_at, first_sent_at, created_at, \
+     finished_at, about_at, last_sent_at, replays";
 
-fn identity(id: Uuid) -> String {
+pub(crate) fn identity(id: Uuid) -> String {
     format!("pms_writebacks/{id}/payload")
 }
 
 impl TenantTx {
-    fn read(&self, row: Row) -> Result<Writeback, StoreError> {
+    pub(crate) fn read(&self, row: Row) -> Result<Writeback, StoreError> {
         // One payload that does not open must not keep its neighbours from being read: it reads as
         // empty, and whoever would send it sets the write aside.
         let payload =
@@ -176,6 +192,9 @@ impl TenantTx {
             first_sent_at: row.first_sent_at,
             created_at: row.created_at,
             finished_at: row.finished_at,
+            about_at: row.about_at,
+            last_sent_at: row.last_sent_at,
+            replays: row.replays.map(WritebackId::from_uuid),
         })
     }
 
@@ -197,6 +216,7 @@ impl TenantTx {
                 w::reference.eq(new.reference),
                 w::depends_on.eq(new.depends_on.map(WritebackId::uuid)),
                 w::deadline_at.eq(new.deadline_at.to_diesel()),
+                w::about_at.eq(new.about_at.map(|at| at.to_diesel())),
             ))
             .execute(&mut self.conn)
             .await?;
@@ -215,6 +235,7 @@ impl TenantTx {
 
     /// The write for the same thing that is under way, waits for staff, or succeeded in the last two days.
     /// A parked one may be in the practice's system: nobody may send a second before staff have settled it.
+    /// One that was replayed, or given up, no longer speaks for itself.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -224,10 +245,10 @@ impl TenantTx {
         fingerprint: &[u8],
     ) -> Result<Option<Writeback>, StoreError> {
         let row: Option<Row> = diesel::sql_query(format!(
-            "SELECT {COLUMNS} FROM pms_writebacks WHERE connection_id = $1 AND fingerprint = $2
+            "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND fingerprint = $2
              AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
                   OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
-             ORDER BY id DESC LIMIT 1"
+             AND {OPEN} ORDER BY id DESC LIMIT 1"
         ))
         .bind::<SqlUuid, _>(connection.uuid())
         .bind::<Binary, _>(fingerprint)
@@ -266,7 +287,7 @@ impl TenantTx {
         let row: Option<Row> = diesel::sql_query(format!(
             "UPDATE pms_writebacks SET state = 'sending', lease_owner = $2, attempts = attempts + 1,
                  lease_until = now() + make_interval(secs => $3), check_count = 0, reason = NULL,
-                 first_sent_at = coalesce(first_sent_at, now()), updated_at = now()
+                 first_sent_at = coalesce(first_sent_at, now()), last_sent_at = now(), updated_at = now()
              WHERE next_check_at <= now() AND id = (
                  SELECT id FROM pms_writebacks q WHERE connection_id = $1 AND state = 'queued'
                    AND deadline_at > now()

@@ -1,3 +1,6 @@
+mod records;
+mod waits;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,12 +12,14 @@ use pms::{
     Advice, ErrorKind, FailureReason, PMSAdapter, PmsError, Receipt, Sighting, Write, WriteOrder,
     WriteOutcome,
 };
-use store::{DueConnection, Move, Store, StoreError, TenantTx, Writeback};
+use store::{DueConnection, Move, Store, StoreError, TenantTx, WriteHabits, Writeback};
 use uuid::Uuid;
 
 use crate::Pace;
+use crate::calendar::{Time, must_be_read, shown};
 use crate::finish::{Ending, finish, reap, tell};
 use crate::moves::{Actor, allowed};
+use crate::rhythm::Rhythm;
 
 /// Where a carrier gets the adapter of one connection.
 #[async_trait]
@@ -92,12 +97,13 @@ impl Carrier {
         let grip = Grip::new(due.tenant);
         let mut tx = self.store.tenant(due.tenant).await?;
         let claimed = tx.claim_for_sending(due.connection, grip.lease, self.pace.lease.as_secs_f64()).await?;
-        let order = match &claimed {
-            Some(write) => Some(order_for(&mut tx, write).await?),
-            None => None,
+        let Some(write) = claimed else {
+            tx.commit().await?;
+            return Ok(false);
         };
+        let order = order_for(&mut tx, &write).await?;
+        let habits = tx.write_habits(due.connection).await?;
         tx.commit().await?;
-        let (Some(write), Some(order)) = (claimed, order) else { return Ok(false) };
         let order = match order {
             Ok(order) => order,
             Err(reason) => {
@@ -108,6 +114,16 @@ impl Carrier {
         fail_point!("before_send");
         let sent = match self.offices.office(due.tenant, due.connection).await {
             Ok(office) => {
+                if must_be_read(&write, Timestamp::now()) {
+                    match shown(&*office, &order.write).await {
+                        Ok(Time::Free) => {}
+                        Ok(found) => return self.not_free(grip, &write, found).await,
+                        Err(error) => {
+                            self.not_sent(grip, &write, &error).await?;
+                            return Ok(true);
+                        }
+                    }
+                }
                 if Instant::now() > send_by {
                     return Ok(true);
                 }
@@ -118,12 +134,16 @@ impl Carrier {
         fail_point!("after_send");
         match sent {
             Ok(receipt) => {
-                let taken = Step {
-                    receipt: Some(&receipt.0),
-                    ..Step::to(S::Submitted, "taken", self.pace.first_look)
-                };
+                let look_in = Rhythm::of(&habits).first_look(&self.pace);
+                let taken = Step { receipt: Some(&receipt.0), ..Step::to(S::Submitted, "taken", look_in) };
                 self.step(grip, &write, taken).await?;
                 fail_point!("after_receipt");
+                self.was_on(due, &habits).await?;
+            }
+            Err(error)
+                if error.kind == ErrorKind::PracticeOffline && error.advice != Advice::OutcomeUnknown =>
+            {
+                self.was_off(grip, &write, &error, &habits).await?;
             }
             Err(error) => self.not_sent(grip, &write, &error).await?,
         }
@@ -135,10 +155,8 @@ impl Carrier {
     /// # Errors
     /// [`CarryError`].
     pub async fn look(&self, due: DueConnection) -> Result<(), CarryError> {
-        let (grip, writes) = self.claim(due, S::Submitted).await?;
-        if writes.is_empty() {
-            return Ok(());
-        }
+        let (grip, writes, habits) = self.claim(due, S::Submitted).await?;
+        let Some(habits) = habits else { return Ok(()) };
         fail_point!("while_polling");
         let receipts: Vec<Receipt> =
             writes.iter().filter_map(|write| write.receipt.clone().map(Receipt)).collect();
@@ -146,9 +164,17 @@ impl Carrier {
             Ok(office) => office.outcomes(&receipts).await,
             Err(error) => Err(error),
         };
-        let now = Timestamp::now();
+        let outcomes = match outcomes {
+            // The plan has no way to ask how a write stands: the practice's own records must show it.
+            Err(error) if error.kind == ErrorKind::Unsupported => {
+                return self.look_in_records(grip, due, writes).await;
+            }
+            other => other,
+        };
+        let (now, rhythm) = (Timestamp::now(), Rhythm::of(&habits));
+        let mut took = Vec::new();
         for write in writes {
-            let wait = self.pace.next_look(write.first_sent_at, now);
+            let wait = rhythm.next_look(&self.pace, &write, now);
             let outcome = match &outcomes {
                 Ok(outcomes) => write.receipt.clone().and_then(|receipt| outcomes.get(&Receipt(receipt))),
                 Err(error) => {
@@ -158,6 +184,7 @@ impl Carrier {
             };
             match outcome {
                 Some(WriteOutcome::Succeeded { created }) => {
+                    took.extend(rhythm.took(&self.pace, &write, now));
                     self.end(grip, &write, S::Succeeded, "", created.as_deref()).await?;
                 }
                 Some(WriteOutcome::Failed { reason, .. }) => {
@@ -168,7 +195,24 @@ impl Carrier {
                 }
             }
         }
-        Ok(())
+        if took.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.store.tenant(due.tenant).await?;
+        tx.learn_times(due.connection, &took).await?;
+        Ok(tx.commit().await?)
+    }
+
+    pub(crate) const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    pub(crate) const fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    pub(crate) fn offices(&self) -> &dyn Offices {
+        &*self.offices
     }
 
     /// Looks for the connection's writes whose reply was lost, before any of them may be sent again.
@@ -176,7 +220,7 @@ impl Carrier {
     /// # Errors
     /// [`CarryError`].
     pub async fn look_for_lost(&self, due: DueConnection) -> Result<(), CarryError> {
-        let (grip, writes) = self.claim(due, S::Unknown).await?;
+        let (grip, writes, _) = self.claim(due, S::Unknown).await?;
         let (mut lost, mut orders) = (Vec::new(), Vec::new());
         let mut tx = self.store.tenant(due.tenant).await?;
         for write in writes {
@@ -256,13 +300,19 @@ impl Carrier {
         Ok(days)
     }
 
-    async fn claim(&self, due: DueConnection, state: S) -> Result<(Grip, Vec<Writeback>), CarryError> {
+    /// Claims what is due in `state`, with what is known of the practice where there is any.
+    async fn claim(
+        &self,
+        due: DueConnection,
+        state: S,
+    ) -> Result<(Grip, Vec<Writeback>, Option<WriteHabits>), CarryError> {
         let grip = Grip::new(due.tenant);
         let mut tx = self.store.tenant(due.tenant).await?;
         let lease = self.pace.lease.as_secs_f64();
         let writes = tx.claim_for_looking(due.connection, state, grip.lease, lease).await?;
+        let habits = if writes.is_empty() { None } else { Some(tx.write_habits(due.connection).await?) };
         tx.commit().await?;
-        Ok((grip, writes))
+        Ok((grip, writes, habits))
     }
 
     async fn nowhere(&self, grip: Grip, write: &Writeback) -> Result<(), CarryError> {
@@ -295,6 +345,10 @@ impl Carrier {
                 self.end(grip, write, S::Failed, why, None).await
             }
             (Advice::Permanent, _) => self.end(grip, write, S::Parked, why, None).await,
+            // The practice's budget, and a copy that is not there yet, come by themselves; the deadline ends it.
+            (_, ErrorKind::RateLimited | ErrorKind::NotReady) => {
+                self.step(grip, write, Step::to(S::Queued, why, patience(error, retry))).await
+            }
             _ if write.attempts >= self.pace.most_attempts => {
                 self.end(grip, write, S::Parked, why, None).await
             }

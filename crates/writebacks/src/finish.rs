@@ -1,12 +1,13 @@
 use domain::{WritebackId, WritebackState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use messages::{Named as _, proto_time, v1};
 use pms::Write;
 use serde_json::json;
-use store::{Move, NewAlert, NewAudit, OutgoingLetter, Store, StoreError, TenantTx, Writeback};
+use store::{Move, NewAlert, NewAudit, NewTask, OutgoingLetter, Store, StoreError, TenantTx, Writeback};
 use uuid::Uuid;
 
 use crate::moves::{Actor, allowed};
+use crate::reasons::reason;
 use crate::request::announce;
 
 /// How a write ends.
@@ -76,6 +77,13 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
         );
         return Ok(false);
     }
+    if ending.actor == Actor::Staff {
+        // Nobody may start a replay between this look and the end of this transaction.
+        tx.lock_connection(write.connection).await?;
+        if tx.replay_of(write.id).await?.is_some() || tx.is_dropped(write.id).await? {
+            return Ok(false);
+        }
+    }
     let step = Move {
         from: &[write.state],
         owner: ending.owner,
@@ -100,6 +108,7 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
         })
         .await?;
     }
+    tell_staff(tx, write, ending).await?;
     let patient = whose(tx, write, ending).await?;
     let waited = Timestamp::now().duration_since(write.created_at).as_millis();
     tx.audit(&NewAudit {
@@ -121,8 +130,35 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
     Ok(true)
 }
 
+/// Who was told "we will confirm" and went away must be told when it fails.
+const CALLER_IS_GONE: SignedDuration = SignedDuration::from_secs(60);
+
+/// The tasks about a write end with it, and it leaves one where a person has to do something.
+async fn tell_staff(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> Result<(), StoreError> {
+    tx.end_tasks_about(write.id, "switchboard").await?;
+    let why = reason(ending.reason.unwrap_or_default());
+    let waited = Timestamp::now().duration_since(write.created_at);
+    let is_theirs = match ending.to {
+        WritebackState::Parked => true,
+        WritebackState::Failed => why.for_staff && waited > CALLER_IS_GONE && ending.actor != Actor::Staff,
+        _ => false,
+    };
+    if is_theirs {
+        tx.add_task(&NewTask {
+            connection: Some(write.connection),
+            writeback: Some(write.id),
+            code: why.code,
+            sentence: why.sentence,
+            next_action: why.next_action,
+            due_at: write.about_at,
+        })
+        .await?;
+    }
+    Ok(())
+}
+
 /// Whose data a write holds: the vendor's id, or the write that makes the patient.
-async fn whose(
+pub(crate) async fn whose(
     tx: &mut TenantTx,
     write: &Writeback,
     ending: &Ending<'_>,

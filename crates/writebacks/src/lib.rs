@@ -1,16 +1,33 @@
 #![doc = include_str!("../README.md")]
 
+mod calendar;
 mod carry;
+mod drops;
 mod finish;
+mod hours;
+mod late;
+mod lookout;
 mod moves;
+mod night;
 mod pace;
+mod plan;
+mod reasons;
 mod reference;
+mod replay;
 mod request;
+mod rhythm;
+mod runs;
 mod settle;
 
 pub use carry::{Carrier, CarryError, Offices};
+pub use drops::{DropError, give_up};
+pub use lookout::{BusLookout, Lookout, Seen};
 pub use moves::{Actor, allowed};
 pub use pace::Pace;
+pub use plan::{Planned, Verdict, plan};
+pub use reasons::{REASONS, Reason, reason};
 pub use reference::reference;
+pub use replay::{Obstacle, ReplayError, replay};
 pub use request::{RequestError, Requested, Wish, request};
+pub use runs::start_run;
 pub use settle::{Found, SettleError, settle};

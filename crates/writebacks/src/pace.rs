@@ -21,6 +21,12 @@ pub struct Pace {
     pub most_blind_attempts: i32,
     /// Tries at sending before a write is set aside.
     pub most_attempts: i32,
+    /// Between two looks into a practice's records, where they are all there is to look at: as long as
+    /// they take to be refreshed.
+    pub refresh: Duration,
+    /// How long before its deadline staff get a task about a write that is not done. It is never more
+    /// than half of the time that the write had.
+    pub task_margin: Duration,
 }
 
 impl Default for Pace {
@@ -33,13 +39,16 @@ impl Default for Pace {
             seen_for: Duration::from_secs(30),
             most_blind_attempts: 3,
             most_attempts: 20,
+            refresh: Duration::from_mins(5),
+            task_margin: Duration::from_hours(24),
         }
     }
 }
 
 impl Pace {
     /// Between two looks at an outcome, by how long the vendor has had the write: close while a
-    /// caller may still be on the line, wider as hope fades.
+    /// caller may still be on the line, wider as hope fades. For a practice of which nothing is known
+    /// yet.
     #[must_use]
     pub fn next_look(&self, sent_at: Option<Timestamp>, now: Timestamp) -> Duration {
         let age = sent_at.map_or(SignedDuration::ZERO, |sent| now.duration_since(sent)).as_secs();
@@ -56,6 +65,13 @@ impl Pace {
     #[must_use]
     pub fn copy_margin(&self) -> SignedDuration {
         SignedDuration::from_mins(10)
+    }
+
+    /// Between two tries at a practice whose server is off, by how many there were.
+    #[must_use]
+    pub fn offline_try(&self, attempts: i32) -> Duration {
+        let step = u32::try_from(attempts.clamp(1, 5) - 1).unwrap_or(0);
+        Duration::from_mins(2u64.saturating_pow(step).min(15))
     }
 
     /// Between two tries at sending, by how many there were.

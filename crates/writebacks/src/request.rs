@@ -96,9 +96,11 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         fingerprint: &fingerprint,
         reference: &reference(id),
         depends_on: wish.depends_on,
-        deadline_at: wish.deadline_at,
+        deadline_at: window.map_or(wish.deadline_at, |window| wish.deadline_at.min(window.start)),
+        about_at: window.map(|window| window.start),
     })
     .await?;
+    tx.try_the_practice_now(wish.connection).await?;
     if let Some(window) = window {
         let hold = NewHold { connection: wish.connection, writeback: id, resources: &resources, window };
         tx.place_hold(&hold).await.map_err(|error| {

@@ -22,6 +22,9 @@ pub enum SettleError {
     /// It is under way, or over: only a write that was set aside needs a person.
     #[error("the write is {0}, and only a parked one can be settled")]
     NotParked(WritebackState),
+    /// It was replayed or given up, or somebody settled it just now.
+    #[error("the write was replayed, given up or settled by somebody else")]
+    TakenUp,
     /// The database did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -49,7 +52,9 @@ pub async fn settle(
         return Err(SettleError::NotParked(write.state));
     }
     let ending = Ending { to, reason: Some("settled_by_staff"), created, actor: Actor::Staff, owner: None };
-    finish(store, tenant, vendor, &write, &ending).await?;
+    if !finish(store, tenant, vendor, &write, &ending).await? {
+        return Err(SettleError::TakenUp);
+    }
     let mut tx = store.tenant(tenant).await?;
     if tx.parked_left(write.connection).await? == 0 {
         tx.clear(Some(write.connection), "writeback_parked").await?;

@@ -31,7 +31,10 @@ impl StoreLedger {
 
     async fn row(&self, desk: &Desk, id: WritebackId) -> Result<Option<Writeback>, StoreError> {
         let mut tx = self.store.tenant(desk.tenant).await?;
-        let row = tx.writebacks(&[id]).await?.into_iter().next();
+        let mut row = tx.writebacks(&[id]).await?.into_iter().next();
+        if row.as_ref().is_some_and(|row| matches!(row.state, S::Failed | S::Parked)) {
+            row = Some(tx.latest_try(id).await?);
+        }
         tx.commit().await?;
         Ok(row.filter(|row| row.connection == desk.connection))
     }
@@ -98,16 +101,21 @@ impl Ledger for StoreLedger {
 
     async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
         let traceparent = telemetry::trace::current_traceparent();
+        let mut tx = self.store.tenant(desk.tenant).await.map_err(failed)?;
+        let depends_on = match write.depends_on {
+            // Staff may have asked for another try since the caller was told of the first.
+            Some(first) => Some(tx.latest_try(first).await.map_err(failed)?.id),
+            None => None,
+        };
         let wish = Wish {
             connection: desk.connection,
             vendor: "sikka",
             write: &write.write,
             intent: &write.intent_key,
-            depends_on: write.depends_on,
+            depends_on,
             deadline_at: write.needed_by,
             traceparent: traceparent.as_deref(),
         };
-        let mut tx = self.store.tenant(desk.tenant).await.map_err(failed)?;
         let requested = match writebacks::request(&mut tx, &wish).await {
             Ok(requested) => requested,
             Err(writebacks::RequestError::SlotTaken) => {

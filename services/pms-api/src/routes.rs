@@ -3,6 +3,9 @@ mod appointments;
 mod door;
 mod openapi;
 mod patients;
+mod tasks;
+mod writebacks;
+mod writebacks_document;
 
 use actix_web::web::{Data, ServiceConfig, get, resource};
 
@@ -18,5 +21,13 @@ pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
         .service(resource("/api/pms/patients/{patient}").route(get().to(patients::read)))
         .service(resource("/api/pms/patients").route(post().to(patients::create)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
-        .service(resource("/api/pms/appointments").route(post().to(appointments::book)));
+        .service(resource("/api/pms/appointments").route(post().to(appointments::book)))
+        .service(resource("/api/pms/tasks").route(get().to(tasks::list)))
+        .service(resource("/api/pms/tasks/{task}/done").route(post().to(tasks::done)))
+        .service(resource("/api/pms/writebacks").route(get().to(writebacks::list)))
+        .service(resource("/api/pms/writebacks/plan").route(post().to(writebacks::plan)))
+        .service(resource("/api/pms/writebacks/replay").route(post().to(writebacks::replay)))
+        .service(resource("/api/pms/writebacks/replays/{run}").route(get().to(writebacks::run)))
+        .service(resource("/api/pms/writebacks/{id}").route(get().to(writebacks::show)))
+        .service(resource("/api/pms/writebacks/{id}/drop").route(post().to(writebacks::give_up)));
 }

@@ -47,6 +47,9 @@ pub(crate) struct Own {
     pub(crate) settle_seconds: u64,
     /// Milliseconds a reading of a practice's calendar is kept.
     pub(crate) calendar_ms: u64,
+    /// Minutes before its deadline at which staff get a task about a write that is not done; never more than
+    /// half of the time that the write had.
+    pub(crate) task_margin_minutes: u64,
 }
 
 impl Default for Own {
@@ -61,6 +64,7 @@ impl Default for Own {
             look_ms: 2_000,
             settle_seconds: 300,
             calendar_ms: 5_000,
+            task_margin_minutes: 24 * 60,
         }
     }
 }
@@ -72,6 +76,7 @@ impl Own {
             grace: Duration::from_secs(self.grace_seconds),
             first_look: Duration::from_millis(self.look_ms),
             look_again: Duration::from_secs((self.grace_seconds / 4).clamp(1, 5)),
+            task_margin: Duration::from_mins(self.task_margin_minutes),
             ..Pace::default()
         }
     }

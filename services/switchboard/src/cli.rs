@@ -1,7 +1,11 @@
+mod writebacks;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+
+pub(crate) use writebacks::{WhichWrites, WritebacksAction};
 
 /// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
 #[derive(Debug, Parser)]
@@ -170,36 +174,6 @@ pub(crate) enum ParkedAction {
         /// All of them.
         #[arg(long)]
         all: bool,
-        #[command(flatten)]
-        target: Target,
-    },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum WritebacksAction {
-    /// List the writes in a state, oldest first.
-    List {
-        /// queued, sending, unknown, submitted, succeeded, failed or parked.
-        #[arg(id = "in", value_name = "STATE", default_value = "parked")]
-        state: domain::WritebackState,
-        #[command(flatten)]
-        target: Target,
-    },
-    /// End a parked write by what staff found in the practice's own system.
-    Settle {
-        /// Its id: `wb_…`.
-        id: domain::WritebackId,
-        /// The practice's system holds it, under this id.
-        #[arg(
-            long,
-            value_name = "VENDOR_ID",
-            required_unless_present = "not_there",
-            conflicts_with = "not_there"
-        )]
-        landed: Option<String>,
-        /// The practice's system does not hold it: its time is given back.
-        #[arg(long)]
-        not_there: bool,
         #[command(flatten)]
         target: Target,
     },

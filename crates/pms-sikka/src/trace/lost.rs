@@ -7,7 +7,7 @@ use domain::{Phone, Sensitive};
 use futures_util::FutureExt;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use pms::{NewAppointment, NewPatient, PatientQuery, PmsError, Sighting, Write, WriteOrder};
+use pms::{ErrorKind, NewAppointment, NewPatient, PatientQuery, PmsError, Sighting, Write, WriteOrder};
 
 use super::gathered;
 use crate::error::{self, Call};
@@ -32,7 +32,14 @@ impl SikkaOffice {
         let Some(since) = orders.iter().map(|order| order.first_sent_at).min() else {
             return Ok(BTreeMap::new());
         };
-        let Traced { accepted, doubtful } = self.traced(orders, since).await?;
+        let Traced { accepted, doubtful } = match self.traced(orders, since).await {
+            // Out of the plan (401 API2004): what the records show counts, and nothing is called lost.
+            Err(error) if error.kind == ErrorKind::Unsupported => Traced {
+                doubtful: orders.iter().map(|order| order.reference.clone()).collect(),
+                ..Traced::default()
+            },
+            traced => traced?,
+        };
         let mut questions = Vec::new();
         for order in orders.iter().filter(|order| !accepted.contains_key(&order.reference)) {
             let is_doubtful = doubtful.contains(&order.reference);

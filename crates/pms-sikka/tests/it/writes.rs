@@ -286,6 +286,23 @@ async fn p3_a_lost_patient_is_found_in_the_records() {
 }
 
 #[tokio::test]
+async fn p3_quirk_14_with_every_way_to_ask_out_of_the_plan_the_records_still_show_and_nothing_is_nowhere() {
+    let desk = Desk::open().await;
+    for closed in ["writeback_status", "writebacks"] {
+        desk.answer("GET", closed, message(401, "API2004", "why")).await;
+    }
+    let error = desk.office.outcomes(&[receipt("4102")]).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unsupported, "it can never be asked for");
+    desk.answer_once("GET", "appointments", nothing()).await;
+    desk.look_for(&booking()).await.unwrap_err();
+    let row = json!({ "appointment_sr_no": "905", "patient_id": "201", "provider_id": "DR1", "operatory": "OP1",
+        "date": "2026-06-03T00:00:00", "time": "09:30", "length": "30", "status": "scheduled" });
+    desk.answer("GET", "appointments", list(&json!([row]))).await;
+    let seen = desk.look_for(&booking()).await.unwrap();
+    assert_eq!(seen, Sighting::InRecords { created: "905".into() });
+}
+
+#[tokio::test]
 async fn p3_a_write_is_nowhere_only_when_both_places_were_read() {
     let both = ["writebacks", "appointments"];
     let desk = Desk::open().await;

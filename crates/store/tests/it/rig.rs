@@ -101,5 +101,6 @@ pub(crate) fn booking<'a>(clinic: Clinic, id: WritebackId, payload: &'a [u8]) ->
         reference: "AAAAAAAA",
         depends_on: None,
         deadline_at: Timestamp::now() + SignedDuration::from_hours(1),
+        about_at: None,
     }
 }

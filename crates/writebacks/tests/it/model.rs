@@ -1,9 +1,12 @@
-//! P3 and P5 under random histories: crashes, lost and late replies, errors, two carriers.
+//! P3, P4, P5 and P12 under random histories: crashes, lost and late replies, late results, errors, two
+//! carriers, and people who replay what went wrong, also twice at once.
 //!
-//! Whatever happens, the vendor takes each wish at most once, nothing is called done that is not, and
-//! nothing is forgotten.
+//! Whatever happens, the practice's system has each wish at most once and nothing twice at one time, nothing
+//! is called done that is not, and nothing is forgotten. `MODEL_HISTORIES` says how many histories are
+//! walked; 60 without it.
 
-use std::collections::BTreeMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{WritebackId, WritebackState as S};
@@ -11,9 +14,10 @@ use jiff::SignedDuration;
 use pms::{Advice, ErrorKind, FailureReason, Write, WriteOutcome};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use store::Writeback;
 use testbed::Database;
 use tokio::task::JoinHandle;
-use writebacks::{CarryError, Requested};
+use writebacks::{CarryError, ReplayError, Requested};
 
 use crate::rig::{Rig, booking, patient};
 use crate::vendor::Fate;
@@ -21,8 +25,17 @@ use crate::vendor::Fate;
 /// One thing that happens.
 #[derive(Debug, Clone)]
 enum Event {
-    /// Somebody wishes for a booking; the fourth and fifth are one wish made twice.
-    Wish(i64),
+    /// Somebody wishes for a booking: one of four times, and the same wish as before or another's.
+    Wish {
+        time: i64,
+        other: bool,
+    },
+    /// Somebody replays the latest try of a wish, twice at once.
+    Replay(prop::sample::Index),
+    /// The results of everything the practice's system was given come after everybody's patience ended.
+    LateResults {
+        refuses: bool,
+    },
     /// A new patient and their booking.
     Chain,
     /// A carrier sends, and the request ends so.
@@ -76,7 +89,9 @@ fn fate() -> impl Strategy<Value = Fate> {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        4 => (0..5i64).prop_map(Event::Wish),
+        4 => (0..4i64, any::<bool>()).prop_map(|(time, other)| Event::Wish { time, other }),
+        4 => any::<prop::sample::Index>().prop_map(Event::Replay),
+        1 => any::<bool>().prop_map(|refuses| Event::LateResults { refuses }),
         1 => Just(Event::Chain),
         6 => (any::<bool>(), fate()).prop_map(|(second, fate)| Event::Send { second, fate }),
         2 => any::<(bool, bool)>().prop_map(|(second, taken)| Event::Die { second, taken }),
@@ -96,6 +111,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 struct World {
     rig: Rig,
+    /// Every write there is, replays too.
     wishes: Vec<WritebackId>,
     lingering: Vec<JoinHandle<Result<bool, CarryError>>>,
 }
@@ -120,9 +136,20 @@ impl World {
     async fn happen(&mut self, event: &Event) {
         let (rig, due) = (&self.rig, self.rig.due);
         match event {
-            Event::Wish(number) => {
-                let minute = (number % 4) * 30;
-                self.wish(&booking(minute), &format!("booking {minute}"), None).await;
+            Event::Wish { time, other } => {
+                let minute = time * 30;
+                self.wish(&booking(minute), &format!("booking {minute} {other}"), None).await;
+            }
+            Event::Replay(which) => {
+                if !self.wishes.is_empty() {
+                    self.replay_twice(*which.get(&self.wishes)).await;
+                }
+            }
+            Event::LateResults { refuses } => {
+                rig.expire_deadlines().await;
+                rig.expire_leases().await;
+                rig.carrier.reap().await.unwrap();
+                rig.vendor.settle(refuses.then_some(FailureReason::SlotTaken));
             }
             Event::Chain => {
                 let first = self.wish(&patient(), "nora", None).await;
@@ -169,6 +196,20 @@ impl World {
         }
     }
 
+    async fn replay_twice(&mut self, id: WritebackId) {
+        let (one, two) = tokio::join!(self.rig.replay(id), self.rig.replay(id));
+        let made: Vec<WritebackId> = [one, two]
+            .into_iter()
+            .filter_map(|done| match done {
+                Ok(new) => Some(new),
+                Err(ReplayError::Obstacle(_)) => None,
+                Err(error) => panic!("{error:?}"),
+            })
+            .collect();
+        assert!(made.len() < 2, "a write was replayed twice");
+        self.wishes.extend(made);
+    }
+
     async fn late_replies(&mut self) {
         for task in self.lingering.drain(..) {
             self.rig.vendor.go_on.add_permits(1);
@@ -186,15 +227,24 @@ impl World {
             taken.values().all(|times| *times == 1),
             "after {after:?} the vendor has one twice: {taken:?}"
         );
-        for id in &self.wishes {
-            let row = self.rig.row(*id).await;
-            let outcome = self
-                .rig
-                .vendor
-                .held()
-                .into_iter()
-                .find(|held| held.reference == row.reference)
-                .map(|held| held.outcome);
+        // P4: of all that the practice's system has or may still do, no two are at one time.
+        let mut times = BTreeSet::new();
+        for held in self.rig.vendor.held() {
+            if let (Write::BookAppointment(new), false) =
+                (&held.write, matches!(held.outcome, WriteOutcome::Failed { .. }))
+            {
+                assert!(
+                    times.insert(new.window.start),
+                    "after {after:?} two have one time: {}",
+                    held.reference
+                );
+            }
+        }
+        let rows = self.rows().await;
+        let replayed: BTreeSet<WritebackId> = rows.iter().filter_map(|row| row.replays).collect();
+        for row in rows.iter().filter(|row| !replayed.contains(&row.id)) {
+            let held = self.rig.vendor.held();
+            let outcome = held.iter().find(|held| held.reference == row.reference).map(|held| &held.outcome);
             let done = matches!(outcome, Some(WriteOutcome::Succeeded { .. }));
             match row.state {
                 S::Succeeded => assert!(done, "after {after:?}: called done and is not"),
@@ -202,6 +252,15 @@ impl World {
                 _ => {}
             }
         }
+    }
+
+    /// Every write as it stands, replays and what they replay.
+    async fn rows(&self) -> Vec<Writeback> {
+        let mut tx = self.rig.store.tenant(self.rig.due.tenant).await.unwrap();
+        let rows = tx.writebacks(&self.wishes).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(rows.len(), self.wishes.len(), "a write is gone");
+        rows
     }
 
     /// The faults end; everything must come to its end.
@@ -218,10 +277,7 @@ impl World {
             self.rig.other.look(due).await.unwrap();
             self.rig.carrier.look_for_lost(due).await.unwrap();
             self.check(&Event::Open).await;
-            let mut open = 0;
-            for id in &self.wishes {
-                open += usize::from(!self.rig.state(*id).await.is_final());
-            }
+            let open = self.rows().await.iter().filter(|row| !row.state.is_final()).count();
             if open == 0 {
                 return;
             }
@@ -240,14 +296,20 @@ async fn live(database: Arc<Database>, history: Vec<Event>) {
 }
 
 #[test]
-fn p3_whatever_happens_the_vendor_takes_each_wish_at_most_once_and_none_is_forgotten() {
+fn p3_p4_p5_p12_whatever_happens_each_wish_is_taken_at_most_once_and_none_is_forgotten() {
+    let histories = std::env::var("MODEL_HISTORIES").ok().and_then(|text| text.parse().ok()).unwrap_or(60);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let database = runtime.block_on(crate::rig::database());
-    let config = Config { cases: 40, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let config =
+        Config { cases: histories, failure_persistence: None, max_shrink_iters: 200, ..Config::default() };
+    let (walked, events) = (Cell::new(0), Cell::new(0));
     TestRunner::new(config)
         .run(&prop::collection::vec(event(), 5..40), |history| {
+            walked.set(walked.get() + 1);
+            events.set(events.get() + history.len());
             runtime.block_on(live(database.clone(), history));
             Ok(())
         })
         .unwrap();
+    println!("{} histories were walked, {} events", walked.get(), events.get());
 }

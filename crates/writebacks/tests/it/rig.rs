@@ -3,14 +3,14 @@ use std::time::Duration;
 
 use domain::{ConnectionId, PersonName, Phone, PracticeId, TenantId, Window, WritebackId, WritebackState};
 use jiff::{SignedDuration, Timestamp};
-use pms::{NewAppointment, NewPatient, Write};
+use pms::{Advice, ErrorKind, NewAppointment, NewPatient, Write};
 use seal::{KeyRing, Secret};
 use serde_json::json;
-use store::{DueConnection, NewConnection, Practice, Store, Tenant, Writeback};
+use store::{DueConnection, NewConnection, Practice, StaffTask, Store, Tenant, Writeback};
 use testbed::{Client, Database};
-use writebacks::{Carrier, Pace, RequestError, Requested, Wish, request};
+use writebacks::{Carrier, Pace, ReplayError, RequestError, Requested, Wish, replay, request};
 
-use crate::vendor::{OneVendor, Vendor};
+use crate::vendor::{Fate, OneVendor, Vendor};
 
 /// Looks that find nothing before a write may be sent again: one, and as many as fit in the grace.
 pub(crate) const LOOKS: u32 = 4;
@@ -54,6 +54,7 @@ impl Rig {
             seen_for: Duration::ZERO,
             most_blind_attempts: 3,
             most_attempts: 5,
+            ..Pace::default()
         };
         let carrier = || {
             let offices = Arc::new(OneVendor(vendor.clone()));
@@ -108,6 +109,53 @@ impl Rig {
         row
     }
 
+    pub(crate) async fn replay(&self, id: WritebackId) -> Result<WritebackId, ReplayError> {
+        replay(&self.store, self.due.tenant, id, "a test").await
+    }
+
+    /// A booking that was refused for good: certainly nowhere, and its time is free.
+    pub(crate) async fn failed(&self, minute: i64) -> WritebackId {
+        self.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+        let id = self.booked(minute).await;
+        self.carrier.send_next(self.due).await.unwrap();
+        assert_eq!(self.state(id).await, WritebackState::Failed);
+        id
+    }
+
+    /// A booking that was set aside; nobody knows whether it was taken.
+    pub(crate) async fn parked(&self, minute: i64, fate: Fate) -> WritebackId {
+        self.vendor.next(&[fate]);
+        let id = self.booked(minute).await;
+        self.carrier.send_next(self.due).await.unwrap();
+        self.expire_deadlines().await;
+        self.carrier.reap().await.unwrap();
+        assert_eq!(self.state(id).await, WritebackState::Parked);
+        id
+    }
+
+    /// Everything that is under way goes on until it is over.
+    pub(crate) async fn carry_on(&self) {
+        for _ in 0..LOOKS + 2 {
+            self.pass().await;
+            self.carrier.look_for_lost(self.due).await.unwrap();
+            while self.carrier.send_next(self.due).await.unwrap() {}
+            self.vendor.settle(None);
+            self.pass().await;
+            self.carrier.look(self.due).await.unwrap();
+        }
+    }
+
+    pub(crate) async fn tasks(&self) -> Vec<StaffTask> {
+        let mut tx = self.store.tenant(self.due.tenant).await.unwrap();
+        let tasks = tx.tasks(100).await.unwrap();
+        tx.commit().await.unwrap();
+        tasks
+    }
+
+    pub(crate) async fn task_codes(&self) -> Vec<String> {
+        self.tasks().await.into_iter().map(|task| task.code).collect()
+    }
+
     pub(crate) async fn state(&self, id: WritebackId) -> WritebackState {
         self.row(id).await.state
     }
@@ -148,7 +196,7 @@ impl Rig {
         .await;
     }
 
-    async fn sql(&self, sql: &str) {
+    pub(crate) async fn sql(&self, sql: &str) {
         let sql = format!("{sql} '{}'", self.due.connection.uuid());
         self.owner.batch_execute(&sql).await.unwrap();
     }

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, Patient, TenantId};
+use domain::{Appointment, AppointmentState, ConnectionId, DayBook, Freshness, Patient, TenantId, Window};
+use jiff::Timestamp;
 use pms::{
     Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientQuery, PmsError,
     Receipt, Sighting, Write, WriteOrder, WriteOutcome,
@@ -47,6 +48,8 @@ struct Inner {
     closed: Option<(ErrorKind, Advice)>,
     blind: u32,
     unsure: Option<String>,
+    no_status: bool,
+    by_hand: Vec<(String, Window)>,
     held: Vec<Held>,
     late: Vec<WriteOrder>,
     sent: Vec<String>,
@@ -104,6 +107,16 @@ impl Vendor {
     /// The next `times` looks get no answer.
     pub(crate) fn blind(&self, times: u32) {
         self.inner().blind = times;
+    }
+
+    /// How writes stand is outside of the plan.
+    pub(crate) fn close_status(&self) {
+        self.inner().no_status = true;
+    }
+
+    /// Somebody in the practice writes an appointment into its calendar.
+    pub(crate) fn by_hand(&self, patient: &str, window: Window) {
+        self.inner().by_hand.push((patient.to_owned(), window));
     }
 
     /// The next look tells nothing about this one.
@@ -211,8 +224,36 @@ impl PMSAdapter for Vendor {
         unreachable!("a carrier does not read patients")
     }
 
-    async fn day_book(&self, _: &DayBookQuery) -> Result<DayBook, PmsError> {
-        unreachable!("a carrier does not read calendars")
+    async fn day_book(&self, query: &DayBookQuery) -> Result<DayBook, PmsError> {
+        let appointment = |patient: &str, window: Window| Appointment {
+            vendor_id: "1".into(),
+            patient: patient.to_owned(),
+            clinician: Some("7".into()),
+            chair: Some("2".into()),
+            window,
+            state: AppointmentState::Booked,
+        };
+        let inner = self.inner();
+        let mut appointments: Vec<_> =
+            inner.by_hand.iter().map(|(patient, window)| appointment(patient, *window)).collect();
+        for held in &inner.held {
+            if let (Write::BookAppointment(new), WriteOutcome::Succeeded { .. }) =
+                (&held.write, &held.outcome)
+            {
+                appointments.push(appointment(&new.patient, new.window));
+            }
+        }
+        assert!(appointments.iter().all(|one| one.window.minutes() < 24 * 60));
+        Ok(DayBook {
+            time_zone: "America/Chicago".into(),
+            covers: query.covers,
+            clinicians: vec![],
+            chairs: vec![],
+            hours: vec![],
+            appointments,
+            feed: None,
+            freshness: Freshness { copied_at: None, read_at: Timestamp::now() },
+        })
     }
 
     async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {
@@ -230,6 +271,9 @@ impl PMSAdapter for Vendor {
 
     async fn outcomes(&self, receipts: &[Receipt]) -> Result<BTreeMap<Receipt, WriteOutcome>, PmsError> {
         let inner = self.inner();
+        if inner.no_status {
+            return Err(PmsError::new(ErrorKind::Unsupported, Advice::Permanent));
+        }
         let asked = inner.held.iter().filter(|held| receipts.iter().any(|receipt| receipt.0 == held.receipt));
         Ok(asked.map(|held| (Receipt(held.receipt.clone()), held.outcome.clone())).collect())
     }

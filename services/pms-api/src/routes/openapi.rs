@@ -31,6 +31,7 @@ pub(crate) fn openapi() -> Value {
             entry.insert(method.to_owned(), operation(tool, method, path_field));
         }
     }
+    super::writebacks_document::describe(&mut paths);
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Switchboard", "version": env!("CARGO_PKG_VERSION") },
@@ -103,7 +104,7 @@ fn answer(description: &str) -> Value {
         "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Answer" } } } })
 }
 
-fn error(description: &str) -> Value {
+pub(super) fn error(description: &str) -> Value {
     json!({ "description": description,
         "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } } })
 }

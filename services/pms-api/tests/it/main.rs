@@ -11,3 +11,5 @@ mod repeats;
 mod rest;
 #[cfg(test)]
 mod routes;
+#[cfg(test)]
+mod writebacks;

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bus::Letter;
-use domain::Sensitive;
+use domain::{Sensitive, WritebackId};
 use messages::{Named as _, Unreadable, v1};
 use pms::{Advice, DayBookQuery, ErrorKind, Operation, PatientQuery, PmsError};
 use store::DueConnection;
@@ -52,6 +52,21 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
             Err(error) => problem(&error, Duration::ZERO),
         },
         Ask::Search(query) => patients(context, due, Operation::SearchPatients, query).await,
+        Ask::Writes(ids) => match context.carrier.sight(due, &ids).await {
+            Ok(seen) => v1::PmsReply {
+                answer: Some(v1::pms_reply::Answer::Writes(v1::WriteSightings {
+                    sightings: seen
+                        .into_iter()
+                        .map(|(id, seen)| v1::WriteSighting {
+                            writeback_id: id.to_string(),
+                            seen: seen.word().to_owned(),
+                        })
+                        .collect(),
+                })),
+                vendor_ms: 0.0,
+            },
+            Err(error) => problem(&error, Duration::ZERO),
+        },
         Ask::Patient(vendor_id) => {
             let office = match context.offices.office(due.tenant, due.connection).await {
                 Ok(office) => office,
@@ -114,6 +129,7 @@ enum Ask {
     Search(PatientQuery),
     Patient(String),
     DayBook(DayBookQuery),
+    Writes(Vec<WritebackId>),
 }
 
 fn read(letter: &Letter) -> Result<(DueConnection, Ask), Unreadable> {
@@ -133,6 +149,12 @@ fn read(letter: &Letter) -> Result<(DueConnection, Ask), Unreadable> {
                 .transpose()?,
         }),
         v1::pms_question::Ask::Patient(read) => Ask::Patient(read.vendor_id),
+        v1::pms_question::Ask::Writes(look) => Ask::Writes(
+            look.writeback_ids
+                .iter()
+                .map(|id| id.parse().map_err(|_| Unreadable::Field("writes.writeback_ids")))
+                .collect::<Result<_, _>>()?,
+        ),
         v1::pms_question::Ask::DayBook(read) => Ask::DayBook(DayBookQuery {
             covers: read.covers.ok_or(Unreadable::Field("day_book.covers"))?.try_into()?,
         }),

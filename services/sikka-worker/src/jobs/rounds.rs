@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::WritebackState as S;
+use jiff::Timestamp;
 use service::Background;
 use store::DueConnection;
 use tokio::sync::Semaphore;
@@ -34,6 +35,10 @@ pub(crate) fn register(background: &Background, context: &Arc<Context>) {
     }
     let c = context.clone();
     background.run("round: reap", move |stop| reap(c.clone(), stop));
+    let c = context.clone();
+    background.run("round: replays", move |stop| replays(c.clone(), stop));
+    let c = context.clone();
+    background.run("round: night and tasks", move |stop| night_and_tasks(c.clone(), stop));
     let c = context.clone();
     background.run("round: settle holds", move |stop| settle_holds(c.clone(), stop));
 }
@@ -98,6 +103,38 @@ async fn reap(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infa
             Err(error) => tracing::warn!(error = %error, "nobody's writes could not be reaped"),
         }
         pause(Duration::from_secs(1), &stop).await;
+    }
+    Ok(())
+}
+
+/// Works the runs of replays off, each at its own rate.
+async fn replays(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
+    while !stop.is_cancelled() {
+        match context.carrier.work_runs_off().await {
+            Ok(0) => {}
+            Ok(_) => context.relay.poke(),
+            Err(error) => tracing::warn!(error = %error, "a run of replays was cut short"),
+        }
+        pause(Duration::from_millis(500), &stop).await;
+    }
+    Ok(())
+}
+
+/// Tells staff in time, and tries again at night.
+async fn night_and_tasks(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
+    while !stop.is_cancelled() {
+        if let Err(error) = context.carrier.warn_staff().await {
+            tracing::warn!(error = %error, "staff could not be told of late writes");
+        }
+        match context.carrier.retry_at_night(Timestamp::now()).await {
+            Ok(0) => {}
+            Ok(writebacks) => {
+                tracing::info!(writebacks, "failed writes are tried again in their practices' night");
+                context.relay.poke();
+            }
+            Err(error) => tracing::warn!(error = %error, "a night's replays were cut short"),
+        }
+        pause(Duration::from_secs(20), &stop).await;
     }
     Ok(())
 }

@@ -82,6 +82,7 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
     let counts = tx.writeback_counts().await?;
     let stuck = tx.stuck_writebacks(30).await?;
     let alerts = tx.open_alerts().await?;
+    let tasks = tx.open_tasks(1_000).await?;
     tx.commit().await?;
     let mut findings = vec![Finding::fine("database", "answers")];
     let balance = format!(
@@ -126,6 +127,14 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
                 oldest.state
             ),
             "is sikka-worker up, and is the practice's server reachable?",
+        ),
+    });
+    findings.push(match tasks.first() {
+        None => Finding::fine("tasks", "staff have nothing to do"),
+        Some(first) => Finding::wrong(
+            "tasks",
+            format!("{} for staff, the most pressing: {}", tasks.len(), first.sentence),
+            "see `switchboard writebacks tasks`",
         ),
     });
     findings.extend(alerts.into_iter().map(|alert| Finding::wrong("alert", alert.code, alert.what_to_do)));

@@ -1,46 +1,55 @@
+mod replay;
+
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use serde_json::json;
-use writebacks::{Found, settle};
+use domain::{TenantId, WritebackId, WritebackState};
+use jiff::civil::Time;
+use serde_json::{Value, json};
+use store::{ListedWriteback, Store, WritebackFilter};
+use writebacks::{Found, give_up, reason, settle};
 
-use crate::cli::WritebacksAction;
+use crate::cli::{WhichWrites, WritebacksAction};
 use crate::out::Out;
 use crate::place;
+
+/// Who it was, in the record.
+const OPERATOR: &str = "operator";
+/// Writes of one command.
+const MOST: i64 = 1_000;
 
 /// `switchboard writebacks …`.
 pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<ExitCode> {
     match action {
-        WritebacksAction::List { state, target } => {
+        WritebacksAction::List { state, all, which, target } => {
             let store = place::store(&target.state).await?;
-            let mut tx = store.machinery().await?;
-            let found = tx.writebacks_in(state, 1_000).await?;
-            tx.commit().await?;
+            let found = listed(&store, &filter(&which, vec![state], !all)).await?;
             if found.is_empty() {
                 out.say(format!("No write is {state}."));
             }
             for one in found {
-                out.say(format!(
-                    "{}  {:16}  ref {}  {} attempts  since {}  {}",
-                    one.id,
-                    one.operation,
-                    one.reference,
-                    one.attempts,
-                    one.created_at,
-                    one.reason.as_deref().unwrap_or_default(),
-                ));
-                out.object(&json!({
-                    "id": one.id.to_string(), "tenant": one.tenant.to_string(), "operation": one.operation,
-                    "state": state.as_str(), "reason": one.reason, "reference": one.reference,
-                    "attempts": one.attempts, "created_at": one.created_at.to_string(),
-                }));
+                out.say(line(&one));
+                out.object(&object(&one));
             }
+        }
+        WritebacksAction::Show { id, target } => show(&place::store(&target.state).await?, id, out).await?,
+        WritebacksAction::Plan { ids, which, target } => {
+            replay::plan(ids, &which, &target.state, out).await?;
+        }
+        WritebacksAction::Replay { ids, all: _, per_minute, stop_after, no_wait, which, target } => {
+            let wish = replay::Wish { ids, which, per_minute, stop_after, wait: !no_wait };
+            return replay::run(wish, &target.state, out).await;
+        }
+        WritebacksAction::Drop { id, reason, target } => {
+            let store = place::store(&target.state).await?;
+            let (tenant, _) = owner(&store, id).await?;
+            give_up(&store, tenant, id, &reason, OPERATOR).await?;
+            out.say(format!("{id} is given up; its time is free again."));
+            out.object(&json!({ "dropped": id.to_string() }));
         }
         WritebacksAction::Settle { id, landed, not_there: _, target } => {
             let store = place::store(&target.state).await?;
-            let mut tx = store.machinery().await?;
-            let (tenant, vendor) = tx.writeback_owner(id).await.context("there is no such write")?;
-            tx.commit().await?;
+            let (tenant, vendor) = owner(&store, id).await?;
             let found = match &landed {
                 Some(vendor_id) => Found::There { vendor_id },
                 None => Found::NotThere,
@@ -51,6 +60,146 @@ pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<Ex
             out.say(format!("{id} is settled: {how}."));
             out.object(&json!({ "settled": id.to_string(), "landed": landed }));
         }
+        WritebacksAction::Tasks { target } => tasks(&place::store(&target.state).await?, out).await?,
+        WritebacksAction::Hours { connection, night, up_from, up_until, target } => {
+            let store = place::store(&target.state).await?;
+            let mut tx = store.machinery().await?;
+            let tenant = tx.tenant_of(connection).await.context("there is no such connection")?;
+            tx.commit().await?;
+            let mut tx = store.tenant(tenant).await?;
+            let up = up_from.zip(up_until).map(|(from, until)| (minute(from), minute(until)));
+            tx.set_write_hours(connection, minute(night), up).await?;
+            tx.commit().await?;
+            out.say(format!("{connection}: what failed is tried again at {night} of the practice's clock."));
+            out.object(&json!({ "connection": connection.to_string(), "night": night.to_string() }));
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn minute(time: Time) -> i32 {
+    i32::from(time.hour()) * 60 + i32::from(time.minute())
+}
+
+fn filter(which: &WhichWrites, states: Vec<WritebackState>, open: bool) -> WritebackFilter {
+    WritebackFilter {
+        practice: which.practice,
+        states,
+        reason: which.reason.clone(),
+        since: which.since,
+        until: which.until,
+        open,
+        after: None,
+        most: MOST,
+    }
+}
+
+async fn listed(store: &Store, filter: &WritebackFilter) -> anyhow::Result<Vec<ListedWriteback>> {
+    let mut tx = store.machinery().await?;
+    let found = tx.list_writebacks(filter).await?;
+    tx.commit().await?;
+    Ok(found)
+}
+
+async fn owner(store: &Store, id: WritebackId) -> anyhow::Result<(TenantId, String)> {
+    let mut tx = store.machinery().await?;
+    let owner = tx.writeback_owner(id).await.context("there is no such write")?;
+    tx.commit().await?;
+    Ok(owner)
+}
+
+fn line(one: &ListedWriteback) -> String {
+    let why = one.reason.as_deref().map(reason);
+    let told = why.map(|why| format!("\n    {} {}", why.sentence, why.next_action)).unwrap_or_default();
+    let fate = match (&one.replayed_as, &one.dropped) {
+        (Some(replay), _) => format!("  replayed as {replay}"),
+        (None, Some(why)) => format!("  dropped: {why}"),
+        (None, None) => String::new(),
+    };
+    format!(
+        "{}  {:16}  ref {}  {} attempts  since {}  {}{fate}{told}",
+        one.id,
+        one.operation,
+        one.reference,
+        one.attempts,
+        one.created_at,
+        one.reason.as_deref().unwrap_or_default(),
+    )
+}
+
+fn object(one: &ListedWriteback) -> Value {
+    let why = one.reason.as_deref().map(reason);
+    json!({
+        "id": one.id.to_string(), "tenant": one.tenant.to_string(), "practice": one.practice.to_string(),
+        "operation": one.operation, "state": one.state.as_str(), "reason": one.reason,
+        "sentence": why.map(|why| why.sentence), "next_action": why.map(|why| why.next_action),
+        "reference": one.reference, "attempts": one.attempts, "created_at": one.created_at.to_string(),
+        "deadline_at": one.deadline_at.to_string(), "about_at": one.about_at.map(|at| at.to_string()),
+        "replays": one.replays.map(|id| id.to_string()),
+        "replayed_as": one.replayed_as.map(|id| id.to_string()), "dropped": one.dropped,
+    })
+}
+
+async fn show(store: &Store, id: WritebackId, out: Out) -> anyhow::Result<()> {
+    let (tenant, vendor) = owner(store, id).await?;
+    let mut tx = store.tenant(tenant).await?;
+    let write = tx.writeback(id).await?;
+    let attempts = tx.attempts(id).await?;
+    let replayed_as = tx.replay_of(id).await?;
+    tx.commit().await?;
+    let why = write.reason.as_deref().map(reason);
+    let attempts: Vec<Value> = attempts
+        .iter()
+        .map(|one| {
+            json!({
+                "number": one.number, "started_at": one.started_at.to_string(),
+                "ended_at": one.ended_at.map(|at| at.to_string()), "outcome": one.outcome, "detail": one.detail,
+            })
+        })
+        .collect();
+    let shown = json!({
+        "id": id.to_string(), "tenant": tenant.to_string(), "connection": write.connection.to_string(),
+        "vendor": vendor, "operation": write.operation, "state": write.state.as_str(), "reason": write.reason,
+        "sentence": why.map(|why| why.sentence), "next_action": why.map(|why| why.next_action),
+        "reference": write.reference, "receipt": write.receipt, "made": write.created_vendor_id,
+        "created_at": write.created_at.to_string(), "deadline_at": write.deadline_at.to_string(),
+        "about_at": write.about_at.map(|at| at.to_string()),
+        "finished_at": write.finished_at.map(|at| at.to_string()),
+        "depends_on": write.depends_on.map(|id| id.to_string()),
+        "replays": write.replays.map(|id| id.to_string()),
+        "replayed_as": replayed_as.map(|id| id.to_string()), "attempts": attempts,
+    });
+    if out.is_json() {
+        out.object(&shown);
+    } else {
+        out.say(serde_json::to_string_pretty(&shown)?);
+    }
+    Ok(())
+}
+
+async fn tasks(store: &Store, out: Out) -> anyhow::Result<()> {
+    let mut tx = store.machinery().await?;
+    let tasks = tx.open_tasks(MOST).await?;
+    tx.commit().await?;
+    if tasks.is_empty() {
+        out.say("Staff have nothing to do.");
+    }
+    for task in tasks {
+        let due = task.due_at.map(|at| format!("  by {at}")).unwrap_or_default();
+        let about = task.writeback.map(|id| id.to_string());
+        out.say(format!(
+            "{}  {:20}  {}{due}\n    {} {}",
+            task.id,
+            task.code,
+            about.as_deref().unwrap_or_default(),
+            task.sentence,
+            task.next_action
+        ));
+        out.object(&json!({
+            "id": task.id, "tenant": task.tenant.to_string(), "code": task.code, "sentence": task.sentence,
+            "next_action": task.next_action, "writeback": about,
+            "due_at": task.due_at.map(|at| at.to_string()), "created_at": task.created_at.to_string(),
+        }));
+    }
+    Ok(())
 }

@@ -18,6 +18,8 @@ mod logs;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod replays;
+#[cfg(test)]
 mod replicas;
 #[cfg(test)]
 mod servers;

@@ -19,6 +19,7 @@ async fn a_message_that_nobody_can_read_is_parked_listed_shown_and_replayed() {
         "outbox",
         "parked",
         "writebacks",
+        "tasks",
         "broker",
         "topology",
         "queues",

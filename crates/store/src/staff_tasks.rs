@@ -1,0 +1,212 @@
+use diesel::prelude::*;
+use diesel::sql_types::{Double, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use domain::{ConnectionId, TenantId, WritebackId};
+use jiff::Timestamp;
+use jiff_diesel::{NullableTimestamp, ToDiesel as _};
+use uuid::Uuid;
+
+use crate::schema::staff_tasks as t;
+use crate::{MachineryTx, StoreError, TenantTx};
+
+/// Something for a person at the front desk. It names no patient.
+#[derive(Debug)]
+pub struct NewTask<'a> {
+    /// In which practice's system.
+    pub connection: Option<ConnectionId>,
+    /// About which write.
+    pub writeback: Option<WritebackId>,
+    /// What: a word, the same for the same thing.
+    pub code: &'a str,
+    /// What happened, as a receptionist would say it.
+    pub sentence: &'a str,
+    /// What to do about it.
+    pub next_action: &'a str,
+    /// By when.
+    pub due_at: Option<Timestamp>,
+}
+
+/// A task as it stands.
+#[derive(Debug, Clone)]
+pub struct StaffTask {
+    /// Which.
+    pub id: Uuid,
+    /// Whose.
+    pub tenant: TenantId,
+    /// In which practice's system.
+    pub connection: Option<ConnectionId>,
+    /// About which write.
+    pub writeback: Option<WritebackId>,
+    /// What.
+    pub code: String,
+    /// What happened.
+    pub sentence: String,
+    /// What to do about it.
+    pub next_action: String,
+    /// By when.
+    pub due_at: Option<Timestamp>,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+type Row = (
+    Uuid,
+    Uuid,
+    Option<Uuid>,
+    Option<Uuid>,
+    String,
+    String,
+    String,
+    NullableTimestamp,
+    jiff_diesel::Timestamp,
+);
+
+const COLUMNS: (
+    t::id,
+    t::tenant_id,
+    t::connection_id,
+    t::writeback_id,
+    t::code,
+    t::sentence,
+    t::next_action,
+    t::due_at,
+    t::created_at,
+) = (
+    t::id,
+    t::tenant_id,
+    t::connection_id,
+    t::writeback_id,
+    t::code,
+    t::sentence,
+    t::next_action,
+    t::due_at,
+    t::created_at,
+);
+
+fn task(row: Row) -> StaffTask {
+    let (id, tenant, connection, writeback, code, sentence, next_action, due_at, created_at) = row;
+    StaffTask {
+        id,
+        tenant: TenantId::from_uuid(tenant),
+        connection: connection.map(ConnectionId::from_uuid),
+        writeback: writeback.map(WritebackId::from_uuid),
+        code,
+        sentence,
+        next_action,
+        due_at: due_at.into(),
+        created_at: created_at.to_jiff(),
+    }
+}
+
+impl TenantTx {
+    /// Gives staff a task, unless they have it. True: it is new.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add_task(&mut self, new: &NewTask<'_>) -> Result<bool, StoreError> {
+        let added = diesel::insert_into(t::table)
+            .values((
+                t::id.eq(Uuid::now_v7()),
+                t::tenant_id.eq(self.tenant.uuid()),
+                t::connection_id.eq(new.connection.map(ConnectionId::uuid)),
+                t::writeback_id.eq(new.writeback.map(WritebackId::uuid)),
+                t::code.eq(new.code),
+                t::sentence.eq(new.sentence),
+                t::next_action.eq(new.next_action),
+                t::due_at.eq(new.due_at.map(|at| at.to_diesel())),
+            ))
+            .on_conflict_do_nothing()
+            .execute(&mut self.conn)
+            .await?;
+        Ok(added == 1)
+    }
+
+    /// The tenant's open tasks, the most pressing first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tasks(&mut self, most: i64) -> Result<Vec<StaffTask>, StoreError> {
+        let rows: Vec<Row> = t::table
+            .select(COLUMNS)
+            .filter(t::done_at.is_null())
+            .order((t::due_at.asc().nulls_last(), t::created_at))
+            .limit(most)
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows.into_iter().map(task).collect())
+    }
+
+    /// Ends a task. False: it was ended before.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn end_task(&mut self, id: Uuid, by: &str) -> Result<bool, StoreError> {
+        let _: Uuid = t::table.select(t::id).filter(t::id.eq(id)).first(&mut self.conn).await?;
+        let ended = diesel::update(t::table.filter(t::id.eq(id)).filter(t::done_at.is_null()))
+            .set((t::done_at.eq(diesel::dsl::now), t::done_by.eq(by)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(ended == 1)
+    }
+
+    /// Ends every task about a write: what they were about is over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_tasks_about(&mut self, writeback: WritebackId, by: &str) -> Result<(), StoreError> {
+        diesel::update(t::table.filter(t::writeback_id.eq(writeback.uuid())).filter(t::done_at.is_null()))
+            .set((t::done_at.eq(diesel::dsl::now), t::done_by.eq(by)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+}
+
+impl MachineryTx {
+    /// Every tenant's open tasks, the most pressing first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_tasks(&mut self, most: i64) -> Result<Vec<StaffTask>, StoreError> {
+        let rows: Vec<Row> = t::table
+            .select(COLUMNS)
+            .filter(t::done_at.is_null())
+            .order((t::due_at.asc().nulls_last(), t::created_at))
+            .limit(most)
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows.into_iter().map(task).collect())
+    }
+
+    /// The writes under way that come close to their deadline, and of which staff have no task yet. Close is
+    /// `margin_s` seconds, and never more than half of the time that the write had.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn writes_running_late(
+        &mut self,
+        margin_s: f64,
+    ) -> Result<Vec<(TenantId, WritebackId)>, StoreError> {
+        #[derive(QueryableByName)]
+        struct Late {
+            #[diesel(sql_type = SqlUuid)]
+            tenant_id: Uuid,
+            #[diesel(sql_type = SqlUuid)]
+            id: Uuid,
+        }
+        let rows: Vec<Late> = diesel::sql_query(
+            "SELECT q.tenant_id, q.id FROM pms_writebacks q
+             WHERE q.state IN ('queued', 'sending', 'unknown', 'submitted')
+               AND now() > q.deadline_at - least(make_interval(secs => $1), (q.deadline_at - q.created_at) / 2)
+               AND NOT EXISTS (SELECT FROM staff_tasks t WHERE t.writeback_id = q.id AND t.code = 'running_late')
+             ORDER BY q.deadline_at LIMIT 200",
+        )
+        .bind::<Double, _>(margin_s)
+        .load(&mut self.conn)
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|row| (TenantId::from_uuid(row.tenant_id), WritebackId::from_uuid(row.id)))
+            .collect())
+    }
+}

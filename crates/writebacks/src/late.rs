@@ -1,0 +1,36 @@
+use domain::WritebackState as S;
+use store::NewTask;
+
+use crate::reasons::reason;
+use crate::{Carrier, CarryError};
+
+impl Carrier {
+    /// Gives staff a task about every write that comes close to its deadline and is not done; returns how many.
+    ///
+    /// # Errors
+    /// [`CarryError`].
+    pub async fn warn_staff(&self) -> Result<usize, CarryError> {
+        let mut tx = self.store().machinery().await?;
+        let late = tx.writes_running_late(self.pace().task_margin.as_secs_f64()).await?;
+        tx.commit().await?;
+        let why = reason("running_late");
+        let mut told = 0;
+        for (tenant, id) in late {
+            let mut tx = self.store().tenant(tenant).await?;
+            let write = tx.writeback(id).await?;
+            if matches!(write.state, S::Queued | S::Sending | S::Unknown | S::Submitted) {
+                let task = NewTask {
+                    connection: Some(write.connection),
+                    writeback: Some(id),
+                    code: why.code,
+                    sentence: why.sentence,
+                    next_action: why.next_action,
+                    due_at: Some(write.deadline_at),
+                };
+                told += usize::from(tx.add_task(&task).await?);
+            }
+            tx.commit().await?;
+        }
+        Ok(told)
+    }
+}

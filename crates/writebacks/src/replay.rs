@@ -1,0 +1,223 @@
+use domain::{TenantId, WritebackId, WritebackState as S};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use store::{NewAudit, NewReplay, Store, StoreError, TenantTx, Writeback};
+
+use crate::finish::{Ending, tell, whose};
+use crate::moves::{Actor, starts_replay};
+use crate::reference;
+use crate::request::announce;
+
+/// Why a write cannot be tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is under way.
+    UnderWay,
+    /// The practice's system holds it.
+    Succeeded,
+    /// It was replayed: who wants another try replays that one.
+    Replayed(WritebackId),
+    /// Staff gave it up, or settled that it is no longer wanted.
+    Dropped,
+    /// The time it is about is past.
+    Stale,
+    /// Another write of ours has the time, or does the same.
+    Conflicting(WritebackId),
+    /// What it waits for is not there: that one first.
+    Forerunner(WritebackId),
+}
+
+impl Obstacle {
+    /// The word for it in answers and in runs.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::UnderWay => "under_way",
+            Self::Succeeded => "already_applied",
+            Self::Replayed(_) => "already_replayed",
+            Self::Dropped => "dropped",
+            Self::Stale => "stale",
+            Self::Conflicting(_) => "conflicting",
+            Self::Forerunner(_) => "forerunner_first",
+        }
+    }
+
+    /// The write that is in the way.
+    #[must_use]
+    pub const fn other(self) -> Option<WritebackId> {
+        match self {
+            Self::Replayed(id) | Self::Conflicting(id) | Self::Forerunner(id) => Some(id),
+            Self::UnderWay | Self::Succeeded | Self::Dropped | Self::Stale => None,
+        }
+    }
+}
+
+/// Why a write was not replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// It must not be.
+    #[error("the write cannot be replayed: {}", .0.word())]
+    Obstacle(Obstacle),
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Tries a write that failed, or was set aside, once more: as a write of its own that names it. The original
+/// stays as it is; its time goes over to the replay.
+///
+/// Nothing is sent that may be there: a replay of what may have been taken starts as `unknown`, under the
+/// original's reference, and is looked for before it is sent (P3). Of two replays at once one wins, and a time
+/// that another write of ours has is not taken from it (P4).
+///
+/// # Errors
+/// [`ReplayError`].
+pub async fn replay(
+    store: &Store,
+    tenant: TenantId,
+    id: WritebackId,
+    by: &str,
+) -> Result<WritebackId, ReplayError> {
+    let mut tx = store.tenant(tenant).await?;
+    match replay_in(&mut tx, id, by).await {
+        Ok(new) => {
+            tx.commit().await?;
+            Ok(new)
+        }
+        Err(error) => {
+            tx.roll_back().await?;
+            Err(error)
+        }
+    }
+}
+
+/// As [`replay`], in the caller's transaction.
+pub(crate) async fn replay_in(
+    tx: &mut TenantTx,
+    id: WritebackId,
+    by: &str,
+) -> Result<WritebackId, ReplayError> {
+    let connection = tx.writeback(id).await?.connection;
+    // Whoever asks for the same time, or replays the same write, takes turns with this.
+    tx.lock_connection(connection).await?;
+    let old = tx.writeback(id).await?;
+    if let Some(obstacle) = obstacle(tx, &old).await? {
+        return Err(ReplayError::Obstacle(obstacle));
+    }
+    let depends_on = match old.depends_on {
+        Some(first) => Some(tx.latest_try(first).await?.id),
+        None => None,
+    };
+    let new = WritebackId::new();
+    let (state, fresh) = start(&old);
+    let own = reference(new);
+    let add = NewReplay {
+        id: new,
+        of: &old,
+        state,
+        reference: if fresh { &own } else { &old.reference },
+        depends_on,
+        deadline_at: deadline(&old, Timestamp::now()),
+        by,
+    };
+    tx.add_replay(&add).await?;
+    tx.pass_holds_on(old.id, new).await?;
+    tx.end_tasks_about(old.id, by).await?;
+    if tx.parked_left(connection).await? == 0 {
+        tx.clear(Some(connection), "writeback_parked").await?;
+    }
+    note(tx, &old, by, "writeback.replay", state.as_str(), json!({ "replay": new.to_string() })).await?;
+    let row = tx.writeback(new).await?;
+    tell(tx, &row, state, Some("replayed")).await?;
+    if state == S::Queued {
+        let vendor = tx.connection(connection).await?.vendor;
+        announce(tx, connection, &vendor, new, None).await?;
+    }
+    Ok(new)
+}
+
+/// What stands against another try, as far as our own rows tell.
+pub(crate) async fn obstacle(tx: &mut TenantTx, old: &Writeback) -> Result<Option<Obstacle>, StoreError> {
+    if let Some(replay) = tx.replay_of(old.id).await? {
+        return Ok(Some(Obstacle::Replayed(replay)));
+    }
+    match old.state {
+        S::Succeeded => return Ok(Some(Obstacle::Succeeded)),
+        S::Queued | S::Sending | S::Unknown | S::Submitted => return Ok(Some(Obstacle::UnderWay)),
+        S::Failed | S::Parked => {}
+    }
+    if old.reason.as_deref() == Some("settled_by_staff") || tx.is_dropped(old.id).await? {
+        return Ok(Some(Obstacle::Dropped));
+    }
+    if old.about_at.is_some_and(|at| at <= Timestamp::now()) {
+        return Ok(Some(Obstacle::Stale));
+    }
+    if let Some(first) = old.depends_on {
+        let first = tx.latest_try(first).await?;
+        if matches!(first.state, S::Failed | S::Parked) {
+            return Ok(Some(Obstacle::Forerunner(first.id)));
+        }
+    }
+    // The same was wished for again since, or the time was given to somebody else.
+    let same = tx.writeback_by_fingerprint(old.connection, &old.fingerprint).await?;
+    if let Some(same) = same.filter(|same| same.id != old.id) {
+        return Ok(Some(Obstacle::Conflicting(same.id)));
+    }
+    Ok(tx.time_taken_by(old.id).await?.map(Obstacle::Conflicting))
+}
+
+/// Where a replay starts, and whether it goes by a reference of its own.
+fn start(old: &Writeback) -> (S, bool) {
+    let (state, fresh) = match (old.state, &old.receipt, old.first_sent_at) {
+        // The vendor took it and the practice's system refused it: that one is not there, and under its
+        // reference only the refusal would be found.
+        (S::Failed, Some(_), _) => (S::Queued, true),
+        // The vendor has it: only its outcome is open.
+        (_, Some(_), _) => (S::Submitted, false),
+        (_, None, None) => (S::Queued, false),
+        (_, None, Some(_)) => (S::Unknown, false),
+    };
+    debug_assert!(starts_replay(state), "{state}");
+    (state, fresh)
+}
+
+/// The appointment it is about; otherwise as long as the original had, an hour at least and a day at most.
+fn deadline(old: &Writeback, now: Timestamp) -> Timestamp {
+    old.about_at.unwrap_or_else(|| {
+        let had = old.deadline_at.duration_since(old.created_at);
+        now + had.clamp(SignedDuration::from_hours(1), SignedDuration::from_hours(24))
+    })
+}
+
+/// The record of what a person, or the night, decided about a write.
+pub(crate) async fn note(
+    tx: &mut TenantTx,
+    write: &Writeback,
+    by: &str,
+    action: &str,
+    outcome: &str,
+    mut detail: serde_json::Value,
+) -> Result<(), StoreError> {
+    let ending = Ending {
+        to: write.state,
+        reason: None,
+        created: write.created_vendor_id.as_deref(),
+        actor: Actor::Staff,
+        owner: None,
+    };
+    let patient = whose(tx, write, &ending).await?;
+    if let Some(fields) = detail.as_object_mut() {
+        fields.insert("writeback".to_owned(), json!(write.id.to_string()));
+    }
+    let audit = NewAudit {
+        actor: by,
+        action,
+        patient: patient.as_deref(),
+        call_id: None,
+        tool: None,
+        outcome,
+        ms: 0,
+        detail,
+    };
+    tx.audit(&audit).await
+}

@@ -1,0 +1,152 @@
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use store::{WriteHabits, Writeback};
+
+use crate::Pace;
+
+/// So many writes must have been seen before they say anything about the next.
+const ENOUGH: usize = 5;
+/// So many of the last writes count: a practice's habits change with its server.
+const LATEST: usize = 9;
+/// However slow a practice is, somebody looks after this long.
+const LONGEST: Duration = Duration::from_secs(300);
+/// A write that took longer says something about an outage, not about the practice.
+const MOST_BELIEVED: SignedDuration = SignedDuration::from_hours(6);
+
+/// When to look at a practice's writes, as its last ones tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rhythm {
+    /// By when most of its writes have been done; nothing: too few were seen.
+    most: Option<Duration>,
+}
+
+impl Rhythm {
+    pub(crate) fn of(habits: &WriteHabits) -> Self {
+        let mut took: Vec<i32> = habits.recent_ms.iter().copied().take(LATEST).collect();
+        if took.len() < ENOUGH {
+            return Self { most: None };
+        }
+        took.sort_unstable();
+        let most = took.get(took.len() * 6 / 10).and_then(|ms| u64::try_from(*ms).ok());
+        Self { most: most.map(Duration::from_millis) }
+    }
+
+    /// From the receipt to the first look.
+    pub(crate) fn first_look(self, pace: &Pace) -> Duration {
+        self.most.map_or(pace.first_look, |most| most.min(LONGEST).max(pace.first_look))
+    }
+
+    /// From this look to the next. Once most should be done, each wait is a quarter of what went before: a
+    /// write is known to be done at most that much late.
+    pub(crate) fn next_look(self, pace: &Pace, write: &Writeback, now: Timestamp) -> Duration {
+        let sent = write.last_sent_at.or(write.first_sent_at);
+        let Some(most) = self.most else { return pace.next_look(sent, now) };
+        let age = age(sent, now);
+        let wait = if age < most { most.saturating_sub(age) } else { age / 4 };
+        wait.min(LONGEST).max(pace.first_look)
+    }
+
+    /// How long a write that is found done now has taken, in milliseconds. It was done at some time since the
+    /// look before. One done at the first look may have been done long before: what is learnt of it is
+    /// shorter, so that the next write is looked at earlier.
+    pub(crate) fn took(self, pace: &Pace, write: &Writeback, now: Timestamp) -> Option<i32> {
+        // A replay that was never sent itself tells how long its forerunner lay about.
+        let sent = write.last_sent_at.filter(|_| write.attempts > 0)?;
+        if now.duration_since(sent) > MOST_BELIEVED {
+            return None;
+        }
+        let age = age(Some(sent), now);
+        let took = if write.check_count == 0 {
+            age * 2 / 3
+        } else {
+            age.saturating_sub(self.next_look(pace, write, now) / 2)
+        };
+        i32::try_from(took.as_millis()).ok()
+    }
+}
+
+fn age(sent: Option<Timestamp>, now: Timestamp) -> Duration {
+    sent.and_then(|sent| Duration::try_from(now.duration_since(sent)).ok()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{ConnectionId, WritebackId, WritebackState};
+
+    use super::*;
+
+    fn habits(recent_ms: Vec<i32>) -> WriteHabits {
+        WriteHabits { recent_ms, hours_up: vec![], night_minute: 120, up: None, time_zone: "UTC".to_owned() }
+    }
+
+    fn write(sent_at: Timestamp, check_count: i32) -> Writeback {
+        Writeback {
+            id: WritebackId::new(),
+            connection: ConnectionId::new(),
+            operation: "book_appointment".to_owned(),
+            payload: Vec::new().into(),
+            fingerprint: vec![],
+            reference: "AAAAAAAA".to_owned(),
+            state: WritebackState::Submitted,
+            reason: None,
+            receipt: None,
+            created_vendor_id: None,
+            depends_on: None,
+            attempts: 1,
+            check_count,
+            deadline_at: Timestamp::MAX,
+            first_sent_at: Some(sent_at),
+            created_at: sent_at,
+            finished_at: None,
+            about_at: None,
+            last_sent_at: Some(sent_at),
+            replays: None,
+        }
+    }
+
+    #[test]
+    fn the_first_look_is_when_most_writes_have_been_done() {
+        let pace = Pace::default();
+        assert_eq!(Rhythm::of(&habits(vec![90_000; 4])).first_look(&pace), pace.first_look, "too few");
+        let spread = (1..=20).map(|n| n * 1_000).collect();
+        assert_eq!(Rhythm::of(&habits(spread)).first_look(&pace), Duration::from_secs(6));
+        assert_eq!(Rhythm::of(&habits(vec![5; 9])).first_look(&pace), pace.first_look, "not in a hurry");
+        assert_eq!(Rhythm::of(&habits(vec![3_600_000; 9])).first_look(&pace), LONGEST);
+    }
+
+    #[test]
+    fn looks_after_the_first_grow_rarer_and_never_stop() {
+        let (pace, now) = (Pace::default(), Timestamp::now());
+        let rhythm = Rhythm::of(&habits(vec![60_000; 9]));
+        let after =
+            |secs| rhythm.next_look(&pace, &write(now - SignedDuration::from_secs(secs), 1), now).as_secs();
+        assert_eq!((after(10), after(60), after(120), after(7200)), (50, 15, 30, 300));
+    }
+
+    #[test]
+    fn a_practice_that_became_faster_or_slower_is_learnt_within_a_few_writes() {
+        let (pace, start) = (Pace::default(), Timestamp::UNIX_EPOCH);
+        for (was, is, low, high) in [(90_000, 20_000, 10, 30), (10_000, 100_000, 60, 130)] {
+            let mut recent = vec![was; 10];
+            let mut looks = 0;
+            for _ in 0..30 {
+                let rhythm = Rhythm::of(&habits(recent.clone()));
+                let mut age = rhythm.first_look(&pace);
+                let mut count = 0;
+                while age < Duration::from_millis(is) {
+                    let now = start + age;
+                    age += rhythm.next_look(&pace, &write(start, count), now);
+                    count += 1;
+                }
+                looks += count + 1;
+                let took = rhythm.took(&pace, &write(start, count), start + age).unwrap();
+                recent.insert(0, took);
+                recent.truncate(32);
+            }
+            let most = Rhythm::of(&habits(recent)).first_look(&pace).as_secs();
+            assert!((low..=high).contains(&most), "learnt {most} s");
+            assert!(looks < 30 * 6, "{looks} looks for 30 writes");
+        }
+    }
+}

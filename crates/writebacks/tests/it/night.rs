@@ -1,0 +1,108 @@
+//! What failed is tried again in the practice's own night.
+
+use domain::{WritebackId, WritebackState as S};
+use jiff::{SignedDuration, Timestamp, ToSpan};
+use pms::{Advice, ErrorKind};
+
+use crate::rig::{Rig, booking, new, patient};
+use crate::vendor::Fate;
+
+/// So many nights from now, at half past two in Chicago.
+fn night(ahead: i64) -> Timestamp {
+    let today = Timestamp::now().in_tz("America/Chicago").unwrap().date();
+    let date = today.checked_add(ahead.days()).unwrap();
+    date.at(2, 30, 0, 0).in_tz("America/Chicago").unwrap().timestamp()
+}
+
+async fn given_up(rig: &Rig) -> WritebackId {
+    rig.vendor.close(ErrorKind::VendorDown, Advice::Retry);
+    let id = rig.booked(0).await;
+    for _ in 0..5 {
+        rig.pass().await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+    }
+    rig.vendor.behave();
+    assert_eq!(rig.state(id).await, S::Parked);
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_for_a_reason_that_passes_is_tried_again_at_two_in_the_night_of_the_practice() {
+    let rig = Rig::new().await;
+    let id = given_up(&rig).await;
+    let tonight = night(1);
+    let noon = tonight + SignedDuration::from_hours(10);
+    assert_eq!(
+        rig.carrier.retry_at_night(tonight - SignedDuration::from_mins(31)).await.unwrap(),
+        0,
+        "not yet"
+    );
+    assert_eq!(rig.carrier.retry_at_night(noon).await.unwrap(), 0, "it is day");
+    let (one, two) = tokio::join!(rig.carrier.retry_at_night(tonight), rig.other.retry_at_night(tonight));
+    assert_eq!(one.unwrap() + two.unwrap(), 1, "once, whatever the number of workers");
+    rig.carry_on().await;
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    let replay = tx.replay_of(id).await.unwrap().unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(rig.state(replay).await, S::Succeeded);
+    assert_eq!((rig.state(id).await, rig.vendor.held().len()), (S::Parked, 1));
+    assert!(rig.alerts().await.is_empty() && rig.tasks().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practice_may_have_another_night() {
+    let rig = Rig::new().await;
+    given_up(&rig).await;
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    tx.set_write_hours(rig.due.connection, 4 * 60, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 0);
+    let later = night(1) + SignedDuration::from_mins(90);
+    assert_eq!(rig.carrier.retry_at_night(later).await.unwrap(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_that_failed_with_its_patient_is_tried_again_with_them() {
+    let rig = Rig::new().await;
+    rig.vendor.close(ErrorKind::VendorDown, Advice::Retry);
+    let first = new(rig.wish(&patient(), "nora").await);
+    let hour = SignedDuration::from_hours(1);
+    let second = new(rig.wish_after(&booking(0), "nora's booking", Some(first), hour).await);
+    for _ in 0..5 {
+        rig.pass().await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+    }
+    rig.carrier.reap().await.unwrap();
+    rig.vendor.behave();
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Parked, S::Failed));
+    assert_eq!(rig.task_codes().await, ["vendor_down"], "one task, for the patient's record");
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 2);
+    rig.carry_on().await;
+    rig.carry_on().await;
+    assert_eq!(rig.vendor.held().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_night_helps_is_left_to_people_and_the_rest_has_three_nights() {
+    let rig = Rig::new().await;
+    rig.failed(30).await;
+    rig.parked(60, Fate::LoseRequest).await;
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 0);
+    let mut id = given_up(&rig).await;
+    for ahead in 1..=3 {
+        assert_eq!(rig.carrier.retry_at_night(night(ahead)).await.unwrap(), 1, "night {ahead}");
+        assert_eq!(rig.carrier.retry_at_night(night(ahead)).await.unwrap(), 0, "once a night");
+        let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+        id = tx.replay_of(id).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        // It goes wrong again, in that night.
+        let again = format!(
+            "UPDATE pms_writebacks SET state = 'parked', reason = 'vendor_down', finished_at = '{}'
+             WHERE id = '{}' AND connection_id = ",
+            night(ahead),
+            id.uuid()
+        );
+        rig.sql(&again).await;
+    }
+    assert_eq!(rig.carrier.retry_at_night(night(4)).await.unwrap(), 0, "three nights are enough");
+}

@@ -1,0 +1,121 @@
+//! A practice whose server is off.
+
+use std::time::Duration;
+
+use domain::{WritebackId, WritebackState as S};
+use jiff::{SignedDuration, Timestamp};
+use pms::{Advice, ErrorKind};
+
+use crate::rig::Rig;
+use crate::vendor::Fate;
+
+const OFF: Fate = Fate::Refuse(ErrorKind::PracticeOffline, Advice::RetryAfter(Duration::from_secs(60)));
+
+async fn waits(rig: &Rig, id: WritebackId) -> f64 {
+    let sql = format!(
+        "SELECT extract(epoch FROM next_check_at - now())::float8 FROM pms_writebacks WHERE id = '{}'",
+        id.uuid()
+    );
+    rig.owner.query_one(&sql, &[]).await.unwrap().get(0)
+}
+
+async fn why(rig: &Rig, id: WritebackId) -> (S, Option<String>) {
+    let row = rig.row(id).await;
+    (row.state, row.reason)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everybody_who_waits_behind_a_server_that_is_off_is_told_at_once_and_a_new_caller_is_a_new_try() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[OFF]);
+    let (first, second) = (rig.booked(0).await, rig.booked(30).await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let off = (S::Queued, Some("practice_offline".to_owned()));
+    assert_eq!((why(&rig, first).await, why(&rig, second).await), (off.clone(), off.clone()));
+    assert_eq!(rig.vendor.sent().len(), 1, "one request tells it for all");
+    assert!(!rig.is_due(S::Queued).await);
+    rig.vendor.next(&[OFF]);
+    let third = rig.booked(60).await;
+    assert!(rig.is_due(S::Queued).await, "somebody is on the line");
+    rig.carrier.send_next(rig.due).await.unwrap();
+    assert_eq!(why(&rig, third).await, off);
+    assert_eq!(rig.vendor.sent(), [rig.row(first).await.reference.clone(), rig.row(first).await.reference]);
+    // It is on again: in order.
+    rig.pass().await;
+    while rig.carrier.send_next(rig.due).await.unwrap() {}
+    let order: Vec<String> = rig.vendor.held().into_iter().map(|held| held.reference).collect();
+    let mut wished = Vec::new();
+    for id in [first, second, third] {
+        wished.push(rig.row(id).await.reference);
+    }
+    assert_eq!(order, wished);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_server_that_stays_off_parks_nothing_before_its_deadline_and_is_tried_ever_more_rarely() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    let far = "UPDATE pms_writebacks SET deadline_at = now() + interval '9 days' WHERE connection_id = ";
+    rig.sql(far).await;
+    let mut before = 0.0;
+    for attempt in 1..=12 {
+        rig.vendor.next(&[OFF]);
+        rig.pass().await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+        assert_eq!(rig.state(id).await, S::Queued, "attempt {attempt}");
+        let wait = waits(&rig, id).await;
+        assert!(wait >= 55.0 && wait >= before - 2.0 && wait < 905.0, "attempt {attempt} waits {wait}");
+        before = wait;
+    }
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("not_sent_in_time")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_tried_again_in_the_hours_that_staff_have_set() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.sql("UPDATE pms_writebacks SET deadline_at = now() + interval '9 days' WHERE connection_id = ").await;
+    // From three hours from now for an hour, on the practice's clock.
+    let local = (Timestamp::now() + SignedDuration::from_hours(3)).in_tz("America/Chicago").unwrap();
+    let from = i32::from(local.hour()) * 60;
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    tx.set_write_hours(rig.due.connection, 120, Some((from, (from + 60) % 1440))).await.unwrap();
+    tx.commit().await.unwrap();
+    rig.vendor.next(&[OFF]);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let wait = waits(&rig, id).await;
+    assert!((7_000.0..=11_200.0).contains(&wait), "it waits {wait} s");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hours_in_which_a_server_is_off_are_learnt_slowly_and_forgotten_as_slowly() {
+    let rig = Rig::new().await;
+    let score = async |hour: usize| {
+        let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+        let habits = tx.write_habits(rig.due.connection).await.unwrap();
+        tx.commit().await.unwrap();
+        habits.hours_up.get(hour).copied().unwrap_or(1.0)
+    };
+    let learn = async |is_on: bool| {
+        let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+        tx.learn_hour(rig.due.connection, 19, is_on).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    for _ in 0..10 {
+        learn(false).await;
+    }
+    assert!(score(19).await > 0.7, "one evening is one evening, however often it was tried");
+    for _ in 0..3 {
+        let yesterday =
+            "UPDATE pms_write_habits SET seen_off_at = now() - interval '1 day' WHERE connection_id = ";
+        rig.sql(yesterday).await;
+        learn(false).await;
+    }
+    assert!(score(19).await < 0.5 && score(18).await > 0.9);
+    learn(true).await;
+    learn(true).await;
+    assert!(score(19).await > 0.5);
+}

@@ -1,0 +1,57 @@
+//! When outcomes are asked for.
+
+use domain::{WritebackId, WritebackState as S};
+
+use crate::rig::Rig;
+
+async fn waits(rig: &Rig, id: WritebackId) -> f64 {
+    let sql = format!(
+        "SELECT extract(epoch FROM next_check_at - last_sent_at)::float8 FROM pms_writebacks WHERE id = '{}'",
+        id.uuid()
+    );
+    rig.owner.query_one(&sql, &[]).await.unwrap().get(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_look_is_when_most_writes_of_that_practice_were_done_and_the_next_are_rarer() {
+    let rig = Rig::new().await;
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    tx.learn_times(rig.due.connection, &[90_000; 9]).await.unwrap();
+    tx.commit().await.unwrap();
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    assert!((88.0..95.0).contains(&waits(&rig, id).await), "{}", waits(&rig, id).await);
+    // Two minutes later it is not done.
+    rig.sql("UPDATE pms_writebacks SET last_sent_at = now() - interval '2 min', next_check_at = now() WHERE connection_id = ").await;
+    rig.carrier.look(rig.due).await.unwrap();
+    assert!((148.0..155.0).contains(&waits(&rig, id).await), "{}", waits(&rig, id).await);
+    // It is done at the next look: that much is learnt.
+    rig.vendor.settle(None);
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(id).await, S::Succeeded);
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    let habits = tx.write_habits(rig.due.connection).await.unwrap();
+    assert_eq!(habits.recent_ms.len(), 10);
+    assert!((90_000..121_000).contains(&habits.recent_ms[0]), "{habits:?}");
+    for _ in 0..5 {
+        tx.learn_times(rig.due.connection, &[1; 10]).await.unwrap();
+    }
+    assert_eq!(tx.write_habits(rig.due.connection).await.unwrap().recent_ms, [1; 32]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_where_nobody_may_ask_a_write_is_done_once_the_practices_records_show_it() {
+    let rig = Rig::new().await;
+    rig.vendor.close_status();
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(id).await, S::Submitted, "the vendor has it, and that is not done");
+    assert!(waits(&rig, id).await > 290.0, "no sooner than the copy can be refreshed");
+    rig.vendor.settle(None);
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.created_vendor_id), (S::Succeeded, Some(format!("made-{}", row.reference))));
+}

@@ -1,0 +1,93 @@
+//! Many replays, at a rate, until too many go wrong.
+
+use domain::{WritebackId, WritebackState as S};
+use pms::{Advice, ErrorKind};
+use store::ReplayRun;
+use uuid::Uuid;
+use writebacks::start_run;
+
+use crate::rig::{Rig, booking};
+use crate::vendor::Fate;
+
+async fn run(rig: &Rig, writes: &[WritebackId], per_minute: i32, stop_after: Option<i32>) -> Uuid {
+    start_run(&rig.store, rig.due.tenant, writes, per_minute, stop_after, "a test").await.unwrap()
+}
+
+async fn stands(rig: &Rig, id: Uuid) -> ReplayRun {
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    let run = tx.replay_run(id).await.unwrap();
+    tx.commit().await.unwrap();
+    run
+}
+
+fn outcomes(run: &ReplayRun) -> Vec<Option<&str>> {
+    run.items.iter().map(|item| item.outcome.as_deref()).collect()
+}
+
+async fn a_minute_passes(rig: &Rig) {
+    let sql =
+        format!("UPDATE pms_replay_runs SET next_at = now() WHERE tenant_id = '{}'", rig.due.tenant.uuid());
+    rig.owner.batch_execute(&sql).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_replays_one_after_the_other_at_its_rate_whoever_works_it_off() {
+    let rig = Rig::new().await;
+    let writes = [rig.failed(0).await, rig.failed(30).await, rig.failed(60).await];
+    let id = run(&rig, &writes, 1, None).await;
+    let (one, two) = tokio::join!(rig.carrier.work_runs_off(), rig.other.work_runs_off());
+    assert_eq!(one.unwrap() + two.unwrap(), 1, "one a minute, of both workers together");
+    assert_eq!(outcomes(&stands(&rig, id).await), [Some("replayed"), None, None]);
+    assert_eq!(rig.carrier.work_runs_off().await.unwrap(), 0, "the minute is not over");
+    for _ in 0..2 {
+        a_minute_passes(&rig).await;
+        rig.other.work_runs_off().await.unwrap();
+    }
+    let done = stands(&rig, id).await;
+    assert_eq!((done.state.as_str(), outcomes(&done)), ("done", vec![Some("replayed"); 3]));
+    rig.carry_on().await;
+    for item in stands(&rig, id).await.items {
+        assert_eq!(rig.state(item.replay.unwrap()).await, S::Succeeded);
+    }
+    assert_eq!(rig.vendor.held().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_stops_after_as_many_errors_as_it_was_told() {
+    let rig = Rig::new().await;
+    let writes = [rig.failed(0).await, rig.failed(30).await, rig.failed(60).await, rig.failed(90).await];
+    // The first is refused because of its time, the second by the vendor.
+    rig.wish(&booking(0), "somebody else").await.unwrap();
+    let id = run(&rig, &writes, 60, Some(2)).await;
+    for _ in 0..4 {
+        a_minute_passes(&rig).await;
+        rig.carrier.work_runs_off().await.unwrap();
+        rig.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent); 2]);
+        rig.look_until_nowhere().await;
+        while rig.carrier.send_next(rig.due).await.unwrap() {}
+        rig.vendor.forget_fates();
+    }
+    let run = stands(&rig, id).await;
+    assert_eq!(run.state, "stopped");
+    assert_eq!(outcomes(&run), [Some("conflicting"), Some("replayed"), None, None], "{run:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_two_runs_of_the_same_writes_replay_each_once() {
+    let rig = Rig::new().await;
+    let writes = [rig.failed(0).await, rig.failed(30).await];
+    let (first, second) = (run(&rig, &writes, 6000, None).await, run(&rig, &writes, 6000, None).await);
+    for _ in 0..4 {
+        a_minute_passes(&rig).await;
+        let (one, two) = tokio::join!(rig.carrier.work_runs_off(), rig.other.work_runs_off());
+        one.unwrap();
+        two.unwrap();
+    }
+    let (first, second) = (stands(&rig, first).await, stands(&rig, second).await);
+    let mut all = outcomes(&first);
+    all.extend(outcomes(&second));
+    assert_eq!(all.iter().filter(|outcome| **outcome == Some("replayed")).count(), 2, "{all:?}");
+    assert_eq!(all.iter().filter(|outcome| **outcome == Some("already_replayed")).count(), 2, "{all:?}");
+    rig.carry_on().await;
+    assert_eq!(rig.vendor.held().len(), 2);
+}

@@ -1,0 +1,11 @@
+DROP TABLE pms_write_habits;
+DROP TABLE staff_tasks;
+DROP TABLE pms_replay_items;
+DROP TABLE pms_replay_runs;
+DROP TABLE pms_writeback_drops;
+DROP INDEX pms_writebacks_set_aside;
+ALTER TABLE pms_writebacks
+    DROP COLUMN replays,
+    DROP COLUMN replayed_by,
+    DROP COLUMN about_at,
+    DROP COLUMN last_sent_at;

@@ -1,0 +1,273 @@
+use std::time::Duration;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::{PracticeId, TenantId, WritebackId, WritebackState as S};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use service::{ApiError, Code, Json, Path, Query};
+use store::{ListedWriteback, StoreError, WritebackFilter};
+use uuid::Uuid;
+use writebacks::{BusLookout, DropError, reason, start_run};
+
+use super::account::Account;
+use crate::context::Context;
+
+/// How long a practice may take to say what it shows.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Writes of one request.
+const MOST: i64 = 1_000;
+
+/// Which page of which writes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Page {
+    practice_id: Option<PracticeId>,
+    state: Option<String>,
+    reason: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    /// Also those that were replayed or given up.
+    all: Option<bool>,
+    cursor: Option<WritebackId>,
+    limit: Option<i64>,
+}
+
+/// Which failed and parked writes.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Choice {
+    /// These; none: all that fit the rest.
+    #[serde(default)]
+    ids: Vec<WritebackId>,
+    /// Really all that fit the rest.
+    #[serde(default)]
+    all: bool,
+    practice_id: Option<PracticeId>,
+    reason: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+    /// How many replays a minute.
+    per_minute: Option<i32>,
+    /// End once so many were refused, failed or were parked again.
+    stop_after: Option<i32>,
+}
+
+/// Why a write is given up.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Why {
+    reason: String,
+}
+
+/// `GET /api/pms/writebacks`: a page of writes, oldest first.
+pub(crate) async fn list(
+    context: Data<Context>,
+    Account(owner): Account,
+    Query(page): Query<Page>,
+) -> Result<HttpResponse, ApiError> {
+    let states = match page.state.as_deref().map(str::parse::<S>) {
+        None => Vec::new(),
+        Some(Ok(state)) => vec![state],
+        Some(Err(_)) => {
+            let words = S::ALL.map(S::as_str).join(", ");
+            return Err(ApiError::invalid([("state", format!("must be one of {words}"))]));
+        }
+    };
+    let limit = page.limit.unwrap_or(100).clamp(1, MOST);
+    let filter = WritebackFilter {
+        practice: page.practice_id,
+        states,
+        reason: page.reason,
+        since: page.since,
+        until: page.until,
+        open: !page.all.unwrap_or(false),
+        after: page.cursor,
+        most: limit,
+    };
+    let found = listed(&context, owner.tenant, &filter).await?;
+    let is_full = i64::try_from(found.len()).is_ok_and(|found| found == limit);
+    let next = found.last().filter(|_| is_full).map(|last| last.id.to_string());
+    let found: Vec<Value> = found.iter().map(object).collect();
+    Ok(HttpResponse::Ok().json(json!({ "writebacks": found, "nextCursor": next })))
+}
+
+/// `GET /api/pms/writebacks/{id}`: one write with every try.
+pub(crate) async fn show(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<WritebackId>,
+) -> Result<HttpResponse, ApiError> {
+    let mut tx = context.store.tenant(owner.tenant).await?;
+    let write = tx.writeback(id).await.map_err(no_such)?;
+    let attempts = tx.attempts(id).await?;
+    let replayed_as = tx.replay_of(id).await?;
+    tx.commit().await?;
+    let why = write.reason.as_deref().map(reason);
+    let attempts: Vec<Value> = attempts
+        .iter()
+        .map(|one| {
+            json!({
+                "number": one.number, "startedAt": one.started_at.to_string(),
+                "endedAt": one.ended_at.map(|at| at.to_string()), "outcome": one.outcome, "detail": one.detail,
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "id": id.to_string(), "connectionId": write.connection.to_string(), "operation": write.operation,
+        "state": write.state.as_str(), "reason": write.reason, "sentence": why.map(|why| why.sentence),
+        "nextAction": why.map(|why| why.next_action), "reference": write.reference,
+        "createdAt": write.created_at.to_string(), "deadlineAt": write.deadline_at.to_string(),
+        "aboutAt": write.about_at.map(|at| at.to_string()),
+        "finishedAt": write.finished_at.map(|at| at.to_string()),
+        "dependsOn": write.depends_on.map(|id| id.to_string()),
+        "replays": write.replays.map(|id| id.to_string()),
+        "replayedAs": replayed_as.map(|id| id.to_string()), "attempts": attempts,
+    })))
+}
+
+/// `POST /api/pms/writebacks/plan`: what would become of replays.
+pub(crate) async fn plan(
+    context: Data<Context>,
+    Account(owner): Account,
+    Json(choice): Json<Choice>,
+) -> Result<HttpResponse, ApiError> {
+    let ids = chosen(&context, owner.tenant, choice).await?;
+    let lookout = BusLookout::new(context.bus.clone(), PATIENCE);
+    let sorted = writebacks::plan(&context.store, &lookout, owner.tenant, &ids).await?;
+    let plan: Vec<Value> = sorted
+        .iter()
+        .map(|one| {
+            json!({
+                "id": one.id.to_string(), "verdict": one.verdict.word(), "why": one.why,
+                "other": one.other.map(|id| id.to_string()),
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({ "plan": plan })))
+}
+
+/// `POST /api/pms/writebacks/replay`: a run of replays, taken on by a worker.
+pub(crate) async fn replay(
+    context: Data<Context>,
+    Account(owner): Account,
+    Json(choice): Json<Choice>,
+) -> Result<HttpResponse, ApiError> {
+    if choice.ids.is_empty() && !choice.all {
+        return Err(ApiError::invalid([("ids", "must name writes, or `all` must be true")]));
+    }
+    let per_minute = choice.per_minute.unwrap_or(60);
+    let stop_after = choice.stop_after;
+    if !(1..=6_000).contains(&per_minute) {
+        return Err(ApiError::invalid([("perMinute", "must be from 1 to 6000")]));
+    }
+    if stop_after.is_some_and(|most| most < 1) {
+        return Err(ApiError::invalid([("stopAfter", "must be 1 or more")]));
+    }
+    let ids = chosen(&context, owner.tenant, choice).await?;
+    let by = format!("api key {}", owner.key);
+    let run = start_run(&context.store, owner.tenant, &ids, per_minute, stop_after, &by).await?;
+    Ok(HttpResponse::Accepted().json(json!({ "runId": run, "writes": ids.len() })))
+}
+
+/// `GET /api/pms/writebacks/replays/{run}`: how a run stands.
+pub(crate) async fn run(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(run): Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
+    let mut tx = context.store.tenant(owner.tenant).await?;
+    let stands = tx.replay_run(run).await.map_err(|error| match error {
+        StoreError::NotFound => ApiError::not_found("there is no such run"),
+        other => ApiError::internal(other),
+    })?;
+    tx.commit().await?;
+    let items: Vec<Value> = stands
+        .items
+        .iter()
+        .map(|item| {
+            json!({
+                "writebackId": item.writeback.to_string(), "outcome": item.outcome,
+                "replayId": item.replay.map(|id| id.to_string()), "replayState": item.replay_state,
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({
+        "runId": run, "state": stands.state, "perMinute": stands.per_minute, "stopAfter": stands.stop_after,
+        "items": items,
+    })))
+}
+
+/// `POST /api/pms/writebacks/{id}/drop`: gives a write up.
+pub(crate) async fn give_up(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<WritebackId>,
+    Json(why): Json<Why>,
+) -> Result<HttpResponse, ApiError> {
+    let by = format!("api key {}", owner.key);
+    writebacks::give_up(&context.store, owner.tenant, id, &why.reason, &by).await.map_err(
+        |error| match error {
+            DropError::Store(error) => no_such(error),
+            DropError::NoReason => ApiError::invalid([("reason", "must have 1 to 500 characters")]),
+            other => ApiError::new(Code::Conflict, other.to_string()),
+        },
+    )?;
+    Ok(HttpResponse::Ok().json(json!({ "dropped": id.to_string() })))
+}
+
+async fn listed(
+    context: &Context,
+    tenant: TenantId,
+    filter: &WritebackFilter,
+) -> Result<Vec<ListedWriteback>, StoreError> {
+    let mut tx = context.store.tenant(tenant).await?;
+    let found = tx.list_writebacks(filter).await?;
+    tx.commit().await?;
+    Ok(found)
+}
+
+/// The writes a request is about; every one that it names must be the tenant's.
+async fn chosen(context: &Context, tenant: TenantId, choice: Choice) -> Result<Vec<WritebackId>, ApiError> {
+    if choice.ids.is_empty() {
+        let filter = WritebackFilter {
+            practice: choice.practice_id,
+            states: vec![S::Failed, S::Parked],
+            reason: choice.reason,
+            since: choice.since,
+            until: choice.until,
+            open: true,
+            after: None,
+            most: MOST,
+        };
+        return Ok(listed(context, tenant, &filter).await?.iter().map(|one| one.id).collect());
+    }
+    let mut ids = choice.ids;
+    ids.sort_unstable();
+    ids.dedup();
+    let mut tx = context.store.tenant(tenant).await?;
+    let known = tx.writebacks(&ids).await?.len();
+    tx.commit().await?;
+    if known == ids.len() { Ok(ids) } else { Err(no_such(StoreError::NotFound)) }
+}
+
+fn no_such(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound => ApiError::not_found("there is no such write"),
+        other => ApiError::internal(other),
+    }
+}
+
+fn object(one: &ListedWriteback) -> Value {
+    let why = one.reason.as_deref().map(reason);
+    json!({
+        "id": one.id.to_string(), "practiceId": one.practice.to_string(),
+        "connectionId": one.connection.to_string(), "operation": one.operation, "state": one.state.as_str(),
+        "reason": one.reason, "sentence": why.map(|why| why.sentence),
+        "nextAction": why.map(|why| why.next_action), "reference": one.reference, "attempts": one.attempts,
+        "createdAt": one.created_at.to_string(), "deadlineAt": one.deadline_at.to_string(),
+        "aboutAt": one.about_at.map(|at| at.to_string()), "replays": one.replays.map(|id| id.to_string()),
+        "replayedAs": one.replayed_as.map(|id| id.to_string()), "dropped": one.dropped,
+    })
+}

@@ -1,0 +1,79 @@
+//! Writes that went wrong, from the operator's program.
+
+use serde_json::{Value, json};
+use testbed::{Plan, Stack, until};
+
+use crate::desk::{MARIA, SOON, book, free_times, lines, run, writebacks};
+
+async fn ours(stack: &Stack, arguments: &[&str]) -> (bool, Vec<Value>) {
+    let arguments: Vec<&str> = ["--json", "writebacks"].iter().chain(arguments).copied().collect();
+    let (well, printed) = run(stack, &arguments).await;
+    (well, lines(&printed))
+}
+
+async fn parked(stack: &Stack, ids: (&str, &str), slot: &Value) -> String {
+    let clinic = &stack.clinics[0];
+    let told = book(stack, clinic, ids, MARIA, slot).await;
+    let id = told["writebackId"].as_str().unwrap().to_owned();
+    for (state, then) in [
+        ("submitted", "UPDATE pms_writebacks SET deadline_at = now() WHERE state = 'submitted'"),
+        ("parked", "SELECT 1"),
+    ] {
+        until(SOON, state, || async { (writebacks(stack).await.last()?[1] == state).then_some(()) }).await;
+        stack.sql(then).await.unwrap();
+    }
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_parked_writes_are_listed_planned_replayed_and_dropped() {
+    let stack = Stack::start(Plan::default().set("pms_api.write_wait_seconds", 1)).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let mode = async |mode: &str| {
+        let body = json!({ "mode": mode });
+        stack.sandbox.office("PUT", &clinic.office, "/writeback", Some(&body)).await.unwrap();
+    };
+    mode("never").await;
+    let times = free_times(&stack, clinic, "call-1").await;
+    let first = parked(&stack, ("call-1", "book-1"), &times[0]).await;
+    let far = times.last().unwrap();
+    let second = parked(&stack, ("call-2", "book-2"), far).await;
+    let (_, listed) = ours(&stack, &["list"]).await;
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    assert!(listed[0]["next_action"].as_str().unwrap().contains("Look in your own system"), "{listed:?}");
+    let reasons = ours(&stack, &["list", "--reason", "slot_taken"]).await.1;
+    assert!(reasons.is_empty(), "{reasons:?}");
+    let (_, tasks) = ours(&stack, &["tasks"]).await;
+    assert_eq!(tasks.len(), 2, "{tasks:?}");
+    let (well, doctor) = run(&stack, &["doctor"]).await;
+    assert!(!well && doctor.contains("LOOK  tasks"), "{doctor}");
+    // The practice has done one of them after all, and its copy shows it.
+    mode("normal").await;
+    until(SOON, "the practice to do it", || async {
+        (stack.sandbox.booked(&clinic.office).await.unwrap().len() == 2).then_some(())
+    })
+    .await;
+    let (_, plan) = ours(&stack, &["plan", &first, &second]).await;
+    for one in &plan {
+        assert_eq!(one["verdict"], "already_applied", "{plan:?}");
+    }
+    let (well, replayed) = ours(&stack, &["replay", &first, "--per-minute", "600"]).await;
+    assert!(well && replayed[0]["outcome"] == "replayed", "{replayed:?}");
+    let replay = replayed[0]["replay"].as_str().unwrap().to_owned();
+    until(SOON, "the replay to find it", || async {
+        let (_, shown) = ours(&stack, &["show", &replay]).await;
+        (shown[0]["state"] == "succeeded").then_some(())
+    })
+    .await;
+    assert_eq!(stack.sandbox.writes(&clinic.office).await.unwrap().len(), 2, "nothing was sent again");
+    let (well, printed) = run(&stack, &["writebacks", "drop", &second]).await;
+    assert!(!well && printed.contains("--reason"), "{printed}");
+    assert!(ours(&stack, &["drop", &second, "--reason", "it is in the calendar"]).await.0);
+    let (well, printed) = run(&stack, &["writebacks", "replay", &second]).await;
+    assert!(well && printed.contains("dropped"), "{printed}");
+    assert!(ours(&stack, &["list"]).await.1.is_empty());
+    assert_eq!(ours(&stack, &["list", "--all"]).await.1.len(), 2);
+    assert!(ours(&stack, &["tasks"]).await.1.is_empty());
+    let (well, printed) = run(&stack, &["doctor"]).await;
+    assert!(well, "{printed}");
+}
