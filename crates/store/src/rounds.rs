@@ -23,7 +23,7 @@ pub struct ListedWriteback {
     pub id: WritebackId,
     /// Whose.
     pub tenant: TenantId,
-    /// `create_patient` or `book_appointment`.
+    /// As [`crate::Writeback::operation`].
     pub operation: String,
     /// Why it is where it is.
     pub reason: Option<String>,

@@ -169,6 +169,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+        appointment -> Nullable<Text>,
     }
 }
 

@@ -17,7 +17,7 @@ pub struct Writeback {
     pub id: WritebackId,
     /// Which practice's system.
     pub connection: ConnectionId,
-    /// `create_patient` or `book_appointment`.
+    /// `create_patient`, `book_appointment`, `reschedule_appointment`, `cancel_appointment` or `add_note`.
     pub operation: String,
     /// What is to be written, as JSON. It names a patient.
     pub payload: domain::Sensitive<Vec<u8>>,
@@ -56,7 +56,7 @@ pub struct NewWriteback<'a> {
     pub id: WritebackId,
     /// Which practice's system.
     pub connection: ConnectionId,
-    /// `create_patient` or `book_appointment`.
+    /// `create_patient`, `book_appointment`, `reschedule_appointment`, `cancel_appointment` or `add_note`.
     pub operation: &'a str,
     /// What is to be written, as JSON.
     pub payload: &'a [u8],
@@ -106,7 +106,7 @@ pub struct WritebackAttempt {
 
 #[derive(QueryableByName, Queryable, Selectable)]
 #[diesel(table_name = w)]
-struct Row {
+pub(crate) struct Row {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -145,7 +145,7 @@ struct Row {
 
 type AttemptRow = (i32, jiff_diesel::Timestamp, NullableTimestamp, Option<String>, Option<String>);
 
-const COLUMNS: &str = "id, connection_id, operation, payload, fingerprint, reference, state, reason, receipt, \
+pub(crate) const COLUMNS: &str = "id, connection_id, operation, payload, fingerprint, reference, state, reason, receipt, \
      created_vendor_id, depends_on, attempts, check_count, deadline_at, first_sent_at, created_at, finished_at";
 
 fn identity(id: Uuid) -> String {
@@ -153,7 +153,7 @@ fn identity(id: Uuid) -> String {
 }
 
 impl TenantTx {
-    fn read(&self, row: Row) -> Result<Writeback, StoreError> {
+    pub(crate) fn read(&self, row: Row) -> Result<Writeback, StoreError> {
         // One payload that does not open must not keep its neighbours from being read: it reads as
         // empty, and whoever would send it sets the write aside.
         let payload =

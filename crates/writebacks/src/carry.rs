@@ -230,7 +230,9 @@ impl Carrier {
                 continue;
             }
             let Some(created) = &held.created else { continue };
-            let shown = book.appointments.iter().any(|one| one.vendor_id == *created);
+            let mut shown = book.appointments.iter().filter(|one| one.vendor_id == *created);
+            // One that was moved stood somewhere else before: an older copy still shows it there.
+            let shown = shown.any(|one| !held.moved || one.window.start == held.window.start);
             let missed = book
                 .freshness
                 .copied_at
@@ -401,6 +403,10 @@ async fn order_for(
             return Ok(Err("patient_id_unknown"));
         };
         booking.patient = patient;
+    }
+    if let Some(appointment) = body.changes() {
+        let others = tx.receipts_of_other_changes(write.connection, appointment, write.id).await?;
+        body.rule_out(others.into_iter().map(Receipt).collect());
     }
     Ok(Ok(WriteOrder {
         write: body,

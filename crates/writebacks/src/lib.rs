@@ -12,5 +12,5 @@ pub use carry::{Carrier, CarryError, Offices};
 pub use moves::{Actor, allowed};
 pub use pace::Pace;
 pub use reference::reference;
-pub use request::{RequestError, Requested, Wish, request};
+pub use request::{COPY_MARGIN, RequestError, Requested, Wish, request};
 pub use settle::{Found, SettleError, settle};

@@ -55,7 +55,7 @@ impl Pace {
     /// that it would show it.
     #[must_use]
     pub fn copy_margin(&self) -> SignedDuration {
-        SignedDuration::from_mins(10)
+        crate::COPY_MARGIN
     }
 
     /// Between two tries at sending, by how many there were.

@@ -10,13 +10,22 @@ use crate::context::Context;
 
 /// Every route of this service.
 pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
-    use actix_web::web::post;
+    use actix_web::web::{delete, patch, post};
     cfg.app_data(context.clone())
         .service(resource("/api/openapi.json").route(get().to(openapi::document)))
         .service(resource("/api/pms/tools").route(get().to(openapi::registry)))
         .service(resource("/api/pms/patients/search").route(get().to(patients::search)))
         .service(resource("/api/pms/patients/{patient}").route(get().to(patients::read)))
-        .service(resource("/api/pms/patients").route(post().to(patients::create)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
+        .service(
+            resource("/api/pms/patients/{patient}/appointments").route(get().to(appointments::of_patient)),
+        )
+        .service(resource("/api/pms/patients/{patient}/notes").route(post().to(patients::note)))
+        .service(
+            resource("/api/pms/appointments/{appointment}")
+                .route(patch().to(appointments::reschedule))
+                .route(delete().to(appointments::cancel)),
+        )
+        .service(resource("/api/pms/patients").route(post().to(patients::create)))
         .service(resource("/api/pms/appointments").route(post().to(appointments::book)));
 }

@@ -15,6 +15,7 @@ use testbed::Database;
 use tokio::task::JoinHandle;
 use writebacks::{CarryError, Requested};
 
+use crate::changes::{cancelling, moving, note};
 use crate::rig::{Rig, booking, patient};
 use crate::vendor::Fate;
 
@@ -25,6 +26,8 @@ enum Event {
     Wish(i64),
     /// A new patient and their booking.
     Chain,
+    /// Somebody wishes for a move or a cancellation of one of two appointments, or adds a note.
+    Change(i64),
     /// A carrier sends, and the request ends so.
     Send {
         second: bool,
@@ -78,6 +81,7 @@ fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         4 => (0..5i64).prop_map(Event::Wish),
         1 => Just(Event::Chain),
+        3 => (0..7i64).prop_map(Event::Change),
         6 => (any::<bool>(), fate()).prop_map(|(second, fate)| Event::Send { second, fate }),
         2 => any::<(bool, bool)>().prop_map(|(second, taken)| Event::Die { second, taken }),
         1 => any::<bool>().prop_map(|second| Event::Linger { second }),
@@ -112,7 +116,7 @@ impl World {
                 Some(id)
             }
             Ok(Requested::Same(row)) => Some(row.id),
-            Err(writebacks::RequestError::SlotTaken) => None,
+            Err(writebacks::RequestError::SlotTaken | writebacks::RequestError::ChangeUnderWay) => None,
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -127,6 +131,15 @@ impl World {
             Event::Chain => {
                 let first = self.wish(&patient(), "nora", None).await;
                 self.wish(&booking(600), "nora's booking", first).await;
+            }
+            Event::Change(number) => {
+                let appointment = format!("a{}", number % 2);
+                let write = match number {
+                    0..2 => cancelling(&appointment, None),
+                    2..6 => moving(&appointment, 900, (number - 2) / 2 * 30),
+                    _ => note(),
+                };
+                self.wish(&write, &format!("change {number}"), None).await;
             }
             Event::Send { second, fate } => {
                 rig.vendor.next(&[*fate]);

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, Patient, TenantId};
+use domain::{ConnectionId, DayBook, Patient, PatientBook, TenantId};
 use pms::{
-    Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientQuery, PmsError,
-    Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+    Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientBookQuery, PatientQuery,
+    PmsError, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
 };
 use tokio::sync::{Notify, Semaphore};
 use writebacks::Offices;
@@ -213,6 +213,10 @@ impl PMSAdapter for Vendor {
 
     async fn day_book(&self, _: &DayBookQuery) -> Result<DayBook, PmsError> {
         unreachable!("a carrier does not read calendars")
+    }
+
+    async fn patient_book(&self, _: &PatientBookQuery) -> Result<PatientBook, PmsError> {
+        unreachable!("a carrier does not read patients' books")
     }
 
     async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {
