@@ -23,8 +23,8 @@ pub struct Reschedule {
     pub time_zone: String,
     /// How new the copy was that showed it at `from`, where that is known.
     pub as_of: Option<Timestamp>,
-    /// Receipts of our other writes about this appointment: none of them is this one, however alike they look.
-    /// They are filled in when it is sent or looked for.
+    /// Receipts of our other changes at this practice: none of them is this one, however alike they look. They
+    /// are filled in when it is sent or looked for.
     #[serde(default)]
     pub others: Vec<Receipt>,
 }
@@ -106,7 +106,7 @@ impl Write {
         }
     }
 
-    /// Our other writes about the same appointment, by their receipts: none of them is this one.
+    /// Our other changes at the practice, by their receipts: none of them is this one.
     #[must_use]
     pub fn others(&self) -> &[Receipt] {
         match self {
@@ -116,7 +116,7 @@ impl Write {
         }
     }
 
-    /// Says which of our writes about the same appointment this one is not.
+    /// Says which of our changes this one is not.
     pub fn rule_out(&mut self, receipts: Vec<Receipt>) {
         match self {
             Self::RescheduleAppointment(moved) => moved.others = receipts,

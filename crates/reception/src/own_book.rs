@@ -75,7 +75,19 @@ impl OwnBook {
                 });
             }
         }
-        for change in changes {
+        for change in changes.iter().filter(|change| change.patient == patient) {
+            // What no copy shows and nothing holds was made and changed in between two copies.
+            if change.outruns(copied_at)
+                && !own.iter().any(|one| one.id.as_ref() == Some(&change.appointment))
+            {
+                own.push(Own {
+                    id: Some(change.appointment.clone()),
+                    window: change.from,
+                    clinician: None,
+                    cancelled: false,
+                    changing: None,
+                });
+            }
             let Some(one) = own.iter_mut().find(|one| one.id.as_ref() == Some(&change.appointment)) else {
                 continue;
             };
@@ -201,6 +213,7 @@ mod tests {
         Change {
             writeback: WritebackId::new(),
             appointment: id.into(),
+            patient: "104".into(),
             from: window(9),
             to: to.map(claim),
             done_at: done_at.map(at),
@@ -254,6 +267,12 @@ mod tests {
         // Made and cancelled before any copy showed it.
         let gone = book(vec![], &[held(Some("900"), 9)], &[change("900", None, Some(-1))]);
         assert!(gone[0].cancelled);
+        let gone = book(vec![], &[], &[change("900", None, Some(0))]);
+        assert_eq!((gone.len(), gone[0].cancelled), (1, true), "its time was given back, and it is known");
+        let gone = book(vec![], &[], &[change("900", None, Some(-1))]);
+        assert_eq!(gone, [], "a newer copy has it no more");
+        let other = Change { patient: "105".into(), ..change("900", None, Some(0)) };
+        assert_eq!(book(vec![], &[], &[other]), []);
     }
 
     #[test]

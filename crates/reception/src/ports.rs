@@ -97,6 +97,8 @@ pub struct Change {
     pub writeback: WritebackId,
     /// The vendor's id of the appointment.
     pub appointment: String,
+    /// The vendor's id of its patient.
+    pub patient: String,
     /// When it was, as it was known when the change was wished for.
     pub from: Window,
     /// Where it goes; `None`: it is cancelled.

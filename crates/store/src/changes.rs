@@ -2,6 +2,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, WritebackId};
+use jiff::Timestamp;
+use jiff_diesel::ToDiesel as _;
 
 use crate::schema::pms_writebacks as w;
 use crate::writebacks::{COLUMNS, Row};
@@ -59,22 +61,24 @@ impl TenantTx {
         rows.into_iter().map(|row| self.read(row)).collect()
     }
 
-    /// The vendor's numbers of the other writes that changed this appointment.
+    /// The vendor's numbers of the connection's other changes that were sent since `since`.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn receipts_of_other_changes(
         &mut self,
         connection: ConnectionId,
-        appointment: &str,
         id: WritebackId,
+        since: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
         let receipts: Vec<Option<String>> = w::table
             .select(w::receipt)
             .filter(w::connection_id.eq(connection.uuid()))
-            .filter(w::appointment.eq(appointment))
+            .filter(w::appointment.is_not_null())
             .filter(w::id.ne(id.uuid()))
             .filter(w::receipt.is_not_null())
+            .filter(w::first_sent_at.ge(since.to_diesel()))
+            .order(w::id)
             .load(&mut self.conn)
             .await?;
         Ok(receipts.into_iter().flatten().collect())

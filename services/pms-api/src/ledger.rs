@@ -87,13 +87,20 @@ fn change(row: &Writeback) -> Option<Change> {
         clinician: place.clinician.to_owned(),
         chair: place.chair.to_owned(),
     });
-    let (appointment, from, to) = match content {
-        Write::RescheduleAppointment(moved) => (moved.appointment, moved.from, place),
-        Write::CancelAppointment(gone) => (gone.appointment, gone.from, None),
+    let (appointment, patient, from, to) = match content {
+        Write::RescheduleAppointment(moved) => (moved.appointment, moved.patient, moved.from, place),
+        Write::CancelAppointment(gone) => (gone.appointment, gone.patient, gone.from, None),
         _ => return None,
     };
-    let done_at = row.finished_at.filter(|_| row.state == S::Succeeded);
-    Some(Change { writeback: row.id, appointment, from, to, done_at, parked: row.state == S::Parked })
+    Some(Change {
+        writeback: row.id,
+        appointment,
+        patient,
+        from,
+        to,
+        done_at: row.finished_at.filter(|_| row.state == S::Succeeded),
+        parked: row.state == S::Parked,
+    })
 }
 
 fn news_of(row: &Writeback) -> WriteNews {

@@ -33,6 +33,7 @@ fn change(to: Option<Claim>, done: bool) -> Change {
     Change {
         writeback: WritebackId::new(),
         appointment: "a1".into(),
+        patient: "104".into(),
         from: tuesday(9),
         to,
         done_at: done.then(now),

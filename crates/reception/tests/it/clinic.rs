@@ -348,6 +348,7 @@ impl Ledger for Clinic {
                 rows.changes.push(Change {
                     writeback: id,
                     appointment,
+                    patient: write.write.patient().unwrap_or_default().to_owned(),
                     from,
                     to,
                     done_at: None,

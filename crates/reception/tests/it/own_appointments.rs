@@ -118,6 +118,7 @@ async fn what_was_just_booked_moved_or_cancelled_is_said_as_it_is_and_not_as_an_
     let done = |to: Option<Claim>| Change {
         writeback: WritebackId::new(),
         appointment: "a1".into(),
+        patient: "104".into(),
         from: tuesday(9),
         to,
         done_at: Some(now()),
