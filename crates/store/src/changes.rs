@@ -23,7 +23,8 @@ impl TenantTx {
         Ok(())
     }
 
-    /// The change of this appointment that is not over: under way, or waiting for staff.
+    /// The change of this appointment that is not over: under way, or waiting for staff, who must find out first
+    /// what became of it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -61,21 +62,22 @@ impl TenantTx {
         rows.into_iter().map(|row| self.read(row)).collect()
     }
 
-    /// The vendor's numbers of the connection's other changes that were sent since `since`.
+    /// The vendor's numbers of the connection's other changes that were sent since `since`: those that are not
+    /// known to the vendor as `reference`.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn receipts_of_other_changes(
         &mut self,
         connection: ConnectionId,
-        id: WritebackId,
+        reference: &str,
         since: Timestamp,
     ) -> Result<Vec<String>, StoreError> {
         let receipts: Vec<Option<String>> = w::table
             .select(w::receipt)
             .filter(w::connection_id.eq(connection.uuid()))
             .filter(w::appointment.is_not_null())
-            .filter(w::id.ne(id.uuid()))
+            .filter(w::reference.ne(reference))
             .filter(w::receipt.is_not_null())
             .filter(w::first_sent_at.ge(since.to_diesel()))
             .order(w::id)

@@ -408,7 +408,7 @@ async fn order_for(
     if body.changes().is_some() {
         // Farther back than the vendor's own times can be mistaken.
         let since = first_sent_at.saturating_sub(SignedDuration::from_hours(48)).unwrap_or(Timestamp::MIN);
-        let others = tx.receipts_of_other_changes(write.connection, write.id, since).await?;
+        let others = tx.receipts_of_other_changes(write.connection, &write.reference, since).await?;
         body.rule_out(others.into_iter().map(Receipt).collect());
     }
     Ok(Ok(WriteOrder { write: body, reference: write.reference.clone(), first_sent_at }))
