@@ -61,3 +61,16 @@ pub struct DayBook {
     /// How old this is.
     pub freshness: Freshness,
 }
+
+/// One patient's own appointments in a range of time, as the practice's system shows them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PatientBook {
+    /// The practice's IANA zone.
+    pub time_zone: String,
+    /// Theirs, the cancelled ones among them, each once.
+    pub appointments: Vec<Appointment>,
+    /// With whom they may be.
+    pub clinicians: Vec<Clinician>,
+    /// How old this is.
+    pub freshness: Freshness,
+}

@@ -10,7 +10,7 @@ mod text;
 mod window;
 mod writeback;
 
-pub use appointment::{Appointment, AppointmentState, DayBook, Freshness};
+pub use appointment::{Appointment, AppointmentState, DayBook, Freshness, PatientBook};
 pub use ids::{
     ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, WebhookEventId,
     WritebackId,

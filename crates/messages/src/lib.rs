@@ -2,6 +2,7 @@
 
 mod day_book;
 mod patient;
+mod patient_book;
 mod shown;
 mod times;
 

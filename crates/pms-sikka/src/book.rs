@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use domain::{Chair, Clinician, DayBook, Freshness, Resource, ResourceKind, Window};
+use domain::{Chair, Clinician, DayBook, Freshness, PatientBook, Resource, ResourceKind, Window};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use pms::{Advice, ErrorKind, Operation, PmsError};
+use pms::{Advice, ErrorKind, Operation, PatientBookQuery, PmsError};
 use tokio::sync::Mutex;
 
 use crate::map::hours::{Known, hours};
@@ -46,7 +46,7 @@ impl SikkaOffice {
             feed
         )?;
         let mut appointments = Vec::with_capacity(rows.len());
-        for row in rows {
+        for row in rows.into_iter().map(|row| self.in_our_words(row)) {
             let taken = map::taken(row, &self.zone).map_err(|error| {
                 PmsError::new(ErrorKind::Unreadable, Advice::Permanent).code("appointment").caused_by(error)
             })?;
@@ -78,24 +78,62 @@ impl SikkaOffice {
         })
     }
 
+    /// A patient's own appointments. Whose they are is compared here: the vendor's filters are hints.
+    pub(crate) async fn patients_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError> {
+        let read_at = Timestamp::now();
+        let days = map::time::days(&query.covers, &self.zone);
+        let (reference, (rows, loading)) = tokio::try_join!(
+            self.reference(),
+            self.calls.appointments(&self.profile.practice_id, days, Some(&query.patient)),
+        )?;
+        let mut appointments = Vec::new();
+        let theirs = rows.into_iter().filter(|row| row.patient_id.str() == query.patient);
+        for row in theirs.map(|row| self.in_our_words(row)) {
+            let taken = map::taken(row, &self.zone).map_err(|error| {
+                PmsError::new(ErrorKind::Unreadable, Advice::Permanent).code("appointment").caused_by(error)
+            })?;
+            // The hygienist beside the provider is the same appointment.
+            appointments.extend(taken.into_iter().take(1).filter(|one| one.window.overlaps(&query.covers)));
+        }
+        Ok(PatientBook {
+            time_zone: self.profile.time_zone.clone(),
+            appointments,
+            clinicians: reference.clinicians.clone(),
+            freshness: Freshness { copied_at: reference.copied_at.filter(|_| !loading), read_at },
+        })
+    }
+
+    /// A row whose status is the practice's own word for a cancelled appointment says so in plain.
+    pub(crate) fn in_our_words(&self, mut row: wire::Appointment) -> wire::Appointment {
+        let cancelled = self.profile.words.cancelled.as_deref();
+        if cancelled.is_some_and(|word| word.eq_ignore_ascii_case(row.status.str())) {
+            row.cancelled = "true".into();
+        }
+        row
+    }
+
+    /// How old the copy is, asked now.
+    pub(crate) async fn copied_at(&self) -> Option<Timestamp> {
+        let OfficeProfile { office_id, practice_id, .. } = &self.profile;
+        let rows = self.calls.copied(office_id).await.ok()?;
+        let row = rows.into_iter().find(|row| row.practice_id.str() == practice_id)?;
+        copied_at(row.data_insert_date.str(), &self.zone, Timestamp::now())
+    }
+
     async fn reference(&self) -> Result<Arc<Reference>, PmsError> {
         let mut memory = self.reference.0.lock().await;
         if let Some(known) = memory.as_ref().filter(|known| known.read.elapsed() < MEMORY) {
             return Ok(Arc::clone(known));
         }
-        let OfficeProfile { office_id, practice_id, cust_id, .. } = &self.profile;
+        let OfficeProfile { practice_id, cust_id, .. } = &self.profile;
         let read = Instant::now();
-        let (providers, operatories, schedule, copied) = tokio::join!(
+        // How old the copy is may stay unknown; the rest may not.
+        let (providers, operatories, schedule, copied_at) = tokio::join!(
             self.calls.providers(practice_id),
             self.calls.operatories(practice_id, cust_id),
             self.calls.schedule(practice_id),
-            self.calls.copied(office_id),
+            self.copied_at(),
         );
-        // How old the copy is may stay unknown; the rest may not.
-        let copied_at = copied.ok().and_then(|rows| {
-            let row = rows.into_iter().find(|row| row.practice_id.str() == practice_id)?;
-            copied_at(row.data_insert_date.str(), &self.zone, Timestamp::now())
-        });
         let known = Arc::new(Reference {
             clinicians: providers?.iter().filter_map(map::clinician).collect(),
             chairs: operatories?.iter().filter_map(map::chair).collect(),

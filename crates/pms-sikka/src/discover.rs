@@ -9,7 +9,7 @@ use vendor_http::{Budget, Request};
 
 use crate::client::{Calls, Door};
 use crate::map::{system, time};
-use crate::{Sikka, office_credentials, wire};
+use crate::{Sikka, Words, office_credentials, wire};
 
 /// A practice that let the application in (contract 2.2). `practice_id` alone is not unique: offices share it.
 #[derive(Debug, Clone)]
@@ -43,6 +43,9 @@ pub struct OfficeProfile {
     pub time_zone: String,
     /// What the connection can do.
     pub capabilities: Capabilities,
+    /// In which words.
+    #[serde(default)]
+    pub words: Words,
 }
 
 impl Sikka {
@@ -77,27 +80,29 @@ impl Sikka {
         let practices = Request::get("practices", "/practices").query("practice_id", &practice.practice_id);
         let key_info = Request::get("request_key_info", "/request_key_info");
         let supported = Request::get("supported_pmses", "/supported_pmses");
-        let (practices, key_info, supported) = tokio::try_join!(
+        let (practices, key_info, supported, statuses, notes) = tokio::try_join!(
             calls.list::<wire::Practice>(Door::Office, practices),
             calls.object::<wire::KeyGrant>(Door::Office, &key_info),
             calls.list::<wire::SupportedPms>(Door::App, supported),
+            calls.statuses(&practice.practice_id),
+            calls.note_types(&practice.practice_id),
         )?;
         let row = practices
             .into_iter()
             .find(|row| row.practice_id.str() == practice.practice_id)
             .ok_or_else(|| PmsError::new(ErrorKind::NotReady, Advice::Retry).code("practices"))?;
-        Ok(OfficeProfile {
+        let (system, version) = (practice.system.as_str(), practice.system_version.as_str());
+        let scope = key_info.scope.str();
+        let mut profile = OfficeProfile {
             office_id: practice.office_id.clone(),
             practice_id: practice.practice_id.clone(),
             cust_id: row.cust_id.filled().ok_or_else(|| unknown("cust_id"))?.to_owned(),
             time_zone,
-            capabilities: system::capabilities(
-                &practice.system,
-                &practice.system_version,
-                key_info.scope.str(),
-                &supported,
-            ),
-        })
+            capabilities: system::capabilities(system, version, scope, &supported),
+            words: system::words(system, version, scope, &supported, (statuses, notes)),
+        };
+        profile.declare();
+        Ok(profile)
     }
 }
 

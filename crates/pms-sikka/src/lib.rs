@@ -8,6 +8,7 @@ mod login;
 mod map;
 mod trace;
 mod wire;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,12 +16,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{DayBook, Patient, Phone};
+use domain::{DayBook, Patient, PatientBook, Phone};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use pms::{
-    Advice, Capabilities, DayBookQuery, ErrorKind, KeySource, Operation, PMSAdapter, PatientQuery, PmsError,
-    Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+    Advice, Capabilities, DayBookQuery, ErrorKind, KeySource, Operation, PMSAdapter, PatientBookQuery,
+    PatientQuery, PmsError, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
 };
 use vendor_http::Budget;
 
@@ -30,6 +31,7 @@ use client::office::{Filter, hyphenated_filter, phone_filters};
 pub use client::{Sikka, SikkaApp};
 pub use discover::{AuthorizedPractice, OfficeProfile};
 pub use login::{SikkaLogin, office_credentials};
+pub use words::{UnknownWord, Words};
 
 /// Patients that one search gives at most, as the port promises.
 const MOST_PATIENTS: usize = 50;
@@ -154,9 +156,15 @@ impl PMSAdapter for SikkaOffice {
         self.book(&query.covers).await
     }
 
+    async fn patient_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError> {
+        self.may(Operation::ReadAppointments)?;
+        self.patients_book(query).await
+    }
+
     async fn submit(&self, order: &WriteOrder, send_by: Instant) -> Result<Receipt, PmsError> {
         self.may(order.write.operation())?;
-        let practice_id = self.profile.practice_id.as_str();
+        let OfficeProfile { practice_id, words, .. } = &self.profile;
+        let no_word = || PmsError::unsupported(order.write.operation());
         let message = match &order.write {
             Write::BookAppointment(new) => {
                 let body = map::order::appointment(new, &order.reference, practice_id)?;
@@ -165,6 +173,20 @@ impl PMSAdapter for SikkaOffice {
             Write::CreatePatient(new) => {
                 let cell = self.written(&new.phone);
                 self.calls.new_patient(&map::order::patient(new, &cell, practice_id), send_by).await?
+            }
+            Write::RescheduleAppointment(moved) => {
+                let body = map::change::edit(moved, practice_id)?;
+                self.calls.new_edit(&moved.appointment, &body, send_by).await?
+            }
+            Write::CancelAppointment(gone) => {
+                let word = words.cancelled.as_deref().ok_or_else(no_word)?;
+                let body = map::change::cancellation(gone, word, practice_id);
+                self.calls.new_status(&body, send_by).await?
+            }
+            Write::AddNote(note) => {
+                let kind = words.note.as_deref().ok_or_else(no_word)?;
+                let body = map::change::note(note, &order.reference, kind, practice_id)?;
+                self.calls.new_note(&body, send_by).await?
             }
         };
         // Taken, but without a number to ask by: it has to be looked for.

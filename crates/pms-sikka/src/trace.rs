@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use domain::Phone;
+use domain::{AppointmentState, Phone};
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
@@ -14,7 +14,7 @@ use jiff::{Timestamp, ToSpan};
 use pms::{ErrorKind, PmsError, Receipt, WriteOutcome};
 
 use crate::map::outcome::{self, Written};
-use crate::{SikkaOffice, wire};
+use crate::{SikkaOffice, map, wire};
 
 /// Questions under way at once.
 const AT_ONCE: usize = 4;
@@ -118,10 +118,10 @@ impl SikkaOffice {
         if !matches!(said, WriteOutcome::Succeeded { .. }) {
             return Ok(Some(said));
         }
+        let practice_id = &self.profile.practice_id;
         let created = match outcome::written(row) {
             Some(Written::Appointment { description, patient, date }) => {
-                let (rows, _) =
-                    self.calls.appointments(&self.profile.practice_id, (date, date), Some(&patient)).await?;
+                let (rows, _) = self.calls.appointments(practice_id, (date, date), Some(&patient)).await?;
                 let shown = rows
                     .into_iter()
                     .find(|row| row.description.str() == description && row.patient_id.str() == patient);
@@ -131,9 +131,30 @@ impl SikkaOffice {
                 let phone = Phone::read(&cell, self.country).ok();
                 self.patient_in_records(first.into(), last.into(), born, phone).await?
             }
+            Some(Written::Status { appointment, word }) => {
+                let (rows, _) = self.calls.appointment(practice_id, &appointment).await?;
+                let shown = rows.into_iter().find(|row| row.status.str().eq_ignore_ascii_case(&word));
+                shown.map(|row| row.appointment_sr_no.into_string())
+            }
+            Some(Written::Moved { date, time, operatory }) => {
+                let (rows, _) = self.calls.appointments(practice_id, (date, date), None).await?;
+                let mut rows = rows.into_iter().map(|row| self.in_our_words(row));
+                let shown = rows.find(|row| {
+                    map::time::date(row.date.str()) == Some(date)
+                        && map::time::clock(row.time.str()) == Some(time)
+                        && row.operatory.str() == operatory
+                        && map::state(row) != AppointmentState::Cancelled
+                });
+                shown.map(|row| row.appointment_sr_no.into_string())
+            }
+            Some(Written::Note { patient, text }) => {
+                let notes = self.calls.notes(practice_id, &patient).await?;
+                let shown = notes.into_iter().find(|note| note.text.str() == text);
+                shown.map(|note| note.note_id.into_string())
+            }
             None => None,
         };
-        let shown = |id| WriteOutcome::Succeeded { created: Some(id) };
+        let shown = |id: String| WriteOutcome::Succeeded { created: Some(id).filter(|id| !id.is_empty()) };
         Ok(Some(created.map_or(WriteOutcome::Pending, shown)))
     }
 

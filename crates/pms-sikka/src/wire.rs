@@ -3,6 +3,7 @@
 //! Every scalar is text, absent values are `""`. Nothing here has `Debug`: rows are patients' data, and
 //! what echoes a request echoes its key. Unused fields are left out, so a new one breaks nothing.
 
+mod change;
 mod envelope;
 mod text;
 
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use seal::Secret;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use change::{AppointmentStatus, MedicalNote, NewEdit, NewNote, NewStatus, NoteType};
 pub(crate) use envelope::{Envelope, OneOf};
 pub(crate) use text::{Echo, Text};
 
@@ -55,6 +57,10 @@ pub(crate) struct SupportedPms {
     pub new_appointment_writeback: Text,
     #[serde(default)]
     pub new_patient_writeback: Text,
+    #[serde(default)]
+    pub appointment_status_writeback: Text,
+    #[serde(default)]
+    pub note_writeback: Text,
 }
 
 /// What `POST request_key` takes (2.3).

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{DayBook, Patient, Phone, Sensitive, Window};
+use domain::{DayBook, Patient, PatientBook, Phone, Sensitive, Window};
 use jiff::civil::Date;
 
 use crate::{Capabilities, PmsError, Receipt, Sighting, WriteOrder, WriteOutcome};
@@ -24,6 +24,15 @@ pub struct PatientQuery {
 #[derive(Debug, Clone, Copy)]
 pub struct DayBookQuery {
     /// From the first moment of the first day to the last moment of the last, in the practice's zone.
+    pub covers: Window,
+}
+
+/// Whose appointments, and when.
+#[derive(Debug, Clone)]
+pub struct PatientBookQuery {
+    /// The vendor's id of the patient.
+    pub patient: String,
+    /// Appointments that begin or end in here; whole days at least are looked at.
     pub covers: Window,
 }
 
@@ -53,6 +62,13 @@ pub trait PMSAdapter: Send + Sync {
     /// # Errors
     /// [`PmsError`]; half a book is an error, never half an answer.
     async fn day_book(&self, query: &DayBookQuery) -> Result<DayBook, PmsError>;
+
+    /// A patient's own appointments, cancelled ones among them, and nobody else's. One that was cancelled may
+    /// also be absent: not every system keeps them.
+    ///
+    /// # Errors
+    /// [`PmsError`]; a patient without any, or one nobody knows, has an empty book.
+    async fn patient_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError>;
 
     /// Hands one write to the vendor, once. This never retries by itself.
     ///

@@ -18,6 +18,14 @@ pub enum Operation {
     CreatePatient,
     /// Submit [`crate::Write::BookAppointment`].
     BookAppointment,
+    /// [`crate::PMSAdapter::patient_book`].
+    ReadAppointments,
+    /// Submit [`crate::Write::RescheduleAppointment`].
+    RescheduleAppointment,
+    /// Submit [`crate::Write::CancelAppointment`].
+    CancelAppointment,
+    /// Submit [`crate::Write::AddNote`].
+    AddNote,
     /// [`crate::PMSAdapter::outcomes`] for many receipts costs one request.
     BulkOutcomes,
 }

@@ -2,6 +2,8 @@
 //!
 //! A rule gets a fresh [`Stage`]. It breaks by panicking with what was promised.
 
+mod changes;
+
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -13,6 +15,8 @@ use crate::{
     Advice, DayBookQuery, ErrorKind, FailureReason, NewAppointment, NewPatient, Operation, PMSAdapter,
     PatientQuery, PmsError, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
 };
+
+pub use changes::*;
 
 /// What is true on a stage before anything happens.
 #[derive(Debug, Clone)]
@@ -106,6 +110,17 @@ macro_rules! contract_tests {
             a_used_up_limit_says_when_to_come_back
             a_practice_offline_takes_no_write
             p8_no_error_and_no_answer_prints_a_patient
+            a_patients_book_shows_their_appointments_and_nobody_elses
+            an_undeclared_change_answers_unsupported
+            a_cancelled_appointment_no_longer_takes_its_time
+            a_rescheduled_appointment_is_at_its_new_time_and_no_longer_at_the_old
+            a_reschedule_into_a_taken_time_fails_as_taken_and_moves_nothing
+            a_change_of_an_unknown_appointment_fails
+            a_note_is_taken_once_the_practice_holds_it
+            p3_a_cancellation_whose_reply_was_lost_is_found
+            p3_a_reschedule_whose_reply_was_lost_is_found_and_done_once
+            p3_a_note_whose_reply_was_lost_is_found
+            p3_changes_that_were_never_sent_are_nowhere
         }
     };
     ($stage:path => $($rule:ident)*) => {

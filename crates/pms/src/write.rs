@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::Operation;
+use crate::{Cancellation, NewNote, Operation, Reschedule};
 
 /// A patient the practice does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +45,12 @@ pub enum Write {
     CreatePatient(NewPatient),
     /// An appointment to be made.
     BookAppointment(NewAppointment),
+    /// An appointment to be moved.
+    RescheduleAppointment(Reschedule),
+    /// An appointment to be taken out of the calendar.
+    CancelAppointment(Cancellation),
+    /// A note for a patient's record.
+    AddNote(NewNote),
 }
 
 impl Write {
@@ -54,6 +60,9 @@ impl Write {
         match self {
             Self::CreatePatient(_) => Operation::CreatePatient,
             Self::BookAppointment(_) => Operation::BookAppointment,
+            Self::RescheduleAppointment(_) => Operation::RescheduleAppointment,
+            Self::CancelAppointment(_) => Operation::CancelAppointment,
+            Self::AddNote(_) => Operation::AddNote,
         }
     }
 }
@@ -79,7 +88,7 @@ pub struct Receipt(pub String);
 pub enum FailureReason {
     /// Somebody else has the time.
     SlotTaken,
-    /// It names a patient, clinician or chair the system does not have.
+    /// It names a patient, clinician, chair or appointment the system does not have.
     UnknownReference,
     /// Anything else the system said.
     Refused,
@@ -111,7 +120,7 @@ pub enum Sighting {
     Accepted(Receipt),
     /// The practice's own records show it.
     InRecords {
-        /// The vendor's id of what was made.
+        /// The vendor's id of what was made or changed.
         created: String,
     },
     /// The vendor's list and the practice's records were both read, and neither has it.

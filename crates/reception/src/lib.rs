@@ -6,6 +6,7 @@ mod desk;
 mod identity;
 mod input;
 mod language;
+mod own_book;
 mod ports;
 mod reception;
 mod sentences;
@@ -19,7 +20,7 @@ pub use desk::{Caller, Desk, Door, Settings};
 pub use input::BadInput;
 pub use language::{Language, Template};
 pub use ports::{
-    Answered, BookError, Claim, Held, Ledger, LedgerError, NewWrite, PendingPatient, PracticeBook,
+    Answered, BookError, Change, Claim, Held, Ledger, LedgerError, NewWrite, PendingPatient, PracticeBook,
     RequestError, Requested, WriteNews,
 };
 pub use reception::{Handled, Reception};

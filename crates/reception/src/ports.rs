@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{DayBook, Patient, Window, WritebackId};
-use jiff::Timestamp;
+use domain::{DayBook, Patient, PatientBook, Window, WritebackId};
+use jiff::{SignedDuration, Timestamp};
 use pms::{FailureReason, PatientQuery, Write};
 
 use crate::Desk;
@@ -57,6 +57,17 @@ pub trait PracticeBook: Send + Sync {
     /// # Errors
     /// [`BookError`]; half a book is an error.
     async fn day_book(&self, desk: &Desk, covers: Window) -> Result<Answered<DayBook>, BookError>;
+
+    /// The appointments of one patient, by the vendor's id, and nobody else's.
+    ///
+    /// # Errors
+    /// [`BookError`]; a patient without any has an empty book.
+    async fn patient_book(
+        &self,
+        desk: &Desk,
+        patient: &str,
+        covers: Window,
+    ) -> Result<Answered<PatientBook>, BookError>;
 }
 
 /// A time that our own rows keep busy: a booking under way, or one that is done and that the
@@ -71,9 +82,44 @@ pub struct Held {
     pub chair: Option<String>,
     /// The write it is held for.
     pub writeback: Option<WritebackId>,
+    /// The vendor's id of the appointment it is held for; `None` while that is being made.
+    pub appointment: Option<String>,
     /// Every reference its patient is known by: the vendor's id, and the `wb_…` of the write that
     /// made the patient. A caller who asks for this time again is recognised by it.
     pub patients: Vec<String>,
+}
+
+/// A change of an appointment by a write of ours: under way, set aside, or done so lately that the practice's
+/// copy may not show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The write.
+    pub writeback: WritebackId,
+    /// The vendor's id of the appointment.
+    pub appointment: String,
+    /// The vendor's id of its patient.
+    pub patient: String,
+    /// When it was, as it was known when the change was wished for.
+    pub from: Window,
+    /// Where it goes; `None`: it is cancelled.
+    pub to: Option<Claim>,
+    /// When the practice's system had done it; `None`: it is not over.
+    pub done_at: Option<Timestamp>,
+    /// It was set aside: staff must find out what became of it.
+    pub parked: bool,
+}
+
+impl Change {
+    /// How much later than a write a copy of the practice's system must have been made to be sure that it shows
+    /// what the write did.
+    const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+
+    /// Whether it is done and a copy of `copied_at` may not show it yet. Once it must, the copy is right: somebody
+    /// at the practice may have changed the appointment again.
+    pub(crate) fn outruns(&self, copied_at: Option<Timestamp>) -> bool {
+        let Some(done_at) = self.done_at else { return false };
+        copied_at.is_none_or(|copied_at| copied_at.duration_since(done_at) <= Self::MARGIN)
+    }
 }
 
 /// The time a booking claims. Two claims on one clinician, or on one chair, at overlapping times
@@ -126,6 +172,9 @@ pub enum RequestError {
     /// Another claim on the clinician or the chair stands.
     #[error("another booking under way has this time")]
     SlotTaken,
+    /// Another change of the same appointment is not over.
+    #[error("another change of the appointment is under way")]
+    ChangeUnderWay,
     /// Our own rows did not answer.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -178,6 +227,13 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`LedgerError`].
     async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError>;
+
+    /// Every change of the practice's appointments by a write of ours that is not over, or was done within the
+    /// last days; the oldest first.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn changes(&self, desk: &Desk) -> Result<Vec<Change>, LedgerError>;
 
     /// Records the write, its claim and its command in one transaction.
     ///

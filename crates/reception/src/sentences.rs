@@ -1,5 +1,6 @@
 //! What every tool may have to say. A tool's own sentences stand beside it.
 
+pub(crate) mod changes;
 pub(crate) mod input;
 
 use crate::{Status, Template};

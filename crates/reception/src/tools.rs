@@ -1,9 +1,14 @@
 //! The registry: one entry a tool, the same for every door.
 
+pub(crate) mod add_patient_note;
+mod alternatives;
 pub(crate) mod book_appointment;
+pub(crate) mod cancel_appointment;
 pub(crate) mod check_availability;
 pub(crate) mod create_patient;
+pub(crate) mod get_appointments;
 pub(crate) mod get_patient_info;
+pub(crate) mod reschedule_appointment;
 pub(crate) mod search_patients;
 
 use std::future::Future;
@@ -80,6 +85,10 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         create_patient::tool(),
         check_availability::tool(),
         book_appointment::tool(),
+        get_appointments::tool(),
+        reschedule_appointment::tool(),
+        cancel_appointment::tool(),
+        add_patient_note::tool(),
     ]
 });
 

@@ -1,11 +1,11 @@
 use std::time::Duration;
 
-use domain::{DayBook, Patient, Window, WritebackId};
+use domain::{DayBook, Freshness, Patient, PatientBook, Window, WritebackId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::{ErrorKind, Operation, PatientQuery};
 
-use crate::ports::{Answered, BookError, Held, LedgerError, NewWrite, PendingPatient, WriteNews};
+use crate::ports::{Answered, BookError, Change, Held, LedgerError, NewWrite, PendingPatient, WriteNews};
 use crate::sentences::{self, input};
 use crate::{BadInput, Desk, Reception, RequestError, Requested, Template, ToolAnswer};
 
@@ -107,11 +107,33 @@ impl Turn<'_> {
     }
 
     /// The day book with our own holds. The holds are read first: a booking that the copy begins to
-    /// show in between is then seen twice, and never not at all.
+    /// show in between is then seen twice, and never not at all. What a write of ours has taken away
+    /// from its place no longer stands there, whatever an older copy shows.
     pub(crate) async fn calendar(&mut self, covers: Window) -> Result<(Vec<Held>, DayBook), Stop> {
         let held = self.holds(covers).await?;
+        let changes = self.changes().await?;
         let answered = self.reception.book.day_book(self.desk, covers).await;
-        Ok((held, self.spent(answered)?))
+        let mut book = self.spent(answered)?;
+        let copied_at = book.freshness.copied_at;
+        let gone: Vec<&Change> = changes.iter().filter(|change| change.outruns(copied_at)).collect();
+        book.appointments.retain(|one| {
+            let left = |change: &&Change| {
+                change.appointment == one.vendor_id && change.from.start == one.window.start
+            };
+            !gone.iter().any(left)
+        });
+        Ok((held, book))
+    }
+
+    pub(crate) async fn changes(&self) -> Result<Vec<Change>, Stop> {
+        let changes = self.reception.ledger.changes(self.desk).await;
+        changes.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))
+    }
+
+    /// A patient's appointments as the practice's system shows them.
+    pub(crate) async fn patient_book(&mut self, patient: &str, covers: Window) -> Result<PatientBook, Stop> {
+        let answered = self.reception.book.patient_book(self.desk, patient, covers).await;
+        self.spent(answered)
     }
 
     pub(crate) async fn holds(&self, covers: Window) -> Result<Vec<Held>, Stop> {
@@ -123,6 +145,7 @@ impl Turn<'_> {
         match self.reception.ledger.request(self.desk, write).await {
             Ok(requested) => Ok(Some(requested)),
             Err(RequestError::SlotTaken) => Ok(None),
+            Err(RequestError::ChangeUnderWay) => Err(self.stop(&sentences::changes::UNDER_WAY)),
             Err(RequestError::Ledger(error)) => {
                 Err(self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
             }
@@ -192,7 +215,12 @@ impl Turn<'_> {
 
     /// How old the copy is that a day book was read from.
     pub(crate) fn age(&self, book: &DayBook) -> Duration {
-        let copied_at = book.freshness.copied_at.unwrap_or(book.freshness.read_at);
+        self.age_of(&book.freshness)
+    }
+
+    /// How old the copy is that something was read from.
+    pub(crate) fn age_of(&self, freshness: &Freshness) -> Duration {
+        let copied_at = freshness.copied_at.unwrap_or(freshness.read_at);
         Duration::try_from(self.desk.now.duration_since(copied_at)).unwrap_or_default()
     }
 

@@ -18,6 +18,8 @@ pub struct HeldSuccess {
     pub created: Option<String>,
     /// When it is.
     pub window: Window,
+    /// The appointment was there before, at another time: a copy that shows it there is an older one.
+    pub moved: bool,
     /// When the practice's system was known to hold it.
     pub finished_at: Timestamp,
 }
@@ -38,10 +40,12 @@ struct Row {
     starts_at: Timestamp,
     #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
     ends_at: Timestamp,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    moved: bool,
 }
 
 const SELECT: &str = "SELECT DISTINCT w.tenant_id, w.connection_id, w.id, w.created_vendor_id, w.finished_at,
-         h.starts_at, h.ends_at
+         h.starts_at, h.ends_at, w.operation = 'reschedule_appointment' AS moved
      FROM pms_writebacks w JOIN slot_holds h ON h.writeback_id = w.id
      JOIN pms_connections c ON c.id = w.connection_id
      WHERE w.state = 'succeeded' AND h.released_at IS NULL";
@@ -62,6 +66,7 @@ impl TenantTx {
                 id: WritebackId::from_uuid(row.id),
                 created: row.created_vendor_id,
                 window: Window { start: row.starts_at, end: row.ends_at },
+                moved: row.moved,
                 finished_at: row.finished_at.unwrap_or(Timestamp::MAX),
             })
             .collect())

@@ -3,6 +3,7 @@
 mod alerts;
 mod audit;
 mod budgets;
+mod changes;
 mod connect;
 mod connections;
 mod error;

@@ -217,6 +217,7 @@ diesel::table! {
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         finished_at -> Nullable<Timestamptz>,
+        appointment -> Nullable<Text>,
         replays -> Nullable<Uuid>,
         replayed_by -> Nullable<Text>,
         about_at -> Nullable<Timestamptz>,

@@ -18,7 +18,7 @@ pub struct Writeback {
     pub id: WritebackId,
     /// Which practice's system.
     pub connection: ConnectionId,
-    /// `create_patient` or `book_appointment`.
+    /// `create_patient`, `book_appointment`, `reschedule_appointment`, `cancel_appointment` or `add_note`.
     pub operation: String,
     /// What is to be written, as JSON. It names a patient.
     pub payload: domain::Sensitive<Vec<u8>>,
@@ -63,7 +63,7 @@ pub struct NewWriteback<'a> {
     pub id: WritebackId,
     /// Which practice's system.
     pub connection: ConnectionId,
-    /// `create_patient` or `book_appointment`.
+    /// `create_patient`, `book_appointment`, `reschedule_appointment`, `cancel_appointment` or `add_note`.
     pub operation: &'a str,
     /// What is to be written, as JSON.
     pub payload: &'a [u8],

@@ -63,6 +63,7 @@ impl Clinic {
             config: json!({
                 "office_id": clinic.office, "practice_id": "1", "cust_id": "1", "time_zone": ZONE,
                 "capabilities": capabilities,
+                "words": { "cancelled": "broken", "note": "Patient Note" },
             }),
             capabilities: Some(capabilities),
             credentials: &Secret::new(secret.to_string()),
@@ -86,6 +87,10 @@ fn capabilities() -> Capabilities {
             Operation::ReadDayBook,
             Operation::CreatePatient,
             Operation::BookAppointment,
+            Operation::ReadAppointments,
+            Operation::RescheduleAppointment,
+            Operation::CancelAppointment,
+            Operation::AddNote,
             Operation::BulkOutcomes,
         ]
         .into(),

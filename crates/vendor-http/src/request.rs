@@ -46,6 +46,12 @@ impl Request {
         Self { json: Some(json.into()), ..Self::new(operation, Method::PUT, path) }
     }
 
+    /// `PATCH path` with a JSON body.
+    #[must_use]
+    pub fn patch(operation: &'static str, path: &str, json: impl Into<Bytes>) -> Self {
+        Self { json: Some(json.into()), ..Self::new(operation, Method::PATCH, path) }
+    }
+
     /// With one more query parameter.
     #[must_use]
     pub fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {

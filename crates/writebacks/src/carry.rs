@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use domain::{ConnectionId, DayBook, TenantId, Window, WritebackState as S};
 use fail::fail_point;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use pms::{
     Advice, ErrorKind, FailureReason, PMSAdapter, PmsError, Receipt, Sighting, Write, WriteOrder,
     WriteOutcome,
@@ -274,7 +274,9 @@ impl Carrier {
                 continue;
             }
             let Some(created) = &held.created else { continue };
-            let shown = book.appointments.iter().any(|one| one.vendor_id == *created);
+            let mut shown = book.appointments.iter().filter(|one| one.vendor_id == *created);
+            // One that was moved stood somewhere else before: an older copy still shows it there.
+            let shown = shown.any(|one| !held.moved || one.window.start == held.window.start);
             let missed = book
                 .freshness
                 .copied_at
@@ -456,11 +458,14 @@ async fn order_for(
         };
         booking.patient = patient;
     }
-    Ok(Ok(WriteOrder {
-        write: body,
-        reference: write.reference.clone(),
-        first_sent_at: write.first_sent_at.unwrap_or(write.created_at),
-    }))
+    let first_sent_at = write.first_sent_at.unwrap_or(write.created_at);
+    if body.changes().is_some() {
+        // Farther back than the vendor's own times can be mistaken.
+        let since = first_sent_at.saturating_sub(SignedDuration::from_hours(48)).unwrap_or(Timestamp::MIN);
+        let others = tx.receipts_of_other_changes(write.connection, &write.reference, since).await?;
+        body.rule_out(others.into_iter().map(Receipt).collect());
+    }
+    Ok(Ok(WriteOrder { write: body, reference: write.reference.clone(), first_sent_at }))
 }
 
 fn patience(error: &PmsError, otherwise: Duration) -> Duration {

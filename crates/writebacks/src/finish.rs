@@ -84,11 +84,15 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
             return Ok(false);
         }
     }
+    let content = serde_json::from_slice::<Write>(write.payload.expose()).ok();
+    let changed =
+        content.as_ref().and_then(Write::changes).filter(|_| ending.to == WritebackState::Succeeded);
     let step = Move {
         from: &[write.state],
         owner: ending.owner,
         reason: ending.reason,
-        created_vendor_id: ending.created,
+        // What a change made is what it changed, whether or not the vendor says so.
+        created_vendor_id: changed.or(ending.created),
         ..Move::default()
     };
     if !tx.move_writeback(write.id, ending.to, &step).await? {
@@ -100,6 +104,9 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
     if ending.to == WritebackState::Failed {
         tx.release_holds(write.id).await?;
     }
+    if let Some(appointment) = changed {
+        tx.release_earlier_holds(write.connection, appointment, write.id).await?;
+    }
     if ending.to == WritebackState::Parked {
         tx.raise(&NewAlert {
             connection: Some(write.connection),
@@ -109,7 +116,7 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
         .await?;
     }
     tell_staff(tx, write, ending).await?;
-    let patient = whose(tx, write, ending).await?;
+    let patient = whose(tx, write, content.as_ref(), ending).await?;
     let waited = Timestamp::now().duration_since(write.created_at).as_millis();
     tx.audit(&NewAudit {
         actor: match ending.actor {
@@ -161,20 +168,24 @@ async fn tell_staff(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -
 pub(crate) async fn whose(
     tx: &mut TenantTx,
     write: &Writeback,
+    content: Option<&Write>,
     ending: &Ending<'_>,
 ) -> Result<Option<String>, StoreError> {
-    match serde_json::from_slice(write.payload.expose()) {
-        Ok(Write::BookAppointment(booking)) => Ok(Some(match write.depends_on {
+    match content.and_then(Write::patient) {
+        Some(patient) => Ok(Some(match write.depends_on {
             Some(first) => tx.writeback(first).await?.created_vendor_id.unwrap_or_else(|| first.to_string()),
-            None => booking.patient,
+            None => patient.to_owned(),
         })),
-        _ => Ok(Some(ending.created.map_or_else(|| write.id.to_string(), str::to_owned))),
+        None => Ok(Some(ending.created.map_or_else(|| write.id.to_string(), str::to_owned))),
     }
 }
 
 fn action(operation: &str) -> &'static str {
     match operation {
         "create_patient" => "patient.create.landed",
+        "reschedule_appointment" => "appointment.reschedule.landed",
+        "cancel_appointment" => "appointment.cancel.landed",
+        "add_note" => "patient.note.landed",
         _ => "appointment.book.landed",
     }
 }

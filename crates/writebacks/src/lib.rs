@@ -28,6 +28,6 @@ pub use plan::{Planned, Verdict, plan};
 pub use reasons::{REASONS, Reason, reason};
 pub use reference::reference;
 pub use replay::{Obstacle, ReplayError, replay};
-pub use request::{RequestError, Requested, Wish, request};
+pub use request::{COPY_MARGIN, RequestError, Requested, Wish, request};
 pub use runs::start_run;
 pub use settle::{Found, SettleError, settle};

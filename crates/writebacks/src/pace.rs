@@ -64,7 +64,7 @@ impl Pace {
     /// that it would show it.
     #[must_use]
     pub fn copy_margin(&self) -> SignedDuration {
-        SignedDuration::from_mins(10)
+        crate::COPY_MARGIN
     }
 
     /// Between two tries at a practice whose server is off, by how many there were.

@@ -1,5 +1,5 @@
 use domain::{ConnectionId, Resource, ResourceKind, WritebackId, WritebackState};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use messages::{Named as _, v1};
 use pms::Write;
 use store::{NewHold, NewWriteback, OutgoingLetter, StoreError, TenantTx, Writeback};
@@ -41,6 +41,9 @@ pub enum RequestError {
     /// Another booking of ours has the clinician or the chair at that time.
     #[error("another booking has the time")]
     SlotTaken,
+    /// Another change of the same appointment is not over yet.
+    #[error("another change of the appointment is under way")]
+    ChangeUnderWay,
     /// The database did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -52,14 +55,15 @@ pub enum RequestError {
 /// # Errors
 /// [`RequestError`]; then the transaction must be dropped.
 pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, RequestError> {
-    let (resources, window) = match wish.write {
-        Write::CreatePatient(_) => (Vec::new(), None),
-        Write::BookAppointment(new) => {
+    let (resources, window) = match wish.write.takes() {
+        None => (Vec::new(), None),
+        Some(place) => {
+            let resource = |kind, id: &str| Resource { kind, vendor_id: id.to_owned() };
             let resources = vec![
-                Resource { kind: ResourceKind::Clinician, vendor_id: new.clinician.clone() },
-                Resource { kind: ResourceKind::Chair, vendor_id: new.chair.clone() },
+                resource(ResourceKind::Clinician, place.clinician),
+                resource(ResourceKind::Chair, place.chair),
             ];
-            (resources, Some(new.window))
+            (resources, Some(place.window))
         }
     };
     let fingerprint = seal::sha256(wish.intent.as_bytes());
@@ -78,9 +82,15 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         // A booking that succeeded and is no longer held was seen in the practice's own calendar:
         // wishing for it again is a new wish, and the calendar decides.
         let still_ours = held.iter().any(|held| held.writeback == same.id);
-        if same.state != WritebackState::Succeeded || window.is_none() || still_ours {
+        let holds_nothing = window.is_none() && !was_undone(wish.write, &same);
+        if same.state != WritebackState::Succeeded || holds_nothing || still_ours {
             return Ok(Requested::Same(Box::new(same)));
         }
+    }
+    if let Some(appointment) = wish.write.changes()
+        && tx.change_under_way(wish.connection, appointment).await?.is_some()
+    {
+        return Err(RequestError::ChangeUnderWay);
     }
     if !held.is_empty() {
         return Err(RequestError::SlotTaken);
@@ -101,6 +111,9 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
     })
     .await?;
     tx.try_the_practice_now(wish.connection).await?;
+    if let Some(appointment) = wish.write.changes() {
+        tx.mark_change(id, appointment).await?;
+    }
     if let Some(window) = window {
         let hold = NewHold { connection: wish.connection, writeback: id, resources: &resources, window };
         tx.place_hold(&hold).await.map_err(|error| {
@@ -110,6 +123,17 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
     announce(tx, wish.connection, wish.vendor, id, wish.traceparent).await?;
     Ok(Requested::New(id))
 }
+
+/// Whether a cancellation that succeeded was taken back at the practice since: a copy that is certainly newer
+/// shows the appointment as it was. Wishing for it again is then a new wish.
+fn was_undone(write: &Write, done: &Writeback) -> bool {
+    let Some((finished_at, as_of)) = done.finished_at.zip(write.as_of()) else { return false };
+    as_of.duration_since(finished_at) > COPY_MARGIN
+}
+
+/// How much later than a write a copy of the practice's system must have been made to be sure that it shows what
+/// the write did.
+pub const COPY_MARGIN: SignedDuration = SignedDuration::from_mins(10);
 
 /// Tells the worker that there is a write to carry.
 pub(crate) async fn announce(
@@ -141,5 +165,8 @@ const fn operation(write: &Write) -> &'static str {
     match write {
         Write::CreatePatient(_) => "create_patient",
         Write::BookAppointment(_) => "book_appointment",
+        Write::RescheduleAppointment(_) => "reschedule_appointment",
+        Write::CancelAppointment(_) => "cancel_appointment",
+        Write::AddNote(_) => "add_note",
     }
 }

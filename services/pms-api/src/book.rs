@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bus::{AskError, Bus, Letter};
-use domain::{DayBook, Patient, Sensitive, Window};
+use domain::{DayBook, Patient, PatientBook, Sensitive, Window};
 use messages::{Named as _, v1};
 use pms::{ErrorKind, PatientQuery};
 use reception::{Answered, BookError, Desk, PracticeBook};
@@ -101,6 +101,21 @@ impl PracticeBook for BusBook {
         let read = v1::DayBookRead { covers: Some(covers.into()) };
         let answer = self.ask(desk, v1::pms_question::Ask::DayBook(read)).await?;
         let (v1::pms_reply::Answer::DayBook(book), vendor_ms) = answer else {
+            return Err(BookError::new(ErrorKind::Unreadable));
+        };
+        let value = book.try_into().map_err(|_| BookError::new(ErrorKind::Unreadable))?;
+        Ok(Answered { value, vendor_ms })
+    }
+
+    async fn patient_book(
+        &self,
+        desk: &Desk,
+        patient: &str,
+        covers: Window,
+    ) -> Result<Answered<PatientBook>, BookError> {
+        let read = v1::PatientBookRead { patient: patient.to_owned(), covers: Some(covers.into()) };
+        let answer = self.ask(desk, v1::pms_question::Ask::PatientBook(read)).await?;
+        let (v1::pms_reply::Answer::PatientBook(book), vendor_ms) = answer else {
             return Err(BookError::new(ErrorKind::Unreadable));
         };
         let value = book.try_into().map_err(|_| BookError::new(ErrorKind::Unreadable))?;

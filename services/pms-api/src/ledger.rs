@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use domain::{ResourceKind, Window, WritebackId, WritebackState as S};
 use pms::{FailureReason, Write};
 use reception::{
-    Desk, Held, Ledger, LedgerError, NewWrite, PendingPatient, RequestError, Requested, WriteNews,
+    Change, Claim, Desk, Held, Ledger, LedgerError, NewWrite, PendingPatient, RequestError, Requested,
+    WriteNews,
 };
 use service::Relay;
 use store::{Store, StoreError, Writeback};
@@ -48,6 +49,7 @@ impl StoreLedger {
                 clinician: None,
                 chair: None,
                 writeback: Some(hold.writeback),
+                appointment: None,
                 patients: Vec::new(),
             });
             match hold.resource.kind {
@@ -62,8 +64,11 @@ impl StoreLedger {
         tx.commit().await?;
         for write in writes {
             let Some(held) = times.get_mut(&write.id) else { continue };
-            if let Ok(Write::BookAppointment(booking)) = serde_json::from_slice(write.payload.expose()) {
-                held.patients.push(booking.patient);
+            held.appointment = write.created_vendor_id.clone();
+            if let Ok(content) = serde_json::from_slice::<Write>(write.payload.expose()) {
+                held.patients.extend(content.patient().map(str::to_owned));
+                // A move has its appointment before it is done.
+                held.appointment = content.changes().map(str::to_owned).or(held.appointment.take());
             }
             if let Some(first) = firsts.iter().find(|first| Some(first.id) == write.depends_on) {
                 held.patients.push(first.id.to_string());
@@ -76,6 +81,29 @@ impl StoreLedger {
 
 fn failed(error: StoreError) -> LedgerError {
     LedgerError(Box::new(error))
+}
+
+fn change(row: &Writeback) -> Option<Change> {
+    let content = serde_json::from_slice::<Write>(row.payload.expose()).ok()?;
+    let place = content.takes().map(|place| Claim {
+        window: place.window,
+        clinician: place.clinician.to_owned(),
+        chair: place.chair.to_owned(),
+    });
+    let (appointment, patient, from, to) = match content {
+        Write::RescheduleAppointment(moved) => (moved.appointment, moved.patient, moved.from, place),
+        Write::CancelAppointment(gone) => (gone.appointment, gone.patient, gone.from, None),
+        _ => return None,
+    };
+    Some(Change {
+        writeback: row.id,
+        appointment,
+        patient,
+        from,
+        to,
+        done_at: row.finished_at.filter(|_| row.state == S::Succeeded),
+        parked: row.state == S::Parked,
+    })
 }
 
 fn news_of(row: &Writeback) -> WriteNews {
@@ -97,6 +125,17 @@ fn news_of(row: &Writeback) -> WriteNews {
 impl Ledger for StoreLedger {
     async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError> {
         self.held(desk, covers).await.map_err(failed)
+    }
+
+    async fn changes(&self, desk: &Desk) -> Result<Vec<Change>, LedgerError> {
+        let rows = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let rows = tx.recent_changes(desk.connection).await?;
+            tx.commit().await?;
+            Ok(rows)
+        };
+        // What cannot be read is not known to have changed anything.
+        Ok(rows.await.map_err(failed)?.iter().filter_map(change).collect())
     }
 
     async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
@@ -122,6 +161,10 @@ impl Ledger for StoreLedger {
                 // Given back whole: of a hundred callers for one time, ninety-nine come this way.
                 tx.roll_back().await.map_err(failed)?;
                 return Err(RequestError::SlotTaken);
+            }
+            Err(writebacks::RequestError::ChangeUnderWay) => {
+                tx.roll_back().await.map_err(failed)?;
+                return Err(RequestError::ChangeUnderWay);
             }
             Err(writebacks::RequestError::Store(error)) => return Err(failed(error).into()),
         };

@@ -13,15 +13,13 @@ use crate::context::Context;
 
 /// Every route of this service.
 pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
-    use actix_web::web::post;
+    use actix_web::web::{delete, patch, post};
     cfg.app_data(context.clone())
         .service(resource("/api/openapi.json").route(get().to(openapi::document)))
         .service(resource("/api/pms/tools").route(get().to(openapi::registry)))
         .service(resource("/api/pms/patients/search").route(get().to(patients::search)))
         .service(resource("/api/pms/patients/{patient}").route(get().to(patients::read)))
-        .service(resource("/api/pms/patients").route(post().to(patients::create)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
-        .service(resource("/api/pms/appointments").route(post().to(appointments::book)))
         .service(resource("/api/pms/tasks").route(get().to(tasks::list)))
         .service(resource("/api/pms/tasks/{task}/done").route(post().to(tasks::done)))
         .service(resource("/api/pms/writebacks").route(get().to(writebacks::list)))
@@ -29,5 +27,16 @@ pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
         .service(resource("/api/pms/writebacks/replay").route(post().to(writebacks::replay)))
         .service(resource("/api/pms/writebacks/replays/{run}").route(get().to(writebacks::run)))
         .service(resource("/api/pms/writebacks/{id}").route(get().to(writebacks::show)))
-        .service(resource("/api/pms/writebacks/{id}/drop").route(post().to(writebacks::give_up)));
+        .service(resource("/api/pms/writebacks/{id}/drop").route(post().to(writebacks::give_up)))
+        .service(
+            resource("/api/pms/patients/{patient}/appointments").route(get().to(appointments::of_patient)),
+        )
+        .service(resource("/api/pms/patients/{patient}/notes").route(post().to(patients::note)))
+        .service(
+            resource("/api/pms/appointments/{appointment}")
+                .route(patch().to(appointments::reschedule))
+                .route(delete().to(appointments::cancel)),
+        )
+        .service(resource("/api/pms/patients").route(post().to(patients::create)))
+        .service(resource("/api/pms/appointments").route(post().to(appointments::book)));
 }

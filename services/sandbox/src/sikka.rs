@@ -11,6 +11,7 @@ pub mod execute;
 pub mod faults;
 pub mod ledger;
 pub mod lists;
+pub mod notes;
 pub mod office;
 pub mod pms;
 pub mod profile;

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod domain_shapes;
 #[cfg(test)]
+mod patient_books;
+#[cfg(test)]
 mod samples;
 #[cfg(test)]
 mod stored;

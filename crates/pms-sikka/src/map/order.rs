@@ -52,22 +52,28 @@ pub(crate) fn patient<'a>(new: &'a NewPatient, cell: &'a str, practice_id: &'a s
 /// `<reason> ref <REFERENCE>`, in the characters that every system takes: letters, digits, space, full
 /// stop and hyphen.
 fn description(reason: &str, reference: &str) -> String {
+    marked(reason, reference, DESCRIPTION, "Phone booking ")
+}
+
+/// A text with its reference, in the characters that every system takes, or `otherwise` where nothing of it is
+/// left.
+pub(super) fn marked(text: &str, reference: &str, most: usize, otherwise: &str) -> String {
     let tail = format!("ref {reference}");
-    let plain: String = reason
+    let plain: String = text
         .nfd()
         .filter(|c| !is_combining_mark(*c))
         .map(|c| if c.is_ascii_alphanumeric() || ".-".contains(c) { c } else { ' ' })
         .collect();
     let mut text = String::new();
     for word in plain.split_whitespace() {
-        if text.len() + word.len() + tail.len() + 2 > DESCRIPTION {
+        if text.len() + word.len() + tail.len() + 2 > most {
             break;
         }
         text.push_str(word);
         text.push(' ');
     }
     if text.is_empty() {
-        text.push_str("Phone booking ");
+        text.push_str(otherwise);
     }
     text + &tail
 }

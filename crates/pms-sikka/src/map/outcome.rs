@@ -3,12 +3,12 @@
 //! Nothing is "done" because a word is unknown: it stays pending until somebody looks.
 
 use domain::{Appointment, AppointmentState, Phone};
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::{FailureReason, NewAppointment, NewPatient, Receipt, Write, WriteOrder, WriteOutcome};
 
-use super::time;
+use super::{change, time};
 use crate::wire;
 use crate::wire::Text;
 
@@ -81,7 +81,9 @@ fn failed(sentence: &Text) -> WriteOutcome {
     let reason =
         if has(&["already scheduled", "already booked", "no available slot", "slot is not available"]) {
             FailureReason::SlotTaken
-        } else if has(&["patient", "provider", "operatory"]) && has(&["not found", "does not exist"]) {
+        } else if has(&["patient", "provider", "operatory", "appointment"])
+            && has(&["not found", "does not exist"])
+        {
             FailureReason::UnknownReference
         } else {
             FailureReason::Refused
@@ -114,6 +116,19 @@ struct Sent {
     lastname: Text,
     birthdate: Text,
     cell: Text,
+    appointment_sr_no: Text,
+    value: Text,
+    time: Text,
+    operatory: Text,
+    text: Text,
+}
+
+/// What of the practice must be known to compare.
+pub(crate) struct Place<'a> {
+    /// Whose phone numbers are written without a country.
+    pub(crate) country: &'a str,
+    /// The practice's own word for a cancelled appointment.
+    pub(crate) cancelled: Option<&'a str>,
 }
 
 /// What a row of the bulk list is to a lost write.
@@ -132,17 +147,33 @@ pub(crate) enum Likeness {
 ///
 /// A new patient carries no reference: name, date of birth, number and time have to do. Taking an older twin for
 /// ours makes no second patient; overlooking ours would.
-pub(crate) fn likeness(row: &wire::Writeback, order: &WriteOrder, is_ours: bool, country: &str) -> Likeness {
-    let same = match &order.write {
-        Write::BookAppointment(_) => row.api_request_body.mentions(&order.reference),
-        Write::CreatePatient(new) => may_be_since(row, order.first_sent_at) && is_patient(row, new, country),
+pub(crate) fn likeness(
+    row: &wire::Writeback,
+    order: &WriteOrder,
+    is_ours: bool,
+    place: &Place<'_>,
+) -> Likeness {
+    if order.write.others().iter().any(|other| other.0 == row.id.str()) {
+        return Likeness::Other;
+    }
+    let since = || may_be_since(row, order.first_sent_at);
+    let (same, method) = match &order.write {
+        Write::BookAppointment(_) | Write::AddNote(_) => {
+            (row.api_request_body.mentions(&order.reference), "post")
+        }
+        Write::CreatePatient(new) => (since() && is_patient(row, new, place.country), "post"),
+        Write::RescheduleAppointment(moved) => (since() && change::is_edit(row, moved), "put"),
+        Write::CancelAppointment(gone) => {
+            (since() && change::is_cancellation(row, gone, place.cancelled), "patch")
+        }
     };
-    match &order.write {
-        _ if row.id.filled().is_none() && same => Likeness::Perhaps,
-        Write::CreatePatient(_) if same && !is_ours => Likeness::Perhaps,
-        _ if same => Likeness::Same,
-        _ if may_hide(row, order.first_sent_at) => Likeness::Perhaps,
-        _ => Likeness::Other,
+    let has_reference = matches!(order.write, Write::BookAppointment(_) | Write::AddNote(_));
+    match (same, row.id.filled()) {
+        (true, None) => Likeness::Perhaps,
+        (true, Some(_)) if !has_reference && !is_ours => Likeness::Perhaps,
+        (true, Some(_)) => Likeness::Same,
+        (false, _) if may_hide(row, order.first_sent_at, method) => Likeness::Perhaps,
+        (false, _) => Likeness::Other,
     }
 }
 
@@ -183,9 +214,9 @@ fn may_be_since(row: &wire::Writeback, first_sent_at: Timestamp) -> bool {
 }
 
 /// Whether a write that nobody can read may be the one that is looked for: then it is not "nowhere".
-fn may_hide(row: &wire::Writeback, first_sent_at: Timestamp) -> bool {
-    let is_a_post = row.method.filled().is_none_or(|method| method.eq_ignore_ascii_case("post"));
-    is_a_post && may_be_since(row, first_sent_at) && row.api_request_body.body::<Sent>().is_none()
+fn may_hide(row: &wire::Writeback, first_sent_at: Timestamp, method: &str) -> bool {
+    let is_its_kind = row.method.filled().is_none_or(|shown| shown.eq_ignore_ascii_case(method));
+    is_its_kind && may_be_since(row, first_sent_at) && row.api_request_body.body::<Sent>().is_none()
 }
 
 /// Whether an appointment row of the practice's records is the one that `new` asked for.
@@ -208,11 +239,36 @@ pub(crate) enum Written {
     Appointment { description: String, patient: String, date: Date },
     /// A patient.
     Patient { first: String, last: String, born: Date, cell: String },
+    /// A status word for this appointment.
+    Status { appointment: String, word: String },
+    /// Some appointment, moved to this place.
+    Moved { date: Date, time: Time, operatory: String },
+    /// A note with this text about this patient.
+    Note { patient: String, text: String },
 }
 
 /// Reads an echo.
 pub(crate) fn written(row: &wire::Writeback) -> Option<Written> {
     let sent: Sent = row.api_request_body.body()?;
+    match row.method.str().to_ascii_lowercase().as_str() {
+        "patch" => {
+            return Some(Written::Status {
+                appointment: sent.appointment_sr_no.filled()?.to_owned(),
+                word: sent.value.filled()?.to_owned(),
+            });
+        }
+        "put" => {
+            return Some(Written::Moved {
+                date: time::date(sent.date.str())?,
+                time: time::clock(sent.time.str())?,
+                operatory: sent.operatory.filled()?.to_owned(),
+            });
+        }
+        _ => {}
+    }
+    if let (Some(patient), Some(text)) = (sent.patient_id.filled(), sent.text.filled()) {
+        return Some(Written::Note { patient: patient.to_owned(), text: text.to_owned() });
+    }
     if sent.patient_id.filled().is_some() {
         return Some(Written::Appointment {
             date: time::date(sent.date.str())?,
@@ -231,6 +287,8 @@ pub(crate) fn written(row: &wire::Writeback) -> Option<Written> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const US: Place<'_> = Place { country: "US", cancelled: Some("Broken") };
 
     fn row(json: &str) -> wire::WritebackStatus {
         serde_json::from_str(json).unwrap()
@@ -310,7 +368,7 @@ mod tests {
 
     fn found(order: &WriteOrder, is_ours: bool) -> Option<String> {
         let rows = list();
-        let same = rows.iter().filter(|row| likeness(row, order, is_ours, "US") == Likeness::Same);
+        let same = rows.iter().filter(|row| likeness(row, order, is_ours, &US) == Likeness::Same);
         same.map(accepted).max().map(|best| best.receipt.0)
     }
 
@@ -357,7 +415,7 @@ mod tests {
             api_request_body: serde_json::from_value(body.into()).unwrap(),
             ..wire::Writeback::default()
         };
-        let may_hide = |row: &wire::Writeback| may_hide(row, "2026-06-01T15:00:00Z".parse().unwrap());
+        let may_hide = |row: &wire::Writeback| may_hide(row, "2026-06-01T15:00:00Z".parse().unwrap(), "post");
         assert!(may_hide(&row("POST", "***", "2026-06-01 15:01:00")));
         assert!(may_hide(&row("", "", "")));
         assert!(!may_hide(&row("PATCH", "***", "2026-06-01 15:01:00")));

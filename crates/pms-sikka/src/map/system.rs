@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use pms::{Capabilities, Operation};
 
-use crate::wire;
+use crate::{Words, wire};
 
 /// One practice-management system behind the vendor (contract section 8).
 struct System {
@@ -16,29 +16,81 @@ struct System {
     writes: bool,
     /// Whether it fills `appointments_available_slots`.
     slots: bool,
+    /// How a cancellation is said there.
+    cancel: Cancel,
+    /// Whether an appointment can be moved by `PUT`.
+    reschedules: bool,
+    /// Whether a note needs no field that nobody asks the caller for.
+    notes: bool,
 }
+
+/// How a cancellation is said in a system.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cancel {
+    /// Not at all.
+    No,
+    /// With this word, where the practice's own list has it.
+    With(&'static str),
+    /// With a word that staff choose from the practice's own list.
+    Ask,
+}
+
+/// What every system has of which nobody knows more.
+const UNKNOWN: System = System {
+    spellings: &[],
+    name: "",
+    writes: false,
+    slots: false,
+    cancel: Cancel::No,
+    reschedules: false,
+    notes: false,
+};
 
 /// OrthoTrac, Dolphin, ClearDent and Planet DDS want fields of their own in every write, which nobody asks
 /// the caller for yet: they are read-only until somebody does.
 const SYSTEMS: &[System] = &[
-    System { spellings: &["opendental"], name: "Open Dental", writes: true, slots: false },
-    System { spellings: &["dentrix", "dentrixg6", "dentrixg7"], name: "Dentrix", writes: true, slots: false },
-    System { spellings: &["eaglesoft"], name: "Eaglesoft", writes: true, slots: false },
-    System { spellings: &["orthotrac"], name: "OrthoTrac", writes: false, slots: true },
+    System {
+        spellings: &["opendental"],
+        name: "Open Dental",
+        writes: true,
+        cancel: Cancel::With("broken"),
+        reschedules: true,
+        notes: true,
+        ..UNKNOWN
+    },
+    // It takes no "broken" through the vendor.
+    System {
+        spellings: &["dentrix", "dentrixg6", "dentrixg7"],
+        name: "Dentrix",
+        writes: true,
+        reschedules: true,
+        notes: true,
+        ..UNKNOWN
+    },
+    System {
+        spellings: &["eaglesoft"],
+        name: "Eaglesoft",
+        writes: true,
+        cancel: Cancel::Ask,
+        reschedules: true,
+        notes: true,
+        ..UNKNOWN
+    },
+    System { spellings: &["orthotrac"], name: "OrthoTrac", slots: true, ..UNKNOWN },
     System {
         spellings: &["dolphin", "dolphinmanagement"],
         name: "Dolphin Management",
-        writes: false,
         slots: true,
+        ..UNKNOWN
     },
-    System { spellings: &["cleardent"], name: "ClearDent", writes: false, slots: false },
+    System { spellings: &["cleardent"], name: "ClearDent", ..UNKNOWN },
     System {
         spellings: &["planetdds", "planetddswebv30", "planetddswebv3", "denticon"],
         name: "Planet DDS",
-        writes: false,
         slots: true,
+        ..UNKNOWN
     },
-    System { spellings: &["tracker"], name: "Tracker", writes: false, slots: false },
+    System { spellings: &["tracker"], name: "Tracker", ..UNKNOWN },
 ];
 
 /// The vendor's spellings differ in case and spaces: `Opendental`, `OpenDental`.
@@ -53,8 +105,8 @@ pub(crate) fn capabilities(
     scope: &str,
     supported: &[wire::SupportedPms],
 ) -> Capabilities {
-    let known = SYSTEMS.iter().find(|known| known.spellings.contains(&plain(system).as_str()));
-    let plan: BTreeSet<String> = scope.split(',').map(|api| api.trim().to_ascii_lowercase()).collect();
+    let known = known(system);
+    let plan = plan(scope);
     let may = |apis: &[&str]| apis.iter().all(|api| plan.contains(*api));
     let may_write = |api: &str| plan.contains(api) || plan.contains(&format!("post {api}"));
     let writes = known.is_some_and(|known| known.writes);
@@ -78,6 +130,15 @@ pub(crate) fn capabilities(
                 && can(|row| row.new_appointment_writeback.str().eq_ignore_ascii_case("available")),
             Operation::BookAppointment,
         ),
+        (
+            may(&["appointments", "providers", "operatories", "practice_schedule"]),
+            Operation::ReadAppointments,
+        ),
+        // No flag of the vendor tells it: the table does.
+        (
+            may(&["put appointments"]) && known.is_some_and(|known| known.reschedules),
+            Operation::RescheduleAppointment,
+        ),
         (true, Operation::BulkOutcomes),
     ] {
         if allowed {
@@ -90,13 +151,58 @@ pub(crate) fn capabilities(
     }
 }
 
+fn known(system: &str) -> Option<&'static System> {
+    SYSTEMS.iter().find(|known| known.spellings.contains(&plain(system).as_str()))
+}
+
+fn plan(scope: &str) -> BTreeSet<String> {
+    scope.split(',').map(|api| api.trim().to_ascii_lowercase()).collect()
+}
+
+/// The words of a practice, as far as its own lists and the table tell them; the rest staff choose.
+pub(crate) fn words(
+    system: &str,
+    version: &str,
+    scope: &str,
+    supported: &[wire::SupportedPms],
+    (statuses, notes): (Vec<String>, Vec<String>),
+) -> Words {
+    let system_known = known(system);
+    let plan = plan(scope);
+    let available = |row: fn(&wire::SupportedPms) -> &wire::Text| {
+        let rows = supported;
+        supports(system, version, rows, |one| row(one).str().eq_ignore_ascii_case("available"))
+    };
+    let cancel = system_known.map_or(Cancel::No, |known| known.cancel);
+    let in_list = |word: &str| statuses.iter().find(|own| own.eq_ignore_ascii_case(word)).cloned();
+    let note = match notes.as_slice() {
+        [only] => Some(only.clone()),
+        several => several.iter().find(|kind| kind.eq_ignore_ascii_case("patient note")).cloned(),
+    };
+    Words {
+        may_cancel: cancel != Cancel::No
+            && plan.contains("patch appointments")
+            && available(|row| &row.appointment_status_writeback),
+        may_note: system_known.is_some_and(|known| known.notes)
+            && plan.contains("post medical_notes")
+            && available(|row| &row.note_writeback),
+        cancelled: match cancel {
+            Cancel::With(word) => in_list(word),
+            Cancel::No | Cancel::Ask => None,
+        },
+        statuses,
+        note,
+        notes,
+    }
+}
+
 /// The vendor's own word, from the row of this version, or from every row of this system where it lists none
 /// of this version.
 fn supports(
     system: &str,
     version: &str,
     supported: &[wire::SupportedPms],
-    available: fn(&wire::SupportedPms) -> bool,
+    available: impl Fn(&wire::SupportedPms) -> bool,
 ) -> bool {
     let system = plain(system);
     let rows = || supported.iter().filter(|row| plain(row.practice_management_system.str()) == system);
@@ -112,7 +218,8 @@ mod tests {
     use super::*;
 
     const SCOPE: &str = "appointments,patients,providers,operatories,practice_schedule, \
-        appointments_available_slots,writeback_status,POST appointment,POST patient";
+        appointments_available_slots,writeback_status,POST appointment,POST patient,PUT appointments, \
+        PATCH appointments,POST medical_notes";
 
     fn supported() -> Vec<wire::SupportedPms> {
         serde_json::from_str(include_str!("../../tests/answers/supported_pmses_rows.json")).unwrap()
@@ -144,5 +251,45 @@ mod tests {
         assert!(orthotrac.contains(&Operation::SlotFeed) && !orthotrac.contains(&Operation::BookAppointment));
         let unknown = operations("Paper And Pencil", "1", SCOPE);
         assert!(unknown.contains(&Operation::ReadDayBook) && !unknown.contains(&Operation::BookAppointment));
+    }
+
+    fn words_of(system: &str, version: &str, statuses: &[&str], notes: &[&str]) -> Words {
+        let list = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        words(system, version, SCOPE, &supported(), (list(statuses), list(notes)))
+    }
+
+    #[test]
+    fn a_cancellation_is_said_in_the_practices_own_word_and_never_in_a_guessed_one() {
+        let open_dental = |statuses: &[&str]| words_of("Opendental", "24.1", statuses, &[]);
+        assert_eq!(open_dental(&["Scheduled", "Broken"]).cancelled.as_deref(), Some("Broken"));
+        assert_eq!(open_dental(&["Scheduled", "Cancelled"]).cancelled, None, "staff choose");
+        assert_eq!(open_dental(&[]).cancelled, None);
+        let eaglesoft = words_of("Eaglesoft", "21.20", &["Open", "Cancelled"], &[]);
+        assert!(eaglesoft.may_cancel && eaglesoft.cancelled.is_none(), "staff choose");
+        assert!(!words_of("Dentrix", "G6.6", &["Fixed", "Broken"], &[]).may_cancel);
+        assert!(!words_of("Opendental", "12.0", &["broken"], &[]).may_cancel, "not offered for this version");
+    }
+
+    #[test]
+    fn a_note_is_of_the_practices_only_kind_or_about_the_patient_and_else_staff_choose() {
+        let note = |kinds: &[&str]| words_of("Opendental", "24.1", &[], kinds).note;
+        assert_eq!(note(&["Chart"]).as_deref(), Some("Chart"));
+        assert_eq!(note(&["Clinical Note", "Patient note"]).as_deref(), Some("Patient note"));
+        assert_eq!(note(&["Clinical Note", "Appointment Note"]), None);
+        assert_eq!(note(&[]), None);
+        assert!(words_of("Opendental", "24.1", &[], &[]).may_note);
+    }
+
+    #[test]
+    fn only_systems_that_the_table_names_move_appointments() {
+        for (system, moves) in
+            [("Opendental", true), ("Dentrix", true), ("OrthoTrac", false), ("Paper", false)]
+        {
+            let can = operations(system, "24.1", SCOPE);
+            assert_eq!(can.contains(&Operation::RescheduleAppointment), moves, "{system}");
+        }
+        assert!(
+            !operations("Opendental", "24.1", "appointments").contains(&Operation::RescheduleAppointment)
+        );
     }
 }

@@ -3,15 +3,19 @@
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{Phone, Sensitive};
+use domain::{AppointmentState, Phone, Sensitive};
 use futures_util::FutureExt;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
-use pms::{ErrorKind, NewAppointment, NewPatient, PatientQuery, PmsError, Sighting, Write, WriteOrder};
+use pms::{
+    Cancellation, ErrorKind, NewAppointment, NewPatient, PatientQuery, PmsError, Reschedule, Sighting, Write,
+    WriteOrder,
+};
 
 use super::gathered;
 use crate::error::{self, Call};
-use crate::map::outcome::{self, Accepted, Likeness};
+use crate::map::change;
+use crate::map::outcome::{self, Accepted, Likeness, Place};
 use crate::{SikkaOffice, map, wire};
 
 /// Days after today that a range of the bulk list reaches: whether its last day belongs to it, and in which zone
@@ -83,8 +87,9 @@ impl SikkaOffice {
         if owner == Some(false) {
             return;
         }
+        let place = Place { country: self.country, cancelled: self.profile.words.cancelled.as_deref() };
         for order in orders {
-            match outcome::likeness(row, order, owner.is_some(), self.country) {
+            match outcome::likeness(row, order, owner.is_some(), &place) {
                 Likeness::Same => {
                     let found = outcome::accepted(row);
                     match traced.accepted.entry(order.reference.clone()) {
@@ -109,6 +114,9 @@ impl SikkaOffice {
         let created = match &order.write {
             Write::BookAppointment(new) => self.appointment_in_records(new, &order.reference).await?,
             Write::CreatePatient(new) => self.new_patient_in_records(new).await?,
+            Write::RescheduleAppointment(moved) => self.moved_in_records(moved, order.first_sent_at).await?,
+            Write::CancelAppointment(gone) => self.cancelled_in_records(gone, order.first_sent_at).await?,
+            Write::AddNote(note) => self.note_in_records(&note.patient, &order.reference).await?,
         };
         match created {
             Some(created) => Ok(Some(Sighting::InRecords { created })),
@@ -135,6 +143,50 @@ impl SikkaOffice {
             }
         }
         Ok(None)
+    }
+
+    /// Whether it stands where it was to go, in a copy that was made since it was sent: an older one may show it
+    /// there from before.
+    async fn moved_in_records(
+        &self,
+        moved: &Reschedule,
+        first_sent_at: Timestamp,
+    ) -> Result<Option<String>, PmsError> {
+        let rows = self.records_since(&moved.appointment, first_sent_at).await?;
+        let mut shown = rows.into_iter().filter_map(|row| map::taken(row, &self.zone).ok()).flatten();
+        let stands = shown.any(|shown| change::is_moved(&shown, moved));
+        Ok(stands.then(|| moved.appointment.clone()))
+    }
+
+    async fn cancelled_in_records(
+        &self,
+        gone: &Cancellation,
+        first_sent_at: Timestamp,
+    ) -> Result<Option<String>, PmsError> {
+        let rows = self.records_since(&gone.appointment, first_sent_at).await?;
+        let is_gone = rows.iter().any(|row| map::state(row) == AppointmentState::Cancelled);
+        Ok(is_gone.then(|| gone.appointment.clone()))
+    }
+
+    /// One appointment's rows, where the copy was made at or after `since`; none where it is older, or its age is
+    /// not known.
+    async fn records_since(
+        &self,
+        appointment: &str,
+        since: Timestamp,
+    ) -> Result<Vec<wire::Appointment>, PmsError> {
+        // In this order, so that the rows are no older than the copy they are taken for.
+        let copied_at = self.copied_at().await;
+        let (rows, loading) = self.calls.appointment(&self.profile.practice_id, appointment).await?;
+        let is_new = !loading && copied_at.is_some_and(|copied_at| copied_at >= since);
+        let rows = rows.into_iter().filter(|_| is_new).map(|row| self.in_our_words(row));
+        Ok(rows.collect())
+    }
+
+    async fn note_in_records(&self, patient: &str, reference: &str) -> Result<Option<String>, PmsError> {
+        let notes = self.calls.notes(&self.profile.practice_id, patient).await?;
+        let ours = notes.into_iter().find(|note| note.text.str().contains(reference));
+        Ok(ours.map(|note| note.note_id.into_string()))
     }
 
     async fn new_patient_in_records(&self, new: &NewPatient) -> Result<Option<String>, PmsError> {

@@ -12,7 +12,7 @@ use pms::{
     Capabilities, KeySource, NewAppointment, NewPatient, Operation, PMSAdapter, PmsError, Receipt,
     SessionKey, Sighting, Write, WriteOrder,
 };
-use pms_sikka::{OfficeProfile, Sikka, SikkaApp, SikkaOffice};
+use pms_sikka::{OfficeProfile, Sikka, SikkaApp, SikkaOffice, Words};
 use seal::Secret;
 use serde_json::{Value, json};
 use vendor_http::MemoryBudget;
@@ -66,7 +66,10 @@ fn patient_sikka(base_url: String, deadline: Duration) -> Sikka {
 }
 
 pub(crate) fn profile() -> OfficeProfile {
-    use Operation::{BookAppointment, BulkOutcomes, CreatePatient, ReadDayBook, ReadPatient, SearchPatients};
+    use Operation::{
+        AddNote, BookAppointment, BulkOutcomes, CancelAppointment, CreatePatient, ReadAppointments,
+        ReadDayBook, ReadPatient, RescheduleAppointment, SearchPatients,
+    };
     OfficeProfile {
         office_id: "D10001".into(),
         practice_id: "1".into(),
@@ -81,7 +84,16 @@ pub(crate) fn profile() -> OfficeProfile {
                 CreatePatient,
                 BookAppointment,
                 BulkOutcomes,
+                ReadAppointments,
+                RescheduleAppointment,
+                CancelAppointment,
+                AddNote,
             ]),
+        },
+        words: Words {
+            cancelled: Some("Broken".into()),
+            note: Some("Patient Note".into()),
+            ..Words::default()
         },
     }
 }

@@ -104,6 +104,12 @@ pub(crate) const SLOT_PASSED: Template = refused(
     "Esa hora ya pasó. ¿Busco otra?",
 );
 
+pub(crate) const APPOINTMENT_UNKNOWN: Template = refused(
+    "appointment_unknown",
+    "I don't find that appointment for this patient. Shall I look up the ones to come?",
+    "No encuentro esa cita de este paciente. ¿Busco las próximas?",
+);
+
 /// Every refusal of an argument.
 pub(crate) const ALL: &[&Template] = &[
     &MISSING,
@@ -126,6 +132,7 @@ pub(crate) const ALL: &[&Template] = &[
     &PATIENT_UNKNOWN,
     &SLOT_GARBLED,
     &SLOT_PASSED,
+    &APPOINTMENT_UNKNOWN,
 ];
 
 /// What a field is called when a person is asked for it.
@@ -143,6 +150,8 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
             ("whether you prefer the morning or the afternoon", "si prefiere la mañana o la tarde")
         }
         "durationMinutes" => ("the length of the visit", "la duración de la visita"),
+        "appointmentId" => ("which appointment this is about", "de qué cita se trata"),
+        "note" => ("what the note should say", "qué debe decir la nota"),
         "slotId" => ("the time you would like", "la hora que prefiere"),
         _ => ("which patient this is for", "para qué paciente es"),
     };

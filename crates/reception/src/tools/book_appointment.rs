@@ -1,14 +1,13 @@
 use domain::{AppointmentState, DayBook, Window, WritebackId};
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::{FailureReason, NewAppointment, Operation, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
 
-use super::check_availability::{rfc3339, slot_json};
+use super::alternatives::Wanted;
+use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::availability::{Ask, Opening, nearest, openings, still_free};
+use crate::availability::still_free;
 use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
 use crate::sentences::input as said;
 use crate::spoken::{self, Offer};
@@ -78,7 +77,7 @@ const TAKEN_NO_OTHER: Template = Template {
     en: "I'm sorry, that time has just been taken, and I see no other one close to it. Shall I look at other days?",
     es: "Lo siento, ese horario se acaba de ocupar y no veo otro cercano. ¿Busco en otros días?",
 };
-const ELSEWHERE: Template = Template {
+pub(super) const ELSEWHERE: Template = Template {
     code: "patient_busy",
     status: Status::Refused,
     en: "There is already another appointment for this patient at that time. Would a different time suit you?",
@@ -88,12 +87,8 @@ const ELSEWHERE: Template = Template {
 const SENTENCES: &[&Template] =
     &[&CONFIRMED, &ALREADY, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &TAKEN, &TAKEN_NO_OTHER, &ELSEWHERE];
 
-/// Other times, when the wanted one cannot be had.
-const MOST_OTHERS: usize = 6;
-/// As many as a person keeps in mind.
-const MOST_SPOKEN: usize = 3;
 /// Other times are looked for in the same week.
-const DAYS: i64 = 7;
+pub(super) const DAYS: i64 = 7;
 
 pub(crate) fn tool() -> Tool {
     Tool {
@@ -132,12 +127,12 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     })
 }
 
-fn garbled(turn: &Turn<'_>) -> BadInput {
+pub(super) fn garbled(turn: &Turn<'_>) -> BadInput {
     let rule = "must be a slotId that checkAvailability gave";
     BadInput::new(turn.desk, "slotId", &said::SLOT_GARBLED, rule)
 }
 
-fn claim(turn: &Turn<'_>, slot_id: &str) -> Result<Claim, BadInput> {
+pub(super) fn claim(turn: &Turn<'_>, slot_id: &str) -> Result<Claim, BadInput> {
     let desk = turn.desk;
     let claim = slot::read(&turn.reception.key, desk.practice, slot_id).ok_or_else(|| garbled(turn))?;
     if claim.window.start <= desk.now {
@@ -257,6 +252,7 @@ impl Wish {
             clinician: Some(self.claim.clinician.clone()),
             chair: None,
             writeback: None,
+            appointment: None,
             patients: Vec::new(),
         });
     }
@@ -293,35 +289,13 @@ impl Wish {
 
     /// The refusal, with other times close by.
     fn taken(&self, turn: &Turn<'_>) -> ToolAnswer {
-        let settings = &turn.desk.settings;
-        let lead = jiff::SignedDuration::from_mins(settings.lead_minutes.max(0));
-        let colleagues = self.colleagues();
-        let ask = Ask {
-            within: self.book.covers,
-            minutes: self.claim.window.minutes(),
-            step_minutes: settings.step_minutes,
-            not_before: turn.desk.now.checked_add(lead).unwrap_or(Timestamp::MAX),
-            clinicians: Some(&colleagues),
-            part: None,
+        let wanted = Wanted {
+            window: self.claim.window,
+            clinician: &self.claim.clinician,
+            book: &self.book,
+            held: &self.held,
             zone: &self.zone,
         };
-        let free = openings(&self.book, &self.held, &ask);
-        let others: Vec<Opening<'_>> = nearest(&free, self.claim.window, &self.claim.clinician, MOST_OTHERS);
-        let alternatives: Vec<Value> = others.iter().map(|one| slot_json(turn, one, &self.zone)).collect();
-        let mut closest = nearest(&others, self.claim.window, &self.claim.clinician, MOST_SPOKEN);
-        closest.sort_by_key(|one| one.window.start);
-        let offers: Vec<Offer> =
-            closest.iter().map(|one| super::check_availability::offer(one, &self.zone)).collect();
-        let said = spoken::offers(turn.desk.language, &offers);
-        let template = if offers.is_empty() { &TAKEN_NO_OTHER } else { &TAKEN };
-        turn.say(template, &[("offers", &said)]).with("alternatives", json!(alternatives))
-    }
-
-    /// Those who do the same work: a hygienist is no substitute for a dentist.
-    fn colleagues(&self) -> Vec<String> {
-        let kind = self.book.clinicians.iter().find(|one| one.vendor_id == self.claim.clinician);
-        let kind = kind.map(|one| one.kind);
-        let same = self.book.clinicians.iter().filter(|one| one.bookable && Some(one.kind) == kind);
-        same.map(|one| one.vendor_id.clone()).collect()
+        wanted.refusal(turn, &TAKEN, &TAKEN_NO_OTHER)
     }
 }

@@ -64,7 +64,7 @@ const NOBODY_BY_THAT_NAME: Template = Template {
     en: "I don't find anyone of that name at the clinic. Would you like the first free time with anyone?",
     es: "No encuentro a nadie con ese nombre en la clínica. ¿Quiere el primer horario libre con quien sea?",
 };
-const STALE: Template = Template {
+pub(super) const STALE: Template = Template {
     code: "calendar_stale",
     status: Status::Ok,
     en: "I last saw the clinic's calendar {age} ago, so it may have changed.",

@@ -61,7 +61,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
 
 /// A date of birth that was given must be right, even from a known number: a family has one phone and
 /// several dates. Without one, the number the call comes from must be the patient's.
-fn proven(turn: &Turn<'_>, patient: &Patient, born: Option<Date>) -> bool {
+pub(crate) fn proven(turn: &Turn<'_>, patient: &Patient, born: Option<Date>) -> bool {
     let caller = &turn.desk.caller;
     match born {
         Some(born) => patient.born.as_ref().map(|on| *on.expose()) == Some(born),

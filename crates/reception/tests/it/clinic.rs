@@ -7,15 +7,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Appointment, AppointmentState, Chair, Clinician, ClinicianKind, ConnectionId, DayBook, Freshness,
-    OpenHours, Patient, PersonName, Phone, PracticeId, Resource, ResourceKind, TenantId, Window, WritebackId,
+    OpenHours, Patient, PatientBook, PersonName, Phone, PracticeId, Resource, ResourceKind, TenantId, Window,
+    WritebackId,
 };
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::{Capabilities, Operation, PatientQuery, Write};
 use reception::{
-    Answered, BookError, Caller, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError, NewWrite,
-    PendingPatient, PracticeBook, Reception, RequestError, Requested, Settings, WriteNews,
+    Answered, BookError, Caller, Change, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError,
+    NewWrite, PendingPatient, PracticeBook, Reception, RequestError, Requested, Settings, WriteNews,
 };
 use seal::HmacKey;
 use serde_json::Value;
@@ -129,6 +130,8 @@ pub(crate) struct System {
 #[derive(Default)]
 pub(crate) struct Rows {
     pub(crate) held: Vec<Held>,
+    /// Changes of appointments, oldest first.
+    pub(crate) changes: Vec<Change>,
     pub(crate) writes: Vec<(WritebackId, NewWrite)>,
     pub(crate) news: Option<WriteNews>,
     pub(crate) pending: Option<(WritebackId, PendingPatient)>,
@@ -138,6 +141,8 @@ pub(crate) struct Rows {
     pub(crate) wait_fails: bool,
     /// A hold that another caller gets between our looking and our asking.
     pub(crate) faster: Option<Claim>,
+    /// A change that another caller gets between our looking and our asking.
+    pub(crate) another_changes_it: bool,
 }
 
 pub(crate) struct Clinic {
@@ -153,6 +158,10 @@ pub(crate) fn clinic() -> Arc<Clinic> {
         Operation::ReadDayBook,
         Operation::CreatePatient,
         Operation::BookAppointment,
+        Operation::ReadAppointments,
+        Operation::RescheduleAppointment,
+        Operation::CancelAppointment,
+        Operation::AddNote,
     ]
     .into();
     let desk = Desk {
@@ -268,10 +277,32 @@ impl PracticeBook for Clinic {
             book
         })
     }
+
+    async fn patient_book(
+        &self,
+        _: &Desk,
+        patient: &str,
+        covers: Window,
+    ) -> Result<Answered<PatientBook>, BookError> {
+        self.system_answers("patient_book", |system| {
+            let book = day_book(covers);
+            let theirs = system.appointments.iter().filter(|one| one.patient == patient);
+            PatientBook {
+                time_zone: book.time_zone,
+                appointments: theirs.cloned().collect(),
+                clinicians: book.clinicians,
+                freshness: Freshness { copied_at: Some(now() - system.copied_before), read_at: now() },
+            }
+        })
+    }
 }
 
 #[async_trait]
 impl Ledger for Clinic {
+    async fn changes(&self, _: &Desk) -> Result<Vec<Change>, LedgerError> {
+        self.ledger_answers(|rows| rows.changes.clone())
+    }
+
     async fn holds(&self, _: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError> {
         self.system.lock().unwrap().asked.push("holds");
         self.ledger_answers(|rows| {
@@ -289,7 +320,13 @@ impl Ledger for Clinic {
                 rows.held.push(held(&claim, None, &["104"]));
             }
             let id = WritebackId::new();
-            if let (Some(claim), Write::BookAppointment(new)) = (&write.claim, &write.write) {
+            if let Some(appointment) = write.write.changes() {
+                let under_way = |one: &Change| one.appointment == appointment && one.done_at.is_none();
+                if rows.another_changes_it || rows.changes.iter().any(under_way) {
+                    return Err(RequestError::ChangeUnderWay);
+                }
+            }
+            if let (Some(claim), Some(patient)) = (&write.claim, write.write.patient()) {
                 let clash = |other: &Held| {
                     other.window.overlaps(&claim.window)
                         && (other.clinician.as_ref() == Some(&claim.clinician)
@@ -298,7 +335,25 @@ impl Ledger for Clinic {
                 if rows.held.iter().any(clash) {
                     return Err(RequestError::SlotTaken);
                 }
-                rows.held.push(held(claim, Some(id), &[&new.patient]));
+                let appointment = write.write.changes().map(str::to_owned);
+                rows.held.push(Held { appointment, ..held(claim, Some(id), &[patient]) });
+            }
+            let from = match &write.write {
+                Write::RescheduleAppointment(moved) => Some(moved.from),
+                Write::CancelAppointment(gone) => Some(gone.from),
+                _ => None,
+            };
+            if let (Some(appointment), Some(from)) = (write.write.changes(), from) {
+                let (appointment, to) = (appointment.to_owned(), write.claim.clone());
+                rows.changes.push(Change {
+                    writeback: id,
+                    appointment,
+                    patient: write.write.patient().unwrap_or_default().to_owned(),
+                    from,
+                    to,
+                    done_at: None,
+                    parked: false,
+                });
             }
             rows.writes.push((id, write));
             Ok(Requested::New(id))
@@ -330,6 +385,7 @@ pub(crate) fn held(claim: &Claim, writeback: Option<WritebackId>, patients: &[&s
         clinician: Some(claim.clinician.clone()),
         chair: Some(claim.chair.clone()),
         writeback,
+        appointment: None,
         patients: patients.iter().map(|id| (*id).to_owned()).collect(),
     }
 }

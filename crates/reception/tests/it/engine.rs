@@ -291,6 +291,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         clinician,
         chair,
         writeback: None,
+        appointment: None,
         patients: vec![],
     });
     (
@@ -393,6 +394,7 @@ proptest! {
                 clinician: Some(first.clinician.vendor_id.clone()),
                 chair: Some(first.chair.vendor_id.clone()),
                 writeback: None,
+                appointment: None,
                 patients: vec![],
             });
             let after = openings(&case.book, &held, &ask);

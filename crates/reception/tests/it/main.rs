@@ -7,6 +7,8 @@ mod bad_input;
 #[cfg(test)]
 mod booking;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod clinic;
 #[cfg(test)]
 mod create_patient;
@@ -14,5 +16,9 @@ mod create_patient;
 mod engine;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod notes;
+#[cfg(test)]
+mod own_appointments;
 #[cfg(test)]
 mod registry;

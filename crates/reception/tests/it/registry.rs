@@ -20,6 +20,10 @@ fn the_registry_is_as_agreed() {
             ("createPatient", Access::Writes, "patient.create"),
             ("checkAvailability", Access::Reads, "availability.check"),
             ("bookAppointment", Access::Writes, "appointment.book"),
+            ("getAppointments", Access::Reads, "appointment.read"),
+            ("rescheduleAppointment", Access::Writes, "appointment.reschedule"),
+            ("cancelAppointment", Access::Writes, "appointment.cancel"),
+            ("addPatientNote", Access::Writes, "patient.note"),
         ]
     );
     let schemas: BTreeMap<&str, &serde_json::Value> =
@@ -71,6 +75,28 @@ fn p5_only_a_confirmed_sentence_claims_a_booking() {
             ];
             let rest = bare.iter().fold(text.clone(), |text, allowed| text.replace(allowed, ""));
             assert!(!rest.contains("confirm") || template.status == Status::Confirmed, "{code}: {text}");
+        }
+    }
+}
+
+#[test]
+fn p5_only_a_confirmed_sentence_claims_that_something_was_changed() {
+    const CLAIMS: [&str; 9] = [
+        "your appointment is cancelled",
+        "has been moved",
+        "it is now",
+        "i've added",
+        "su cita está cancelada",
+        "su cita se cambió",
+        "ahora es",
+        "lo añadí",
+        "already been cancelled",
+    ];
+    for (code, template) in sentences() {
+        for text in [template.en, template.es] {
+            let text = text.to_lowercase();
+            let claims = CLAIMS.iter().any(|claim| text.contains(claim));
+            assert!(!claims || template.status == Status::Confirmed, "{code}: {text}");
         }
     }
 }

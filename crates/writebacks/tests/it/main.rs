@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod chain;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod deadline;
 #[cfg(test)]
 mod drops;

@@ -19,6 +19,7 @@ use testbed::Database;
 use tokio::task::JoinHandle;
 use writebacks::{CarryError, ReplayError, Requested};
 
+use crate::changes::{cancelling, moving, note};
 use crate::rig::{Rig, booking, patient};
 use crate::vendor::Fate;
 
@@ -38,6 +39,8 @@ enum Event {
     },
     /// A new patient and their booking.
     Chain,
+    /// Somebody wishes for a move or a cancellation of one of two appointments, or adds a note.
+    Change(i64),
     /// A carrier sends, and the request ends so.
     Send {
         second: bool,
@@ -93,6 +96,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => any::<prop::sample::Index>().prop_map(Event::Replay),
         1 => any::<bool>().prop_map(|refuses| Event::LateResults { refuses }),
         1 => Just(Event::Chain),
+        3 => (0..7i64).prop_map(Event::Change),
         6 => (any::<bool>(), fate()).prop_map(|(second, fate)| Event::Send { second, fate }),
         2 => any::<(bool, bool)>().prop_map(|(second, taken)| Event::Die { second, taken }),
         1 => any::<bool>().prop_map(|second| Event::Linger { second }),
@@ -128,7 +132,7 @@ impl World {
                 Some(id)
             }
             Ok(Requested::Same(row)) => Some(row.id),
-            Err(writebacks::RequestError::SlotTaken) => None,
+            Err(writebacks::RequestError::SlotTaken | writebacks::RequestError::ChangeUnderWay) => None,
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -154,6 +158,15 @@ impl World {
             Event::Chain => {
                 let first = self.wish(&patient(), "nora", None).await;
                 self.wish(&booking(600), "nora's booking", first).await;
+            }
+            Event::Change(number) => {
+                let appointment = format!("a{}", number % 2);
+                let write = match number {
+                    0..2 => cancelling(&appointment, None),
+                    2..6 => moving(&appointment, 900, (number - 2) / 2 * 30),
+                    _ => note(),
+                };
+                self.wish(&write, &format!("change {number}"), None).await;
             }
             Event::Send { second, fate } => {
                 rig.vendor.next(&[*fate]);

@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{Appointment, AppointmentState, ConnectionId, DayBook, Freshness, Patient, TenantId, Window};
+use domain::{Appointment, AppointmentState, ConnectionId, DayBook, Freshness, Patient, PatientBook, TenantId, Window};
 use jiff::Timestamp;
 use pms::{
-    Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientQuery, PmsError,
-    Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+    Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientBookQuery, PatientQuery,
+    PmsError, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
 };
 use tokio::sync::{Notify, Semaphore};
 use writebacks::Offices;
@@ -254,6 +254,10 @@ impl PMSAdapter for Vendor {
             feed: None,
             freshness: Freshness { copied_at: None, read_at: Timestamp::now() },
         })
+    }
+
+    async fn patient_book(&self, _: &PatientBookQuery) -> Result<PatientBook, PmsError> {
+        unreachable!("a carrier does not read patients' books")
     }
 
     async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {

@@ -3,12 +3,16 @@ use reception::{Access, Tool, tools};
 use serde_json::{Map, Value, json};
 
 /// Where a tool stands in the REST API: method, path and the name of its path parameter.
-const TWINS: [(&str, &str, &str, Option<&str>); 5] = [
+const TWINS: &[(&str, &str, &str, Option<&str>)] = &[
     ("searchPatients", "get", "/api/pms/patients/search", None),
     ("getPatientInfo", "get", "/api/pms/patients/{patient}", Some("patientId")),
     ("createPatient", "post", "/api/pms/patients", None),
     ("checkAvailability", "get", "/api/pms/appointments/availability", None),
     ("bookAppointment", "post", "/api/pms/appointments", None),
+    ("getAppointments", "get", "/api/pms/patients/{patient}/appointments", Some("patientId")),
+    ("rescheduleAppointment", "patch", "/api/pms/appointments/{appointment}", Some("appointmentId")),
+    ("cancelAppointment", "delete", "/api/pms/appointments/{appointment}", Some("appointmentId")),
+    ("addPatientNote", "post", "/api/pms/patients/{patient}/notes", Some("patientId")),
 ];
 
 /// `GET /api/openapi.json`.
@@ -24,7 +28,7 @@ pub(crate) async fn registry() -> HttpResponse {
 /// The whole document: the registry decides what the REST twins take.
 pub(crate) fn openapi() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for (name, method, path, path_field) in TWINS {
+    for &(name, method, path, path_field) in TWINS {
         let Some(tool) = reception::tool(name) else { continue };
         let entry = paths.entry(path).or_insert_with(|| json!({}));
         if let Some(entry) = entry.as_object_mut() {
@@ -69,17 +73,19 @@ fn operation(tool: &Tool, method: &str, path_field: Option<&str>) -> Value {
         .unwrap_or_default();
     for (name, schema) in &properties {
         if path_field == Some(name.as_str()) {
-            parameters.push(json!({ "name": "patient", "in": "path", "required": true, "schema": schema }));
-        } else if method == "get" {
+            let place = if name == "appointmentId" { "appointment" } else { "patient" };
+            parameters.push(json!({ "name": place, "in": "path", "required": true, "schema": schema }));
+        } else if matches!(method, "get" | "delete") {
             let needed = required.contains(&name.as_str());
             parameters.push(json!({ "name": name, "in": "query", "required": needed, "schema": schema }));
         }
     }
     if let Some(fields) = operation.as_object_mut() {
-        if method == "post" {
+        if matches!(method, "post" | "patch") {
+            let body = body_of(&tool.arguments, path_field);
             fields.insert(
                 "requestBody".to_owned(),
-                json!({ "required": true, "content": { "application/json": { "schema": tool.arguments } } }),
+                json!({ "required": true, "content": { "application/json": { "schema": body } } }),
             );
         }
         if matches!(tool.access, Access::Writes) {
@@ -97,6 +103,19 @@ fn operation(tool: &Tool, method: &str, path_field: Option<&str>) -> Value {
         fields.insert("parameters".to_owned(), Value::Array(parameters));
     }
     operation
+}
+
+/// What stands in the path does not stand in the body.
+fn body_of(arguments: &Value, path_field: Option<&str>) -> Value {
+    let mut body = arguments.clone();
+    let Some(field) = path_field else { return body };
+    if let Some(properties) = body.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.remove(field);
+    }
+    if let Some(required) = body.get_mut("required").and_then(Value::as_array_mut) {
+        required.retain(|name| name != field);
+    }
+    body
 }
 
 fn answer(description: &str) -> Value {

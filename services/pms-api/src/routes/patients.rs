@@ -38,3 +38,15 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, ApiError> {
     through_rest(&context, account, &request, "createPatient", arguments).await
 }
+
+/// `POST /api/pms/patients/{patient}/notes`: the tool `addPatientNote`.
+pub(crate) async fn note(
+    context: Data<Context>,
+    account: Account,
+    request: HttpRequest,
+    Path(patient): Path<String>,
+    Json(mut arguments): Json<Map<String, Value>>,
+) -> Result<HttpResponse, ApiError> {
+    arguments.insert("patientId".to_owned(), Value::String(patient));
+    through_rest(&context, account, &request, "addPatientNote", arguments).await
+}

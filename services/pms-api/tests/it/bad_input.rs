@@ -50,6 +50,16 @@ fn cases(slot: &Value) -> Vec<(&'static str, Value, &'static str, &'static str)>
             "slotId",
             "slot_garbled",
         ),
+        ("getAppointments", json!({ "patientId": "999999" }), "patientId", "patient_unknown"),
+        ("cancelAppointment", json!({ "appointmentId": "1" }), "patientId", "missing"),
+        (
+            "rescheduleAppointment",
+            json!({ "appointmentId": "1", "patientId": "101", "slotId": "slot_nobody_offered" }),
+            "slotId",
+            "slot_garbled",
+        ),
+        ("addPatientNote", json!({ "patientId": "101", "note": "" }), "note", "empty"),
+        ("addPatientNote", json!({ "patientId": "101", "note": long }), "note", "too_long"),
         (
             "bookAppointment",
             json!({ "patientId": "101", "slotId": slot["slotId"], "reason": long }),
@@ -91,6 +101,12 @@ async fn a_malformed_argument_is_422_with_its_path_and_by_voice_a_sentence_with_
                 ask(&stack, "GET", &format!("/api/pms/patients/search?{}", query(&arguments)), None).await
             }
             "getPatientInfo" => ask(&stack, "GET", "/api/pms/patients/999999", None).await,
+            "getAppointments" => ask(&stack, "GET", "/api/pms/patients/999999/appointments", None).await,
+            "cancelAppointment" => ask(&stack, "DELETE", "/api/pms/appointments/1", None).await,
+            "rescheduleAppointment" => {
+                ask(&stack, "PATCH", "/api/pms/appointments/1", Some(&arguments)).await
+            }
+            "addPatientNote" => ask(&stack, "POST", "/api/pms/patients/101/notes", Some(&arguments)).await,
             "createPatient" => ask(&stack, "POST", "/api/pms/patients", Some(&arguments)).await,
             _ => ask(&stack, "POST", "/api/pms/appointments", Some(&arguments)).await,
         };

@@ -19,6 +19,7 @@ const DOCUMENTED: &[&str] = &[
     "the slots feed has rows for OrthoTrac, Dolphin and Planet DDS only, whose bookings are checked against it",
     "required fields per PMS of a new appointment and a new patient",
     "X-Rate-Limit headers over a window of 60 seconds; 250 was seen in 2024 and 2026",
+    "a note wants patient, type, date, text, provider and practice; its type is one of note_types",
     "API0008 arrives with HTTP 200 and means that nothing was logged",
 ];
 
@@ -34,6 +35,7 @@ const ASSUMED: &[&str] = &[
     "cell, homephone, workphone and phone compare digits exactly; phone looks at all three; search looks for seven digits or more",
     "practice_schedule: HH:mm, resource types practice, operatory and provider, weeks from Monday, holidays on the practice's row",
     "cancelled appointments stay in the list under the PMS's own word",
+    "note_types are Clinical Note and Patient Note; a note gets a note_id, and medical_notes shows it with get_all",
     "times of writeback_status and writebacks are practice-local; start_time and end_time of a key are UTC",
     "PUT without provider_id is refused, because its table says required",
     "a write submitted while the utility is off waits for ever and starts anew when it returns",

@@ -13,6 +13,7 @@ use super::sikka::OfficeView;
 use crate::Sandbox;
 use crate::sikka::call::Body;
 use crate::sikka::columns;
+use crate::sikka::notes::Note;
 use crate::sikka::office::{Office, PlanChange};
 use crate::sikka::pms::{Appointment, Operatory, Patient, Provider};
 use crate::sikka::record::{Record, Table};
@@ -46,6 +47,7 @@ struct PmsView {
     appointments: Vec<Appointment>,
     providers: Vec<Provider>,
     operatories: Vec<Operatory>,
+    notes: Vec<Note>,
 }
 
 /// What GETs see (`GET …/cloud`), every column of every row.
@@ -144,6 +146,7 @@ async fn pms(sandbox: Data<Sandbox>, path: Path<String>) -> Answer<PmsView> {
         appointments: office.pms.appointments.values().cloned().collect(),
         providers: office.pms.providers.clone(),
         operatories: office.pms.operatories.clone(),
+        notes: office.pms.notes.values().cloned().collect(),
     });
     view.map(Json)
 }

@@ -69,6 +69,8 @@ pub(super) fn list(
         | List::AppointmentStatuses
         | List::PracticeVariables
         | List::WritebackDetails
+        | List::MedicalNotes
+        | List::NoteTypes
         | List::WritebackStatus => Err(Problem::internal("this list belongs to an office")),
     }
 }

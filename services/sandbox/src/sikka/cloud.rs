@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 
+use super::notes;
 use super::pms::{Appointment, Operatory, Patient, Pms, Provider};
 use super::profile::Rules;
 use super::record::{LOADED, Record};
@@ -21,6 +22,8 @@ pub struct Cloud {
     pub providers: Vec<Arc<Record>>,
     /// Rows of `operatories`.
     pub operatories: Vec<Arc<Record>>,
+    /// Rows of `medical_notes`.
+    pub notes: Vec<Arc<Record>>,
     /// Rows of `practice_schedule`, from the week before [`Cloud::schedule_week`] on.
     pub schedule: Vec<Arc<Record>>,
     /// Monday of the week in which the schedule was last written out.
@@ -61,6 +64,7 @@ impl Cloud {
             pms.providers.iter().map(|provider| provider_row(provider, office)).map(Arc::new).collect();
         self.operatories =
             pms.operatories.iter().map(|chair| operatory_row(chair, office)).map(Arc::new).collect();
+        self.notes = notes::rows(pms, office);
         self.booked =
             pms.appointments.values().filter(|held| !office.rules.frees(&held.status)).cloned().collect();
     }

@@ -3,6 +3,7 @@
 use jiff::civil::{Date, DateTime, Time};
 
 use super::call::Body;
+use super::notes;
 use super::pms::{Appointment, Patient, Pms};
 use super::profile::Rules;
 use super::schedule;
@@ -39,6 +40,7 @@ pub fn run(
         Operation::SetStatus { id, value } => set_status(pms, rules, id, value, local),
         Operation::Edit { id, body } => edit(pms, rules, id, body, local),
         Operation::NewPatient(body) => new_patient(pms, rules, body, local),
+        Operation::Note(body) => notes::add(pms, rules, body, local),
     }?;
     pms.version += 1;
     Ok(done)
@@ -237,7 +239,8 @@ fn patient_of(pms: &Pms, body: &Body) -> Result<u64, String> {
         .ok_or_else(|| "Appointment not saved: patient not found".to_owned())
 }
 
-fn known_patient(pms: &Pms, text: &str) -> Option<u64> {
+/// The number of a patient whom the PMS has.
+pub(super) fn known_patient(pms: &Pms, text: &str) -> Option<u64> {
     text.parse().ok().filter(|id| pms.patients.contains_key(id))
 }
 
@@ -252,7 +255,8 @@ fn status_word(rules: &Rules, word: &str) -> Result<String, String> {
     rules.status(word).map(str::to_owned).ok_or_else(|| "Invalid appointment status".to_owned())
 }
 
-fn check_text(field: &str, text: &str, max: usize) -> Result<(), String> {
+/// Whether free text is fit for the PMS.
+pub(super) fn check_text(field: &str, text: &str, max: usize) -> Result<(), String> {
     if text.contains(FORBIDDEN) {
         return Err(format!("{field} contains special characters that are not allowed"));
     }

@@ -10,6 +10,7 @@ use super::columns as tables;
 use super::envelope::Page;
 use super::errors::Problem;
 use super::faults::Faults;
+use super::notes;
 use super::office::Office;
 use super::record::{Record, Table};
 use super::route::List;
@@ -51,6 +52,8 @@ pub fn list(
         List::Practices => page(iter::once(&Arc::new(practice(office))), &tables::PRACTICES, call),
         List::AppointmentStatuses => page(statuses(office).iter(), &tables::APPOINTMENT_STATUSES, call),
         List::PracticeVariables => page(variables(office).iter(), &tables::PRACTICE_VARIABLES, call),
+        List::MedicalNotes => page(cloud.notes.iter(), &notes::MEDICAL_NOTES, call),
+        List::NoteTypes => page(notes::types(office).iter(), &notes::NOTE_TYPES, call),
         List::WritebackDetails => {
             let kind = required(&call.query, "writeback_type")?;
             page(details(office, kind).iter(), &tables::WRITEBACK_DETAILS, call)

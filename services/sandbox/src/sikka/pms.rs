@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
+use super::notes::Note;
 use super::profile::Rules;
 
 /// Everything the practice's own software holds.
@@ -20,6 +21,8 @@ pub struct Pms {
     pub operatories: Vec<Operatory>,
     /// Opening hours of the practice.
     pub hours: Week,
+    /// Notes in patients' records, by number.
+    pub notes: BTreeMap<u64, Note>,
     /// Days on which the practice is closed whatever the hours say.
     pub holidays: Vec<Date>,
     /// Rises with every change, so that a copy knows whether it is old.

@@ -43,6 +43,10 @@ pub struct Rules {
     pub cancelled: &'static str,
     /// Whether PATCH may set [`Rules::cancelled`].
     pub cancel_by_patch: bool,
+    /// Kinds of notes on the practice's list.
+    pub note_types: &'static [&'static str],
+    /// Longest note, in characters.
+    pub note_max: usize,
     /// Appointment types on the practice's list.
     pub types: &'static [&'static str],
     /// Fields a new appointment needs in the PMS beyond those every system needs.
@@ -66,6 +70,8 @@ const OPEN_DENTAL: Rules = Rules {
     complete: "complete",
     cancelled: "broken",
     cancel_by_patch: true,
+    note_types: &["Clinical Note", "Patient Note"],
+    note_max: 4000,
     types: &["New Patient", "Recall", "Emergency", "Restorative"],
     appointment_needs: &["description"],
     description_max: 255,
@@ -137,6 +143,7 @@ const PLANET_DDS: Rules = Rules {
     version: "V3.0",
     slots: true,
     appointment_needs: &["production_type"],
+    note_types: &["Patient Note", "Appointment Note"],
     ..EAGLESOFT
 };
 

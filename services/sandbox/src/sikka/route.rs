@@ -60,6 +60,8 @@ pub enum List {
     AppointmentStatuses,
     PracticeVariables,
     WritebackDetails,
+    MedicalNotes,
+    NoteTypes,
     SupportedPmses,
     DataSyncStatus,
     PracticeLocation,
@@ -78,10 +80,12 @@ pub enum Write<'a> {
     Status(&'a str),
     /// `PUT /appointments/{id}`.
     Edit(&'a str),
+    /// `POST /medical_notes`.
+    Note,
 }
 
 /// Every API name of a full plan.
-pub const SCOPES: [&str; 20] = [
+pub const SCOPES: [&str; 23] = [
     "authorized_practices",
     "appointments",
     "appointments_available_slots",
@@ -102,6 +106,9 @@ pub const SCOPES: [&str; 20] = [
     "POST patient",
     "PATCH appointments",
     "PUT appointments",
+    "medical_notes",
+    "note_types",
+    "POST medical_notes",
 ];
 
 /// The API of a method and the segments after `/v4`.
@@ -120,6 +127,7 @@ pub fn find<'a>(method: &str, segments: &'a [String]) -> Option<Route<'a>> {
         }
         ("POST", ["appointment"]) => Some(write("/v4/appointment", "POST appointment", Write::Appointment)),
         ("POST", ["patient"]) => Some(write("/v4/patient", "POST patient", Write::Patient)),
+        ("POST", ["medical_notes"]) => Some(write("/v4/medical_notes", "POST medical_notes", Write::Note)),
         ("PATCH", ["appointments", id]) => {
             Some(write("/v4/appointments/{id}", "PATCH appointments", Write::Status(id)))
         }
@@ -146,6 +154,8 @@ fn listing(name: &str) -> Option<Route<'static>> {
         "appointment_statuses" => ("/v4/appointment_statuses", Door::Key, List::AppointmentStatuses),
         "practice_variables" => ("/v4/practice_variables", Door::Key, List::PracticeVariables),
         "writeback_details" => ("/v4/writeback_details", Door::Key, List::WritebackDetails),
+        "medical_notes" => ("/v4/medical_notes", Door::Key, List::MedicalNotes),
+        "note_types" => ("/v4/note_types", Door::Key, List::NoteTypes),
         "supported_pmses" => ("/v4/supported_pmses", Door::App, List::SupportedPmses),
         "data_sync_status" => ("/v4/data_sync_status", Door::App, List::DataSyncStatus),
         "practice_location" => ("/v4/practice_location", Door::App, List::PracticeLocation),

@@ -31,6 +31,8 @@ pub enum Operation {
     },
     /// `POST /patient`.
     NewPatient(Body),
+    /// `POST /medical_notes`.
+    Note(Body),
 }
 
 /// One write, from its receipt on.

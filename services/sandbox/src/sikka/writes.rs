@@ -10,6 +10,7 @@ use super::errors::{Message, Problem};
 use super::execute::{parse_date, parse_length, parse_time};
 use super::faults::count_off;
 use super::lists::required;
+use super::notes;
 use super::route::Write;
 use super::state::State;
 use super::writeback::{Operation, Writeback};
@@ -58,6 +59,7 @@ pub fn submit(
         Write::Patient => (201, "API2016", "POST", "patient"),
         Write::Status(_) => (200, "API0007", "PATCH", "appointments"),
         Write::Edit(_) => (200, "API0007", "PUT", "appointments"),
+        Write::Note => (201, "API2016", "POST", "medical_notes"),
     };
     let writeback = Writeback {
         id: state.next_writeback_id(),
@@ -115,6 +117,11 @@ fn check(write: &Write<'_>, body: &Body, optional: &[&str]) -> Result<Operation,
                 return Err(Problem::invalid("path is /appointment_status"));
             }
             Ok(Operation::SetStatus { id: (*id).to_owned(), value: body.text_or_empty("value") })
+        }
+        Write::Note => {
+            need(&notes::NEEDED)?;
+            notes::check(body)?;
+            Ok(Operation::Note(body.clone()))
         }
         Write::Edit(id) => {
             need(&["practice_id", "provider_id"])?;

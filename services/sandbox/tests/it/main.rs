@@ -5,6 +5,8 @@ mod desk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod notes;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod quirks;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus::Letter;
 use domain::{Sensitive, WritebackId};
 use messages::{Named as _, Unreadable, v1};
-use pms::{Advice, DayBookQuery, ErrorKind, Operation, PatientQuery, PmsError};
+use pms::{Advice, DayBookQuery, ErrorKind, Operation, PatientBookQuery, PatientQuery, PmsError};
 use store::DueConnection;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -51,6 +51,7 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
             },
             Err(error) => problem(&error, Duration::ZERO),
         },
+        Ask::PatientBook(query) => patient_book(context, due, &query).await,
         Ask::Search(query) => patients(context, due, Operation::SearchPatients, query).await,
         Ask::Writes(ids) => match context.carrier.sight(due, &ids).await {
             Ok(seen) => v1::PmsReply {
@@ -75,6 +76,21 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
             let (found, took) = vendor_http::timed(office.patient(&vendor_id)).await;
             reply(found.map(|patient| patient.into_iter().collect()), took)
         }
+    }
+}
+
+async fn patient_book(context: &Context, due: DueConnection, query: &PatientBookQuery) -> v1::PmsReply {
+    let office = match context.offices.office(due.tenant, due.connection).await {
+        Ok(office) => office,
+        Err(error) => return problem(&error, Duration::ZERO),
+    };
+    let (book, took) = vendor_http::timed(office.patient_book(query)).await;
+    match book {
+        Ok(book) => v1::PmsReply {
+            answer: Some(v1::pms_reply::Answer::PatientBook(book.into())),
+            vendor_ms: ms(took),
+        },
+        Err(error) => problem(&error, took),
     }
 }
 
@@ -130,6 +146,7 @@ enum Ask {
     Patient(String),
     DayBook(DayBookQuery),
     Writes(Vec<WritebackId>),
+    PatientBook(PatientBookQuery),
 }
 
 fn read(letter: &Letter) -> Result<(DueConnection, Ask), Unreadable> {
@@ -155,6 +172,10 @@ fn read(letter: &Letter) -> Result<(DueConnection, Ask), Unreadable> {
                 .map(|id| id.parse().map_err(|_| Unreadable::Field("writes.writeback_ids")))
                 .collect::<Result<_, _>>()?,
         ),
+        v1::pms_question::Ask::PatientBook(read) => Ask::PatientBook(PatientBookQuery {
+            patient: read.patient,
+            covers: read.covers.ok_or(Unreadable::Field("patient_book.covers"))?.try_into()?,
+        }),
         v1::pms_question::Ask::DayBook(read) => Ask::DayBook(DayBookQuery {
             covers: read.covers.ok_or(Unreadable::Field("day_book.covers"))?.try_into()?,
         }),

@@ -127,6 +127,10 @@ fn capabilities() -> Capabilities {
             Operation::ReadDayBook,
             Operation::CreatePatient,
             Operation::BookAppointment,
+            Operation::ReadAppointments,
+            Operation::RescheduleAppointment,
+            Operation::CancelAppointment,
+            Operation::AddNote,
             Operation::BulkOutcomes,
         ]
         .into(),
@@ -140,5 +144,6 @@ fn profile(office: &str, zone: &str) -> anyhow::Result<Value> {
         "cust_id": "1",
         "time_zone": zone,
         "capabilities": serde_json::to_value(capabilities())?,
+        "words": { "cancelled": "broken", "note": "Patient Note" },
     }))
 }

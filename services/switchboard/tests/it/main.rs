@@ -6,6 +6,10 @@ mod audit;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod change_calls;
+#[cfg(test)]
+mod change_crashes;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod deadlines;

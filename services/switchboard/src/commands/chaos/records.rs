@@ -103,6 +103,8 @@ pub(super) enum Wanted {
     Appointment { start: i64, clinician: String },
     /// As [`Patient::person`].
     Patient { person: String },
+    /// A change of what is there: the chaos run wishes for none.
+    Change,
 }
 
 /// One row of ours.
@@ -174,6 +176,7 @@ fn wanted(write: Write) -> Wanted {
             }
             .person(),
         },
+        Write::RescheduleAppointment(_) | Write::CancelAppointment(_) | Write::AddNote(_) => Wanted::Change,
     }
 }
 

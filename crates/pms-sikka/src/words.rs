@@ -1,0 +1,66 @@
+use pms::Operation;
+use serde::{Deserialize, Serialize};
+
+use crate::OfficeProfile;
+
+/// The words of one practice's own system. They differ between systems and between practices, and a wrong one
+/// would do something else: what the lists and the table do not settle, staff choose.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Words {
+    /// Whether the plan and the system let a status be written.
+    pub may_cancel: bool,
+    /// Every status word it has.
+    pub statuses: Vec<String>,
+    /// The one that takes an appointment out of the calendar; `None` until somebody chose it.
+    pub cancelled: Option<String>,
+    /// Whether the plan and the system take notes.
+    pub may_note: bool,
+    /// Every kind of note it has.
+    pub notes: Vec<String>,
+    /// The kind that a caller's note is; `None` until somebody chose it.
+    pub note: Option<String>,
+}
+
+/// A word that the practice's own list does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the practice's system has no such word")]
+pub struct UnknownWord;
+
+impl OfficeProfile {
+    /// Has cancellations said with `word`, one of [`Words::statuses`].
+    ///
+    /// # Errors
+    /// [`UnknownWord`].
+    pub fn cancel_with(&mut self, word: &str) -> Result<(), UnknownWord> {
+        self.words.cancelled = Some(own(&self.words.statuses, word)?);
+        self.declare();
+        Ok(())
+    }
+
+    /// Has notes filed as `kind`, one of [`Words::notes`].
+    ///
+    /// # Errors
+    /// [`UnknownWord`].
+    pub fn note_as(&mut self, kind: &str) -> Result<(), UnknownWord> {
+        self.words.note = Some(own(&self.words.notes, kind)?);
+        self.declare();
+        Ok(())
+    }
+
+    /// Declares what the words make possible.
+    pub(crate) fn declare(&mut self) {
+        let Words { may_cancel, cancelled, may_note, note, .. } = &self.words;
+        if *may_cancel && cancelled.is_some() {
+            self.capabilities.operations.insert(Operation::CancelAppointment);
+        }
+        if *may_note && note.is_some() {
+            self.capabilities.operations.insert(Operation::AddNote);
+        }
+    }
+}
+
+/// The practice's own spelling.
+fn own(list: &[String], word: &str) -> Result<String, UnknownWord> {
+    list.iter().find(|own| own.eq_ignore_ascii_case(word.trim())).cloned().ok_or(UnknownWord)
+}

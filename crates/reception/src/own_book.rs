@@ -1,0 +1,295 @@
+//! A patient's own appointments, by everything that is known: the practice's copy, what we hold, what we changed.
+
+use domain::{AppointmentState, Clinician, Freshness, Patient, PatientBook, Window};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use pms::Operation;
+
+use crate::ports::{Change, Held};
+use crate::sentences::{self, input as said};
+use crate::spoken::{self, Offer};
+use crate::tools::get_patient_info::proven;
+use crate::turn::{PatientRef, Stop, Turn};
+use crate::{BadInput, Template, ToolAnswer, input};
+
+/// An appointment of the patient's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// The vendor's id; `None` while it is being made.
+    pub(crate) id: Option<String>,
+    /// When.
+    pub(crate) window: Window,
+    /// With whom, by the vendor's id.
+    pub(crate) clinician: Option<String>,
+    /// The practice's system has it no more.
+    pub(crate) cancelled: bool,
+    /// Our change of it that is not over.
+    pub(crate) changing: Option<Change>,
+}
+
+/// Everything known of one patient's appointments.
+#[derive(Debug)]
+pub(crate) struct OwnBook {
+    pub(crate) own: Vec<Own>,
+    pub(crate) zone: TimeZone,
+    pub(crate) clinicians: Vec<Clinician>,
+    pub(crate) freshness: Freshness,
+}
+
+/// What is over is looked at for so long, so that it can be told from what never was.
+const DAYS_BACK: i64 = 31;
+/// Nobody plans further ahead.
+const DAYS_AHEAD: i64 = 731;
+
+impl OwnBook {
+    /// Puts together what the copy shows of `patient` with what our own rows know better.
+    pub(crate) fn of(
+        patient: &str,
+        book: PatientBook,
+        held: &[Held],
+        changes: &[Change],
+        zone: TimeZone,
+    ) -> Self {
+        let copied_at = book.freshness.copied_at;
+        let mut own: Vec<Own> = book
+            .appointments
+            .into_iter()
+            .filter(|one| one.patient == patient)
+            .map(|one| Own {
+                id: Some(one.vendor_id),
+                window: one.window,
+                clinician: one.clinician,
+                cancelled: one.state == AppointmentState::Cancelled,
+                changing: None,
+            })
+            .collect();
+        let shown: Vec<String> = own.iter().filter_map(|one| one.id.clone()).collect();
+        for hold in held.iter().filter(|hold| hold.patients.iter().any(|one| one == patient)) {
+            if hold.appointment.is_none() || !own.iter().any(|one| one.id == hold.appointment) {
+                own.push(Own {
+                    id: hold.appointment.clone(),
+                    window: hold.window,
+                    clinician: hold.clinician.clone(),
+                    cancelled: false,
+                    changing: None,
+                });
+            }
+        }
+        for change in changes.iter().filter(|change| change.patient == patient) {
+            // What no copy shows and nothing holds was made and changed in between two copies.
+            if change.outruns(copied_at)
+                && !own.iter().any(|one| one.id.as_ref() == Some(&change.appointment))
+            {
+                own.push(Own {
+                    id: Some(change.appointment.clone()),
+                    window: change.from,
+                    clinician: None,
+                    cancelled: false,
+                    changing: None,
+                });
+            }
+            let Some(one) = own.iter_mut().find(|one| one.id.as_ref() == Some(&change.appointment)) else {
+                continue;
+            };
+            if change.done_at.is_none() {
+                one.changing = Some(change.clone());
+            } else if change.outruns(copied_at) || !shown.contains(&change.appointment) {
+                match &change.to {
+                    None => one.cancelled = true,
+                    Some(to) => {
+                        one.window = to.window;
+                        one.clinician = Some(to.clinician.clone());
+                    }
+                }
+            }
+        }
+        own.sort_by_key(|one| one.window.start);
+        Self { own, zone, clinicians: book.clinicians, freshness: book.freshness }
+    }
+
+    /// Reads it for one patient.
+    pub(crate) async fn read(turn: &mut Turn<'_>, patient: &str) -> Result<Self, Stop> {
+        turn.require(Operation::ReadAppointments)?;
+        let day = |days: i64| SignedDuration::from_hours(24 * days);
+        let start = turn.desk.now.checked_sub(day(DAYS_BACK)).unwrap_or(Timestamp::MIN);
+        let end = turn.desk.now.checked_add(day(DAYS_AHEAD)).unwrap_or(Timestamp::MAX);
+        let covers = Window { start, end };
+        // Ours first: what the copy begins to show in between is then known twice, and never not at all.
+        let held = turn.holds(covers).await?;
+        let changes = turn.changes().await?;
+        let book = turn.patient_book(patient, covers).await?;
+        let zone = TimeZone::get(&book.time_zone).unwrap_or_else(|_| turn.desk.zone.clone());
+        Ok(Self::of(patient, book, &held, &changes, zone))
+    }
+
+    /// Ends here where the copy is too old to act on.
+    pub(crate) fn fresh_enough(&self, turn: &Turn<'_>) -> Result<(), Stop> {
+        let age = turn.age_of(&self.freshness);
+        if age <= turn.desk.settings.too_old_after {
+            return Ok(());
+        }
+        let minutes = i64::try_from(age.as_secs() / 60).unwrap_or(i64::MAX);
+        let age = spoken::age(turn.desk.language, minutes);
+        Err(Stop::Answer(turn.say(&sentences::changes::TOO_OLD, &[("age", &age)])))
+    }
+
+    /// The appointment of this id that is still to come, or has been cancelled.
+    pub(crate) fn to_come(&self, turn: &Turn<'_>, id: &str) -> Result<&Own, Stop> {
+        let Some(own) = self.own.iter().find(|one| one.id.as_deref() == Some(id)) else {
+            let rule = "must be an appointment of this patient";
+            return Err(BadInput::new(turn.desk, "appointmentId", &said::APPOINTMENT_UNKNOWN, rule).into());
+        };
+        if own.window.start <= turn.desk.now && !own.cancelled {
+            return Err(Stop::Answer(self.say(turn, &sentences::changes::PASSED, own)));
+        }
+        Ok(own)
+    }
+
+    /// With whom, as it is said.
+    pub(crate) fn with(&self, clinician: Option<&str>) -> &str {
+        let known = self.clinicians.iter().find(|one| Some(one.vendor_id.as_str()) == clinician);
+        known.map_or("", |one| one.spoken_name.as_str())
+    }
+
+    /// When and with whom, as it is said.
+    pub(crate) fn when(&self, turn: &Turn<'_>, window: Window, clinician: Option<&str>) -> String {
+        let at = window.start.to_zoned(self.zone.clone());
+        spoken::offer(turn.desk.language, &Offer { at, with: self.with(clinician).to_owned() })
+    }
+
+    /// A sentence about one of them.
+    pub(crate) fn say(&self, turn: &Turn<'_>, template: &Template, own: &Own) -> ToolAnswer {
+        let when = self.when(turn, own.window, own.clinician.as_deref());
+        let answer = turn.say(template, &[("when", &when)]);
+        own.id.iter().fold(answer, |answer, id| answer.with("appointmentId", id.as_str()))
+    }
+}
+
+/// The patient whose record may be spoken of or changed: one who is there, and who proved to be the caller or whom
+/// the door vouches for. Nothing is said of an appointment before.
+pub(crate) async fn identified(turn: &mut Turn<'_>, id: &str, born: Option<&str>) -> Result<Patient, Stop> {
+    let born = born.map(|text| input::born(turn.desk, "dateOfBirth", text)).transpose()?;
+    turn.require(Operation::ReadPatient)?;
+    let id = match turn.patient_ref(id).await? {
+        PatientRef::Vendor(id) => id,
+        PatientRef::Pending(_) => return Err(Stop::Answer(turn.say(&sentences::PATIENT_PENDING, &[]))),
+    };
+    let patient = turn.patient(&id).await?;
+    if proven(turn, &patient, born) {
+        Ok(patient)
+    } else {
+        Err(Stop::Answer(turn.say(&sentences::IDENTITY_NEEDED, &[])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Appointment, WritebackId};
+
+    use super::*;
+    use crate::Claim;
+
+    fn at(hour: i64) -> Timestamp {
+        "2026-11-24T00:00:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_hours(hour)
+    }
+
+    fn window(hour: i64) -> Window {
+        Window::of_minutes(at(hour), 30).unwrap()
+    }
+
+    fn shown(id: &str, hour: i64) -> Appointment {
+        Appointment {
+            vendor_id: id.into(),
+            patient: "104".into(),
+            clinician: Some("DR1".into()),
+            chair: Some("OP1".into()),
+            window: window(hour),
+            state: AppointmentState::Booked,
+        }
+    }
+
+    fn change(id: &str, to: Option<i64>, done_at: Option<i64>) -> Change {
+        let claim = |hour| Claim { window: window(hour), clinician: "DR2".into(), chair: "OP1".into() };
+        Change {
+            writeback: WritebackId::new(),
+            appointment: id.into(),
+            patient: "104".into(),
+            from: window(9),
+            to: to.map(claim),
+            done_at: done_at.map(at),
+            parked: false,
+        }
+    }
+
+    fn held(appointment: Option<&str>, hour: i64) -> Held {
+        Held {
+            window: window(hour),
+            clinician: Some("DR1".into()),
+            chair: Some("OP1".into()),
+            writeback: Some(WritebackId::new()),
+            appointment: appointment.map(Into::into),
+            patients: vec!["104".into()],
+        }
+    }
+
+    fn book(appointments: Vec<Appointment>, held: &[Held], changes: &[Change]) -> Vec<Own> {
+        let book = PatientBook {
+            time_zone: "UTC".into(),
+            appointments,
+            clinicians: vec![],
+            freshness: Freshness { copied_at: Some(at(0)), read_at: at(1) },
+        };
+        OwnBook::of("104", book, held, changes, TimeZone::UTC).own
+    }
+
+    #[test]
+    fn nobody_elses_appointment_is_theirs() {
+        let other = Appointment { patient: "105".into(), ..shown("900", 9) };
+        let hold = Held { patients: vec!["105".into()], ..held(Some("901"), 10) };
+        assert_eq!(book(vec![other], &[hold], &[]), []);
+    }
+
+    #[test]
+    fn what_we_made_is_known_before_the_copy_shows_it_and_only_once_after() {
+        let own = book(vec![], &[held(Some("900"), 9), held(None, 11)], &[]);
+        assert_eq!(own.iter().map(|one| one.id.as_deref()).collect::<Vec<_>>(), [Some("900"), None]);
+        assert_eq!(book(vec![shown("900", 9)], &[held(Some("900"), 9)], &[]).len(), 1);
+    }
+
+    #[test]
+    fn what_we_changed_is_as_we_changed_it_until_a_newer_copy_shows_it() {
+        let moved = book(vec![shown("900", 9)], &[], &[change("900", Some(14), Some(0))]);
+        assert_eq!((moved[0].window, moved[0].clinician.as_deref()), (window(14), Some("DR2")));
+        let gone = book(vec![shown("900", 9)], &[], &[change("900", None, Some(-1))]);
+        assert!(!gone[0].cancelled, "a copy made an hour later shows it again: somebody took it back");
+        let gone = book(vec![shown("900", 9)], &[], &[change("900", None, Some(0))]);
+        assert!(gone[0].cancelled);
+        // Made and cancelled before any copy showed it.
+        let gone = book(vec![], &[held(Some("900"), 9)], &[change("900", None, Some(-1))]);
+        assert!(gone[0].cancelled);
+        let gone = book(vec![], &[], &[change("900", None, Some(0))]);
+        assert_eq!((gone.len(), gone[0].cancelled), (1, true), "its time was given back, and it is known");
+        let gone = book(vec![], &[], &[change("900", None, Some(-1))]);
+        assert_eq!(gone, [], "a newer copy has it no more");
+        let other = Change { patient: "105".into(), ..change("900", None, Some(0)) };
+        assert_eq!(book(vec![], &[], &[other]), []);
+    }
+
+    #[test]
+    fn a_change_on_its_way_changes_nothing_yet() {
+        let own = book(vec![shown("900", 9)], &[], &[change("900", Some(14), None)]);
+        assert_eq!((own[0].window, own[0].cancelled), (window(9), false));
+        assert!(own[0].changing.is_some());
+    }
+
+    #[test]
+    fn the_last_of_several_changes_counts() {
+        let changes = [
+            change("900", Some(14), Some(0)),
+            change("900", Some(16), Some(0)),
+            change("900", None, Some(0)),
+        ];
+        assert_eq!(book(vec![shown("900", 9)], &[], &changes[..2])[0].window, window(16));
+        assert!(book(vec![shown("900", 9)], &[], &changes)[0].cancelled);
+    }
+}

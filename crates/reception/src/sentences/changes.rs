@@ -1,0 +1,27 @@
+//! What the tools that look at or change an appointment have to say in common.
+
+use crate::{Status, Template};
+
+/// A change that is not over: a second might be carried out before the first.
+pub(crate) const UNDER_WAY: Template = Template {
+    code: "change_under_way",
+    status: Status::Refused,
+    en: "Another change of that appointment is still on its way to the clinic. Please try again in a few minutes.",
+    es: "Otro cambio de esa cita todavía va en camino a la clínica. Vuelva a intentarlo en unos minutos, por favor.",
+};
+
+/// It was, and cannot be changed.
+pub(crate) const PASSED: Template = Template {
+    code: "appointment_passed",
+    status: Status::Refused,
+    en: "That appointment was {when}. It has passed, so I can't change it any more.",
+    es: "Esa cita fue {when}. Ya pasó, así que no puedo cambiarla.",
+};
+
+/// What is shown is too old to act on.
+pub(crate) const TOO_OLD: Template = Template {
+    code: "appointments_too_old",
+    status: Status::NeedsStaff,
+    en: "I haven't been able to see the clinic's calendar for {age}, so I can't be sure about appointments. The clinic's staff can help you.",
+    es: "Hace {age} que no puedo ver el calendario de la clínica, así que no puedo asegurarle nada sobre sus citas. El personal puede ayudarle.",
+};

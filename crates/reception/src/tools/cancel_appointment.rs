@@ -1,0 +1,159 @@
+use domain::WritebackId;
+use pms::{Cancellation, Operation, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::check_availability::rfc3339;
+use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::own_book::{Own, OwnBook, identified};
+use crate::ports::{NewWrite, Requested, WriteNews};
+use crate::sentences::changes;
+use crate::turn::{Stop, Turn};
+use crate::{Status, Template, ToolAnswer};
+
+/// Arguments of `cancelAppointment`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct CancelAppointment {
+    /// The patient's id, as another tool gave it.
+    #[schemars(length(min = 1, max = 80))]
+    patient_id: String,
+    /// The appointmentId of the appointment, exactly as getAppointments gave it.
+    #[schemars(length(min = 1, max = 80))]
+    appointment_id: String,
+    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
+    /// clinic has for the patient.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    date_of_birth: Option<String>,
+}
+
+const CANCELLED: Template = Template {
+    code: "cancelled",
+    status: Status::Confirmed,
+    en: "Your appointment is cancelled: {when}.",
+    es: "Su cita está cancelada: {when}.",
+};
+const ALREADY: Template = Template {
+    code: "already_cancelled",
+    status: Status::Confirmed,
+    en: "That appointment has already been cancelled: {when}.",
+    es: "Esa cita ya estaba cancelada: {when}.",
+};
+const ON_ITS_WAY: Template = Template {
+    code: "cancellation_on_its_way",
+    status: Status::Accepted,
+    en: "Your wish to cancel your appointment, {when}, is on its way to the clinic. It isn't done yet.",
+    es: "Su petición de anular la cita, {when}, va en camino a la clínica. Todavía no está hecha.",
+};
+const NOT_KNOWN: Template = Template {
+    code: "cancellation_not_known_yet",
+    status: Status::Unknown,
+    en: "I've sent the clinic your wish to cancel your appointment, {when}, but I haven't heard back. Please don't count on it until the clinic tells you.",
+    es: "Envié a la clínica su petición de anular la cita, {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica le avise.",
+};
+const OFFLINE: Template = Template {
+    code: "cancellation_kept_offline",
+    status: Status::NeedsStaff,
+    en: "The clinic's computer can't be reached right now. I've kept your wish to cancel your appointment, {when}; it isn't done yet, and the clinic will get back to you.",
+    es: "En este momento no hay conexión con la computadora de la clínica. Guardé su petición de anular la cita, {when}; todavía no está hecha y la clínica se comunicará con usted.",
+};
+const STAFF: Template = Template {
+    code: "cancellation_needs_staff",
+    status: Status::NeedsStaff,
+    en: "I couldn't complete this in the clinic's system. The clinic's staff will have to see to your appointment, {when}.",
+    es: "No pude completarlo en el sistema de la clínica. El personal de la clínica tendrá que ocuparse de su cita, {when}.",
+};
+
+const SENTENCES: &[&Template] = &[
+    &CANCELLED,
+    &ALREADY,
+    &ON_ITS_WAY,
+    &NOT_KNOWN,
+    &OFFLINE,
+    &STAFF,
+    &changes::UNDER_WAY,
+    &changes::PASSED,
+    &changes::TOO_OLD,
+];
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "cancelAppointment",
+        description: "Cancel an appointment to come of an identified patient. Say exactly what its answer says: only the status confirmed means that it is cancelled.",
+        access: Access::Writes,
+        needs: &[Operation::CancelAppointment, Operation::ReadPatient, Operation::ReadAppointments],
+        audit_action: "appointment.cancel",
+        arguments: schema_of::<CancelAppointment>(),
+        sentences: with_general(SENTENCES),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let raw: CancelAppointment = arguments.read(turn.desk)?;
+        turn.require(Operation::CancelAppointment)?;
+        let patient = identified(turn, &raw.patient_id, raw.date_of_birth.as_deref()).await?;
+        let book = OwnBook::read(turn, &patient.vendor_id).await?;
+        book.fresh_enough(turn)?;
+        let own = book.to_come(turn, &raw.appointment_id)?;
+        if own.cancelled {
+            return Ok(book.say(turn, &ALREADY, own));
+        }
+        match &own.changing {
+            Some(change) if change.to.is_none() => outcome(turn, &book, own, change.writeback).await,
+            Some(change) if change.parked => Ok(book.say(turn, &STAFF, own)),
+            Some(_) => Ok(turn.say(&changes::UNDER_WAY, &[])),
+            None => request(turn, &book, own, &patient.vendor_id, &raw.appointment_id).await,
+        }
+    })
+}
+
+async fn request(
+    turn: &Turn<'_>,
+    book: &OwnBook,
+    own: &Own,
+    patient: &str,
+    id: &str,
+) -> Result<ToolAnswer, Stop> {
+    let start = own.window.start.as_second().to_string();
+    let write = NewWrite {
+        write: Write::CancelAppointment(Cancellation {
+            appointment: id.to_owned(),
+            patient: patient.to_owned(),
+            from: own.window,
+            as_of: book.freshness.copied_at,
+            others: Vec::new(),
+        }),
+        intent_key: turn.reception.intent_key(turn.desk, &["cancel", id, &start]),
+        claim: None,
+        depends_on: None,
+        needed_by: own.window.start,
+    };
+    match turn.request(write).await? {
+        Some(Requested::New(writeback) | Requested::Joined(writeback)) => {
+            outcome(turn, book, own, writeback).await
+        }
+        // It claims no time, so nobody can have been faster.
+        None => Ok(book.say(turn, &STAFF, own)),
+    }
+}
+
+async fn outcome(
+    turn: &Turn<'_>,
+    book: &OwnBook,
+    own: &Own,
+    writeback: WritebackId,
+) -> Result<ToolAnswer, Stop> {
+    let template = match turn.news(writeback).await {
+        WriteNews::Succeeded { .. } => &CANCELLED,
+        WriteNews::Waiting => &ON_ITS_WAY,
+        WriteNews::Unknown => &NOT_KNOWN,
+        WriteNews::Offline => &OFFLINE,
+        WriteNews::Failed(_) | WriteNews::Parked => &STAFF,
+    };
+    Ok(book
+        .say(turn, template, own)
+        .with("start", rfc3339(own.window.start, &book.zone))
+        .with("writebackId", writeback.to_string()))
+}

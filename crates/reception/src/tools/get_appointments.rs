@@ -1,0 +1,156 @@
+use pms::Operation;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::check_availability::{STALE, rfc3339};
+use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::own_book::{Own, OwnBook, identified};
+use crate::turn::Turn;
+use crate::{Status, Template, ToolAnswer, sentences, spoken};
+
+/// Arguments of `getAppointments`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct GetAppointments {
+    /// The patient's id, as another tool gave it.
+    #[schemars(length(min = 1, max = 80))]
+    patient_id: String,
+    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
+    /// clinic has for the patient.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    date_of_birth: Option<String>,
+}
+
+const ONE: Template = Template {
+    code: "appointments_one",
+    status: Status::Ok,
+    en: "I see one appointment to come: {first}.",
+    es: "Veo una próxima cita: {first}.",
+};
+const TWO: Template = Template {
+    code: "appointments_two",
+    status: Status::Ok,
+    en: "I see two appointments to come: {first}, and {second}.",
+    es: "Veo dos próximas citas: {first}, y {second}.",
+};
+const MORE: Template = Template {
+    code: "appointments_more",
+    status: Status::Ok,
+    en: "I see {count} appointments to come. The next ones are {first}, and {second}.",
+    es: "Veo {count} próximas citas. Las primeras son {first}, y {second}.",
+};
+const NONE: Template = Template {
+    code: "appointments_none",
+    status: Status::None,
+    en: "I don't see any appointment to come. Shall I look for a free time?",
+    es: "No veo ninguna cita próxima. ¿Busco un horario libre?",
+};
+const ONLY_REQUESTED: Template = Template {
+    code: "appointments_only_requested",
+    status: Status::Ok,
+    en: "Your request for {when} is still on its way to the clinic. It isn't confirmed yet.",
+    es: "Su solicitud para {when} todavía va en camino a la clínica. Todavía no está confirmada.",
+};
+const ALSO_REQUESTED: Template = Template {
+    code: "appointments_also_requested",
+    status: Status::Ok,
+    en: "A request for {when} is still on its way to the clinic. It isn't confirmed yet.",
+    es: "Una solicitud para {when} todavía va en camino a la clínica. Todavía no está confirmada.",
+};
+const CHANGING: Template = Template {
+    code: "appointments_changing",
+    status: Status::Ok,
+    en: "The change you asked for is still on its way to the clinic.",
+    es: "El cambio que pidió todavía va en camino a la clínica.",
+};
+
+const SENTENCES: &[&Template] = &[
+    &ONE,
+    &TWO,
+    &MORE,
+    &NONE,
+    &ONLY_REQUESTED,
+    &ALSO_REQUESTED,
+    &CHANGING,
+    &STALE,
+    &sentences::changes::TOO_OLD,
+];
+
+/// As many as an agent can use.
+const MOST: usize = 10;
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "getAppointments",
+        description: "Read the appointments to come of an identified patient. Pass the appointmentId of the one they mean to rescheduleAppointment or cancelAppointment.",
+        access: Access::Reads,
+        needs: &[Operation::ReadPatient, Operation::ReadAppointments],
+        audit_action: "appointment.read",
+        arguments: schema_of::<GetAppointments>(),
+        sentences: with_general(SENTENCES),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let raw: GetAppointments = arguments.read(turn.desk)?;
+        let patient = identified(turn, &raw.patient_id, raw.date_of_birth.as_deref()).await?;
+        let book = OwnBook::read(turn, &patient.vendor_id).await?;
+        book.fresh_enough(turn)?;
+        Ok(answer(turn, &book))
+    })
+}
+
+fn answer(turn: &Turn<'_>, book: &OwnBook) -> ToolAnswer {
+    let to_come = || book.own.iter().filter(|one| !one.cancelled && one.window.start > turn.desk.now);
+    let standing: Vec<&Own> = to_come().filter(|one| one.id.is_some()).collect();
+    let requested: Vec<&Own> = to_come().filter(|one| one.id.is_none()).collect();
+    let when = |own: &Own| book.when(turn, own.window, own.clinician.as_deref());
+    let count = standing.len().to_string();
+    let mut asked = requested.as_slice();
+    let mut answer = match (standing.as_slice(), requested.as_slice()) {
+        ([], []) => turn.say(&NONE, &[]),
+        ([], [first, rest @ ..]) => {
+            asked = rest;
+            turn.say(&ONLY_REQUESTED, &[("when", &when(first))])
+        }
+        ([one], _) => turn.say(&ONE, &[("first", &when(one))]),
+        ([one, two], _) => turn.say(&TWO, &[("first", &when(one)), ("second", &when(two))]),
+        ([one, two, ..], _) => {
+            turn.say(&MORE, &[("count", &count), ("first", &when(one)), ("second", &when(two))])
+        }
+    };
+    let language = turn.desk.language;
+    if let [one] = standing.as_slice()
+        && one.changing.as_ref().is_some_and(|change| !change.parked)
+    {
+        answer = answer.and_say(&CHANGING, language, &[]);
+    }
+    if let Some(one) = asked.first() {
+        answer = answer.and_say(&ALSO_REQUESTED, language, &[("when", &when(one))]);
+    }
+    let age = turn.age_of(&book.freshness);
+    if age > turn.desk.settings.stale_after {
+        let minutes = i64::try_from(age.as_secs() / 60).unwrap_or(i64::MAX);
+        answer = answer.and_say(&STALE, language, &[("age", &spoken::age(language, minutes))]);
+    }
+    let list: Vec<Value> = to_come().take(MOST).map(|one| shape(book, one)).collect();
+    let as_of = book.freshness.copied_at.unwrap_or(book.freshness.read_at);
+    answer.with("appointments", list).with("asOf", rfc3339(as_of, &book.zone))
+}
+
+fn shape(book: &OwnBook, own: &Own) -> Value {
+    let mut shape = json!({
+        "start": rfc3339(own.window.start, &book.zone),
+        "durationMinutes": own.window.minutes(),
+        "provider": book.with(own.clinician.as_deref()),
+        "pending": own.id.is_none(),
+        "changing": own.changing.is_some(),
+    });
+    if let Some(id) = &own.id {
+        shape["appointmentId"] = id.as_str().into();
+    }
+    shape
+}

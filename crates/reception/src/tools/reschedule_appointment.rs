@@ -1,0 +1,315 @@
+use domain::{AppointmentState, DayBook, Window, WritebackId};
+use pms::{FailureReason, Operation, Reschedule, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::alternatives::Wanted;
+use super::book_appointment::{DAYS, ELSEWHERE, claim, garbled};
+use super::check_availability::rfc3339;
+use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::availability::still_free;
+use crate::own_book::{Own, OwnBook, identified};
+use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
+use crate::sentences::changes;
+use crate::turn::{Stop, Turn};
+use crate::{Status, Template, ToolAnswer};
+
+/// Arguments of `rescheduleAppointment`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct RescheduleAppointment {
+    /// The patient's id, as another tool gave it.
+    #[schemars(length(min = 1, max = 80))]
+    patient_id: String,
+    /// The appointmentId of the appointment, exactly as getAppointments gave it.
+    #[schemars(length(min = 1, max = 80))]
+    appointment_id: String,
+    /// The slotId of the new time, exactly as checkAvailability gave it.
+    #[schemars(length(min = 1, max = 400))]
+    slot_id: String,
+    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
+    /// clinic has for the patient.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    date_of_birth: Option<String>,
+}
+
+const MOVED: Template = Template {
+    code: "rescheduled",
+    status: Status::Confirmed,
+    en: "Your appointment has been moved. It is now {when}.",
+    es: "Su cita se cambió. Ahora es {when}.",
+};
+const ALREADY_THERE: Template = Template {
+    code: "already_rescheduled",
+    status: Status::Confirmed,
+    en: "Your appointment is already at that time: {when}.",
+    es: "Su cita ya es a esa hora: {when}.",
+};
+const ON_ITS_WAY: Template = Template {
+    code: "reschedule_on_its_way",
+    status: Status::Accepted,
+    en: "Your wish to move your appointment to {when} is on its way to the clinic. It isn't confirmed yet; until then the old time stays.",
+    es: "Su petición de cambiar la cita para {when} va en camino a la clínica. Todavía no está confirmada; hasta entonces vale la hora anterior.",
+};
+const NOT_KNOWN: Template = Template {
+    code: "reschedule_not_known_yet",
+    status: Status::Unknown,
+    en: "I've sent the clinic your wish to move to {when}, but I haven't heard back. Please don't count on it until the clinic confirms it.",
+    es: "Envié a la clínica su petición de cambiar la cita para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
+};
+const OFFLINE: Template = Template {
+    code: "reschedule_kept_offline",
+    status: Status::NeedsStaff,
+    en: "The clinic's computer can't be reached right now. I've kept your wish to move to {when}; it isn't confirmed, and the clinic will get back to you.",
+    es: "En este momento no hay conexión con la computadora de la clínica. Guardé su petición de cambiar la cita para {when}; no está confirmada y la clínica se comunicará con usted.",
+};
+const STAFF: Template = Template {
+    code: "reschedule_needs_staff",
+    status: Status::NeedsStaff,
+    en: "I couldn't complete the change to {when} in the clinic's system. The clinic's staff will have to arrange it with you.",
+    es: "No pude completar el cambio para {when} en el sistema de la clínica. El personal de la clínica tendrá que acordarlo con usted.",
+};
+const TAKEN: Template = Template {
+    code: "new_time_taken",
+    status: Status::Refused,
+    en: "I'm sorry, that time isn't free any more. Your appointment stays as it is. I can offer {offers}. Which would you like?",
+    es: "Lo siento, ese horario ya no está libre. Su cita sigue como estaba. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+};
+const TAKEN_NO_OTHER: Template = Template {
+    code: "new_time_taken_no_other",
+    status: Status::Refused,
+    en: "I'm sorry, that time isn't free any more, and I see no other one close to it. Your appointment stays as it is. Shall I look at other days?",
+    es: "Lo siento, ese horario ya no está libre y no veo otro cercano. Su cita sigue como estaba. ¿Busco en otros días?",
+};
+const IS_CANCELLED: Template = Template {
+    code: "appointment_is_cancelled",
+    status: Status::Refused,
+    en: "That appointment has been cancelled, so I can't move it. Shall I look for a new time instead?",
+    es: "Esa cita fue cancelada, así que no puedo cambiarla. ¿Busco un nuevo horario?",
+};
+
+const SENTENCES: &[&Template] = &[
+    &MOVED,
+    &ALREADY_THERE,
+    &ON_ITS_WAY,
+    &NOT_KNOWN,
+    &OFFLINE,
+    &STAFF,
+    &TAKEN,
+    &TAKEN_NO_OTHER,
+    &IS_CANCELLED,
+    &ELSEWHERE,
+    &changes::UNDER_WAY,
+    &changes::PASSED,
+    &changes::TOO_OLD,
+];
+
+/// An appointment whose length the practice's system does not tell takes the rest of its day: what is longer than
+/// this is no length to book by.
+const LONGEST: i64 = 480;
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: "rescheduleAppointment",
+        description: "Move an appointment to come of an identified patient to the chosen free time. Say exactly what its answer says: only the status confirmed means that it was moved; until then the old time stays.",
+        access: Access::Writes,
+        needs: &[
+            Operation::RescheduleAppointment,
+            Operation::ReadPatient,
+            Operation::ReadAppointments,
+            Operation::ReadDayBook,
+        ],
+        audit_action: "appointment.reschedule",
+        arguments: schema_of::<RescheduleAppointment>(),
+        sentences: with_general(SENTENCES),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let raw: RescheduleAppointment = arguments.read(turn.desk)?;
+        let claim = claim(turn, &raw.slot_id)?;
+        turn.require(Operation::RescheduleAppointment)?;
+        turn.require(Operation::ReadDayBook)?;
+        let patient = identified(turn, &raw.patient_id, raw.date_of_birth.as_deref()).await?;
+        let book = OwnBook::read(turn, &patient.vendor_id).await?;
+        book.fresh_enough(turn)?;
+        let own = book.to_come(turn, &raw.appointment_id)?.clone();
+        if own.cancelled {
+            return Ok(turn.say(&IS_CANCELLED, &[]));
+        }
+        let wish = Wish { own_book: book, own, id: raw.appointment_id, claim, patient: patient.vendor_id };
+        wish.run(turn).await
+    })
+}
+
+/// One patient's wish to move one appointment.
+struct Wish {
+    own_book: OwnBook,
+    own: Own,
+    id: String,
+    claim: Claim,
+    patient: String,
+}
+
+impl Wish {
+    async fn run(mut self, turn: &mut Turn<'_>) -> Result<ToolAnswer, Stop> {
+        if let Some(change) = &self.own.changing {
+            let same = change.to.as_ref().is_some_and(|to| is_place(to, &self.claim));
+            if change.parked && !same {
+                return Ok(self.say(turn, &STAFF));
+            }
+            if !same {
+                return Ok(turn.say(&changes::UNDER_WAY, &[]));
+            }
+            let writeback = change.writeback;
+            return self.outcome(turn, writeback, None).await;
+        }
+        if self.own.window.start == self.claim.window.start
+            && self.own.clinician.as_ref() == Some(&self.claim.clinician)
+        {
+            return Ok(self.say(turn, &ALREADY_THERE));
+        }
+        // Moving an appointment does not make it shorter, whatever length the times were looked up for.
+        let minutes = self.own.window.minutes();
+        let window = Window::of_minutes(self.claim.window.start, minutes).ok();
+        let Some(window) = window.filter(|_| minutes <= LONGEST) else {
+            return Ok(self.say(turn, &STAFF));
+        };
+        self.claim.window = window;
+        let covers = turn.whole_days(window.start, DAYS).ok_or_else(|| garbled(turn))?;
+        let (held, mut day_book) = turn.calendar(covers).await?;
+        if turn.age(&day_book) > turn.desk.settings.too_old_after {
+            return Ok(self.say(turn, &STAFF));
+        }
+        if self.is_elsewhere(&held, &day_book) {
+            return Ok(turn.say(&ELSEWHERE, &[]));
+        }
+        // It does not stand in its own way.
+        day_book.appointments.retain(|one| one.vendor_id != self.id);
+        self.request(turn, held, day_book).await
+    }
+
+    /// Whether the patient has another appointment at the new time.
+    fn is_elsewhere(&self, held: &[Held], book: &DayBook) -> bool {
+        let window = self.claim.window;
+        let by_hold = held.iter().any(|hold| {
+            hold.window.overlaps(&window)
+                && hold.appointment.as_ref() != Some(&self.id)
+                && hold.patients.contains(&self.patient)
+        });
+        by_hold
+            || book.appointments.iter().any(|one| {
+                one.state == AppointmentState::Booked
+                    && one.window.overlaps(&window)
+                    && one.vendor_id != self.id
+                    && one.patient == self.patient
+            })
+    }
+
+    async fn request(
+        mut self,
+        turn: &mut Turn<'_>,
+        mut held: Vec<Held>,
+        book: DayBook,
+    ) -> Result<ToolAnswer, Stop> {
+        let claim = &self.claim;
+        let chair = still_free(&book, &held, claim.window, &claim.clinician, &claim.chair);
+        let Some(chair) = chair.map(|chair| chair.vendor_id.clone()) else {
+            return Ok(self.taken(turn, &held, &book));
+        };
+        self.claim.chair = chair;
+        let start = self.claim.window.start.as_second().to_string();
+        let intent = ["reschedule", self.id.as_str(), &start, &self.claim.clinician];
+        let write = NewWrite {
+            write: Write::RescheduleAppointment(Reschedule {
+                appointment: self.id.clone(),
+                patient: self.patient.clone(),
+                from: self.own.window,
+                clinician: self.claim.clinician.clone(),
+                chair: self.claim.chair.clone(),
+                window: self.claim.window,
+                time_zone: book.time_zone.clone(),
+                as_of: self.own_book.freshness.copied_at,
+                others: Vec::new(),
+            }),
+            intent_key: turn.reception.intent_key(turn.desk, &intent),
+            claim: Some(self.claim.clone()),
+            depends_on: None,
+            // Once the old time has come there is nothing left to move.
+            needed_by: self.claim.window.start.min(self.own.window.start),
+        };
+        match turn.request(write).await? {
+            Some(Requested::New(writeback) | Requested::Joined(writeback)) => {
+                self.outcome(turn, writeback, Some((held, book))).await
+            }
+            None => {
+                // Somebody was faster by a moment: their hold is there now.
+                held = turn.holds(book.covers).await?;
+                held.push(self.busy());
+                Ok(self.taken(turn, &held, &book))
+            }
+        }
+    }
+
+    async fn outcome(
+        self,
+        turn: &mut Turn<'_>,
+        writeback: WritebackId,
+        read: Option<(Vec<Held>, DayBook)>,
+    ) -> Result<ToolAnswer, Stop> {
+        let template = match turn.news(writeback).await {
+            WriteNews::Succeeded { .. } => &MOVED,
+            WriteNews::Waiting => &ON_ITS_WAY,
+            WriteNews::Unknown => &NOT_KNOWN,
+            WriteNews::Offline => &OFFLINE,
+            WriteNews::Failed(FailureReason::SlotTaken) => {
+                let answer = match read {
+                    Some((mut held, book)) => {
+                        held.push(self.busy());
+                        self.taken(turn, &held, &book)
+                    }
+                    None => turn.say(&TAKEN_NO_OTHER, &[]),
+                };
+                return Ok(answer.with("writebackId", writeback.to_string()));
+            }
+            WriteNews::Failed(FailureReason::UnknownReference | FailureReason::Refused)
+            | WriteNews::Parked => &STAFF,
+        };
+        Ok(self.say(turn, template).with("writebackId", writeback.to_string()))
+    }
+
+    /// The wanted time, busy from now on, whatever was read about it.
+    fn busy(&self) -> Held {
+        Held {
+            window: self.claim.window,
+            clinician: Some(self.claim.clinician.clone()),
+            chair: None,
+            writeback: None,
+            appointment: None,
+            patients: Vec::new(),
+        }
+    }
+
+    fn taken(&self, turn: &Turn<'_>, held: &[Held], book: &DayBook) -> ToolAnswer {
+        let zone = turn.zone(book);
+        let clinician = self.claim.clinician.as_str();
+        let wanted = Wanted { window: self.claim.window, clinician, book, held, zone: &zone };
+        wanted.refusal(turn, &TAKEN, &TAKEN_NO_OTHER).with("appointmentId", self.id.as_str())
+    }
+
+    /// A sentence about the new time.
+    fn say(&self, turn: &Turn<'_>, template: &Template) -> ToolAnswer {
+        let clinician = Some(self.claim.clinician.as_str());
+        let when = self.own_book.when(turn, self.claim.window, clinician);
+        turn.say(template, &[("when", &when)])
+            .with("appointmentId", self.id.as_str())
+            .with("start", rfc3339(self.claim.window.start, &self.own_book.zone))
+            .with("provider", self.own_book.with(clinician))
+    }
+}
+
+fn is_place(one: &Claim, other: &Claim) -> bool {
+    one.window.start == other.window.start && one.clinician == other.clinician
+}

@@ -1,0 +1,112 @@
+use diesel::prelude::*;
+use diesel::sql_types::{Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use domain::{ConnectionId, WritebackId};
+use jiff::Timestamp;
+use jiff_diesel::ToDiesel as _;
+
+use crate::schema::pms_writebacks as w;
+use crate::writebacks::{COLUMNS, Row};
+use crate::{StoreError, TenantTx, Writeback};
+
+impl TenantTx {
+    /// Notes which appointment a write changes. One appointment has one change under way at a time: the schema
+    /// refuses a second.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with the rule `pms_writebacks_one_change`; the transaction is then lost.
+    pub async fn mark_change(&mut self, id: WritebackId, appointment: &str) -> Result<(), StoreError> {
+        diesel::update(w::table.filter(w::id.eq(id.uuid())))
+            .set(w::appointment.eq(appointment))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// The change of this appointment that is not over: under way, or waiting for staff, who must find out first
+    /// what became of it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn change_under_way(
+        &mut self,
+        connection: ConnectionId,
+        appointment: &str,
+    ) -> Result<Option<WritebackId>, StoreError> {
+        let id: Option<uuid::Uuid> = w::table
+            .select(w::id)
+            .filter(w::connection_id.eq(connection.uuid()))
+            .filter(w::appointment.eq(appointment))
+            .filter(w::state.eq_any(["queued", "sending", "unknown", "submitted", "parked"]))
+            .first(&mut self.conn)
+            .await
+            .optional()?;
+        Ok(id.map(WritebackId::from_uuid))
+    }
+
+    /// The connection's changes of appointments that are not over, or were done in the last two days; the oldest
+    /// first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recent_changes(&mut self, connection: ConnectionId) -> Result<Vec<Writeback>, StoreError> {
+        let rows: Vec<Row> = diesel::sql_query(format!(
+            "SELECT {COLUMNS} FROM pms_writebacks WHERE connection_id = $1 AND appointment IS NOT NULL
+               AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
+                    OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
+             ORDER BY id"
+        ))
+        .bind::<SqlUuid, _>(connection.uuid())
+        .load(&mut self.conn)
+        .await?;
+        rows.into_iter().map(|row| self.read(row)).collect()
+    }
+
+    /// The vendor's numbers of the connection's other changes that were sent since `since`: those that are not
+    /// known to the vendor as `reference`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn receipts_of_other_changes(
+        &mut self,
+        connection: ConnectionId,
+        reference: &str,
+        since: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let receipts: Vec<Option<String>> = w::table
+            .select(w::receipt)
+            .filter(w::connection_id.eq(connection.uuid()))
+            .filter(w::appointment.is_not_null())
+            .filter(w::reference.ne(reference))
+            .filter(w::receipt.is_not_null())
+            .filter(w::first_sent_at.ge(since.to_diesel()))
+            .order(w::id)
+            .load(&mut self.conn)
+            .await?;
+        Ok(receipts.into_iter().flatten().collect())
+    }
+
+    /// Gives back the time that earlier writes hold for an appointment which the practice's system has moved or
+    /// cancelled since.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release_earlier_holds(
+        &mut self,
+        connection: ConnectionId,
+        appointment: &str,
+        id: WritebackId,
+    ) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE slot_holds SET released_at = now() WHERE released_at IS NULL AND writeback_id IN (
+                 SELECT id FROM pms_writebacks WHERE connection_id = $1 AND created_vendor_id = $2
+                   AND state = 'succeeded' AND id < $3)",
+        )
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<Text, _>(appointment)
+        .bind::<SqlUuid, _>(id.uuid())
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
+    }
+}
