@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use domain::Currency;
 use pms::{Advice, Capabilities, ErrorKind, KeySource, PmsError};
 use seal::Secret;
 use serde::{Deserialize, Serialize};
@@ -41,6 +42,9 @@ pub struct OfficeProfile {
     pub cust_id: String,
     /// IANA.
     pub time_zone: String,
+    /// What the practice counts its money in, where its country tells; its zone tells otherwise.
+    #[serde(default)]
+    pub currency: Option<Currency>,
     /// What the connection can do.
     pub capabilities: Capabilities,
 }
@@ -74,7 +78,9 @@ impl Sikka {
         let unknown = |what: &str| PmsError::new(ErrorKind::Unsupported, Advice::Permanent).code(what);
         let time_zone = practice.time_zone.clone().ok_or_else(|| unknown("time_zone"))?;
         let calls = Calls { sikka: self.clone(), budget, keys: Some(keys) };
-        let practices = Request::get("practices", "/practices").query("practice_id", &practice.practice_id);
+        let practices = Request::get("practices", "/practices")
+            .query("practice_id", &practice.practice_id)
+            .query("fields", "get_all");
         let key_info = Request::get("request_key_info", "/request_key_info");
         let supported = Request::get("supported_pmses", "/supported_pmses");
         let (practices, key_info, supported) = tokio::try_join!(
@@ -89,6 +95,7 @@ impl Sikka {
         Ok(OfficeProfile {
             office_id: practice.office_id.clone(),
             practice_id: practice.practice_id.clone(),
+            currency: Currency::of_country(row.country.str()),
             cust_id: row.cust_id.filled().ok_or_else(|| unknown("cust_id"))?.to_owned(),
             time_zone,
             capabilities: system::capabilities(

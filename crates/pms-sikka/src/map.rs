@@ -10,6 +10,7 @@
 //! | who and what can be booked | [`clinician`], [`chair`] |
 //! | what is taken | [`taken`], [`state`] |
 //! | when is somebody there | [`hours`] |
+//! | what does somebody owe, who insures them | [`account`] |
 //! | how is a write said | [`order`] |
 //! | how does a write end, where is a lost one | [`outcome`] |
 //! | what can this connection do | [`system`] |
@@ -18,6 +19,7 @@
 //! Where the vendor leaves a doubt, the answer is the careful one: an unknown status is busy, an unreadable
 //! length takes the rest of the day, an unknown word about a write is "pending".
 
+pub(crate) mod account;
 pub(crate) mod hours;
 pub(crate) mod order;
 pub(crate) mod outcome;

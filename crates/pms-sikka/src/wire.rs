@@ -3,6 +3,7 @@
 //! Every scalar is text, absent values are `""`. Nothing here has `Debug`: rows are patients' data, and
 //! what echoes a request echoes its key. Unused fields are left out, so a new one breaks nothing.
 
+mod account;
 mod envelope;
 mod text;
 
@@ -11,6 +12,7 @@ use std::collections::HashMap;
 use seal::Secret;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use account::{InsuranceCompany, PatientBalance, PracticeVariable, Subscriber, WritebackDetail};
 pub(crate) use envelope::{Envelope, OneOf};
 pub(crate) use text::{Echo, Text};
 
@@ -42,6 +44,8 @@ pub(crate) struct Practice {
     pub practice_id: Text,
     #[serde(default)]
     pub cust_id: Text,
+    #[serde(default)]
+    pub country: Text,
 }
 
 /// `supported_pmses` (4.6): `available` or `""`.

@@ -18,6 +18,14 @@ pub enum Operation {
     CreatePatient,
     /// Submit [`crate::Write::BookAppointment`].
     BookAppointment,
+    /// [`crate::PMSAdapter::clinicians`].
+    ListClinicians,
+    /// [`crate::PMSAdapter::appointment_types`].
+    ListAppointmentTypes,
+    /// [`crate::PMSAdapter::balance`].
+    ReadBalance,
+    /// [`crate::PMSAdapter::insurance`].
+    ReadInsurance,
     /// [`crate::PMSAdapter::outcomes`] for many receipts costs one request.
     BulkOutcomes,
 }

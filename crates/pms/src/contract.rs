@@ -2,16 +2,24 @@
 //!
 //! A rule gets a fresh [`Stage`]. It breaks by panicking with what was promised.
 
+mod accounts;
+
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{Patient, PersonName, Phone, Sensitive, Window};
+use domain::{Money, Patient, PersonName, Phone, Sensitive, Window};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
 use crate::{
     Advice, DayBookQuery, ErrorKind, FailureReason, NewAppointment, NewPatient, Operation, PMSAdapter,
     PatientQuery, PmsError, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+};
+
+pub use accounts::{
+    an_account_reads_to_the_cent_and_a_stranger_has_none,
+    an_insurance_reads_with_its_company_and_a_stranger_has_none, an_undeclared_read_answers_unsupported,
+    everybody_who_can_be_booked_is_in_the_list_of_people, kinds_of_appointment_have_a_name_and_an_id,
 };
 
 /// What is true on a stage before anything happens.
@@ -31,6 +39,10 @@ pub struct Scene {
     pub days: Window,
     /// IANA.
     pub time_zone: String,
+    /// What stands on the patient's account.
+    pub balance: Sensitive<Money>,
+    /// The company that insures the patient first.
+    pub carrier: Sensitive<String>,
 }
 
 /// A vendor's simulator with one practice on it, as the suite drives it.
@@ -89,6 +101,11 @@ macro_rules! contract_tests {
             a_patient_reads_back_by_id_and_an_unknown_id_is_nobody
             a_day_book_shows_who_works_when_and_how_old_that_is
             an_undeclared_operation_answers_unsupported
+            everybody_who_can_be_booked_is_in_the_list_of_people
+            kinds_of_appointment_have_a_name_and_an_id
+            an_account_reads_to_the_cent_and_a_stranger_has_none
+            an_insurance_reads_with_its_company_and_a_stranger_has_none
+            an_undeclared_read_answers_unsupported
             p5_a_write_is_pending_until_the_practice_holds_it
             a_booking_that_the_records_show_is_busy_in_the_day_book
             a_new_patient_has_an_id_once_written

@@ -64,6 +64,10 @@ pub(crate) fn capabilities(
         (may(&["patients"]), Operation::SearchPatients),
         (may(&["patients"]), Operation::ReadPatient),
         (may(&["appointments", "providers", "operatories", "practice_schedule"]), Operation::ReadDayBook),
+        (may(&["providers"]), Operation::ListClinicians),
+        (may(&["writeback_details"]) || may(&["practice_variables"]), Operation::ListAppointmentTypes),
+        (may(&["patient_balance"]), Operation::ReadBalance),
+        (may(&["subscribers", "insurance_companies"]), Operation::ReadInsurance),
         (
             may(&["appointments_available_slots"]) && known.is_some_and(|known| known.slots),
             Operation::SlotFeed,

@@ -72,6 +72,7 @@ pub(crate) fn profile() -> OfficeProfile {
         practice_id: "1".into(),
         cust_id: "7".into(),
         time_zone: "America/Chicago".into(),
+        currency: None,
         capabilities: Capabilities {
             system: "Open Dental".into(),
             operations: BTreeSet::from([

@@ -1,6 +1,8 @@
 //! The adapter against a local server that answers as the contract says, and against the sandbox.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod contract;

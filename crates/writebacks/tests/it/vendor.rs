@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, Patient, TenantId};
+use domain::{AppointmentType, Balance, Clinician, ConnectionId, DayBook, Insurance, Patient, TenantId};
 use pms::{
     Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientQuery, PmsError,
     Receipt, Sighting, Write, WriteOrder, WriteOutcome,
@@ -213,6 +213,22 @@ impl PMSAdapter for Vendor {
 
     async fn day_book(&self, _: &DayBookQuery) -> Result<DayBook, PmsError> {
         unreachable!("a carrier does not read calendars")
+    }
+
+    async fn clinicians(&self) -> Result<Vec<Clinician>, PmsError> {
+        unreachable!("a carrier does not list people")
+    }
+
+    async fn appointment_types(&self) -> Result<Vec<AppointmentType>, PmsError> {
+        unreachable!("a carrier does not list kinds of appointment")
+    }
+
+    async fn balance(&self, _: &str) -> Result<Option<Balance>, PmsError> {
+        unreachable!("a carrier does not read accounts")
+    }
+
+    async fn insurance(&self, _: &str) -> Result<Vec<Insurance>, PmsError> {
+        unreachable!("a carrier does not read insurances")
     }
 
     async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {

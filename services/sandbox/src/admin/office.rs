@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::Refusal;
 use super::sikka::OfficeView;
 use crate::Sandbox;
+use crate::sikka::books::Transaction;
 use crate::sikka::call::Body;
 use crate::sikka::columns;
 use crate::sikka::office::{Office, PlanChange};
@@ -46,6 +47,7 @@ struct PmsView {
     appointments: Vec<Appointment>,
     providers: Vec<Provider>,
     operatories: Vec<Operatory>,
+    transactions: Vec<Transaction>,
 }
 
 /// What GETs see (`GET …/cloud`), every column of every row.
@@ -144,6 +146,7 @@ async fn pms(sandbox: Data<Sandbox>, path: Path<String>) -> Answer<PmsView> {
         appointments: office.pms.appointments.values().cloned().collect(),
         providers: office.pms.providers.clone(),
         operatories: office.pms.operatories.clone(),
+        transactions: office.pms.books.transactions.values().cloned().collect(),
     });
     view.map(Json)
 }

@@ -69,6 +69,11 @@ pub(super) fn list(
         | List::AppointmentStatuses
         | List::PracticeVariables
         | List::WritebackDetails
+        | List::PatientBalance
+        | List::Subscribers
+        | List::InsuranceCompanies
+        | List::Transactions
+        | List::PaymentTypes
         | List::WritebackStatus => Err(Problem::internal("this list belongs to an office")),
     }
 }

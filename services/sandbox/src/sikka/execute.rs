@@ -2,6 +2,7 @@
 
 use jiff::civil::{Date, DateTime, Time};
 
+use super::books;
 use super::call::Body;
 use super::pms::{Appointment, Patient, Pms};
 use super::profile::Rules;
@@ -39,6 +40,7 @@ pub fn run(
         Operation::SetStatus { id, value } => set_status(pms, rules, id, value, local),
         Operation::Edit { id, body } => edit(pms, rules, id, body, local),
         Operation::NewPatient(body) => new_patient(pms, rules, body, local),
+        Operation::Payment(body) => books::post(pms, body, local),
     }?;
     pms.version += 1;
     Ok(done)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
+use super::books::Books;
 use super::profile::Rules;
 
 /// Everything the practice's own software holds.
@@ -22,6 +23,8 @@ pub struct Pms {
     pub hours: Week,
     /// Days on which the practice is closed whatever the hours say.
     pub holidays: Vec<Date>,
+    /// Ledger and insurances.
+    pub books: Books,
     /// Rises with every change, so that a copy knows whether it is old.
     pub version: u64,
 }
@@ -48,6 +51,8 @@ pub struct Patient {
     pub homephone: String,
     /// Work number as somebody typed it.
     pub workphone: String,
+    /// Any further number as somebody typed it; no filter looks at it.
+    pub other_phone: String,
     /// Email address.
     pub email: String,
     /// Street and number.

@@ -60,6 +60,11 @@ pub enum List {
     AppointmentStatuses,
     PracticeVariables,
     WritebackDetails,
+    PatientBalance,
+    Subscribers,
+    InsuranceCompanies,
+    Transactions,
+    PaymentTypes,
     SupportedPmses,
     DataSyncStatus,
     PracticeLocation,
@@ -74,6 +79,8 @@ pub enum Write<'a> {
     Appointment,
     /// `POST /patient`.
     Patient,
+    /// `POST /transaction`.
+    Transaction,
     /// `PATCH /appointments/{id}`.
     Status(&'a str),
     /// `PUT /appointments/{id}`.
@@ -81,7 +88,7 @@ pub enum Write<'a> {
 }
 
 /// Every API name of a full plan.
-pub const SCOPES: [&str; 20] = [
+pub const SCOPES: &[&str] = &[
     "authorized_practices",
     "appointments",
     "appointments_available_slots",
@@ -102,6 +109,12 @@ pub const SCOPES: [&str; 20] = [
     "POST patient",
     "PATCH appointments",
     "PUT appointments",
+    "patient_balance",
+    "subscribers",
+    "insurance_companies",
+    "transactions",
+    "payment_types",
+    "POST transaction",
 ];
 
 /// The API of a method and the segments after `/v4`.
@@ -120,6 +133,7 @@ pub fn find<'a>(method: &str, segments: &'a [String]) -> Option<Route<'a>> {
         }
         ("POST", ["appointment"]) => Some(write("/v4/appointment", "POST appointment", Write::Appointment)),
         ("POST", ["patient"]) => Some(write("/v4/patient", "POST patient", Write::Patient)),
+        ("POST", ["transaction"]) => Some(write("/v4/transaction", "POST transaction", Write::Transaction)),
         ("PATCH", ["appointments", id]) => {
             Some(write("/v4/appointments/{id}", "PATCH appointments", Write::Status(id)))
         }
@@ -146,6 +160,11 @@ fn listing(name: &str) -> Option<Route<'static>> {
         "appointment_statuses" => ("/v4/appointment_statuses", Door::Key, List::AppointmentStatuses),
         "practice_variables" => ("/v4/practice_variables", Door::Key, List::PracticeVariables),
         "writeback_details" => ("/v4/writeback_details", Door::Key, List::WritebackDetails),
+        "patient_balance" => ("/v4/patient_balance", Door::Key, List::PatientBalance),
+        "subscribers" => ("/v4/subscribers", Door::Key, List::Subscribers),
+        "insurance_companies" => ("/v4/insurance_companies", Door::Key, List::InsuranceCompanies),
+        "transactions" => ("/v4/transactions", Door::Key, List::Transactions),
+        "payment_types" => ("/v4/payment_types", Door::Key, List::PaymentTypes),
         "supported_pmses" => ("/v4/supported_pmses", Door::App, List::SupportedPmses),
         "data_sync_status" => ("/v4/data_sync_status", Door::App, List::DataSyncStatus),
         "practice_location" => ("/v4/practice_location", Door::App, List::PracticeLocation),
@@ -154,7 +173,7 @@ fn listing(name: &str) -> Option<Route<'static>> {
         _ => return None,
     };
     let scope = pattern.strip_prefix("/v4/").unwrap_or(pattern);
-    let tells_data_insert = matches!(list, List::Appointments | List::Patients);
+    let tells_data_insert = matches!(list, List::Appointments | List::Patients | List::Transactions);
     Some(Route { tells_data_insert, ..route(pattern, scope, door, Action::List(list)) })
 }
 

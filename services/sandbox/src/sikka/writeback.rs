@@ -31,6 +31,8 @@ pub enum Operation {
     },
     /// `POST /patient`.
     NewPatient(Body),
+    /// `POST /transaction`.
+    Payment(Body),
 }
 
 /// One write, from its receipt on.
