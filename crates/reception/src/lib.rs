@@ -7,6 +7,7 @@ mod identity;
 mod input;
 mod language;
 mod ports;
+mod proof;
 mod reception;
 mod sentences;
 mod slot;
@@ -22,5 +23,6 @@ pub use ports::{
     Answered, BookError, Claim, Held, Ledger, LedgerError, NewWrite, PendingPatient, PracticeBook,
     RequestError, Requested, WriteNews,
 };
+pub use proof::{IdentityRules, Proof, ProofNeeded, RulesError};
 pub use reception::{Handled, Reception};
 pub use tools::{Access, Tool, tool, tools};

@@ -3,7 +3,11 @@
 pub(crate) mod book_appointment;
 pub(crate) mod check_availability;
 pub(crate) mod create_patient;
+pub(crate) mod get_patient_balance;
 pub(crate) mod get_patient_info;
+pub(crate) mod get_patient_insurance;
+pub(crate) mod list_appointment_types;
+pub(crate) mod list_providers;
 pub(crate) mod search_patients;
 
 use std::future::Future;
@@ -80,6 +84,10 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         create_patient::tool(),
         check_availability::tool(),
         book_appointment::tool(),
+        list_providers::tool(),
+        list_appointment_types::tool(),
+        get_patient_balance::tool(),
+        get_patient_insurance::tool(),
     ]
 });
 
@@ -94,6 +102,9 @@ pub fn tools() -> &'static [Tool] {
 pub fn tool(name: &str) -> Option<&'static Tool> {
     TOOLS.iter().find(|tool| tool.name == name)
 }
+
+/// As many names as a person listens to.
+const MOST_NAMED: usize = 6;
 
 /// A tool's own sentences and those that every tool may need.
 pub(crate) fn with_general(own: &[&'static Template]) -> Vec<&'static Template> {

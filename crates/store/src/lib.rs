@@ -8,6 +8,7 @@ mod connections;
 mod error;
 mod held_successes;
 mod holds;
+mod identities;
 mod inbox;
 mod made;
 mod migrate;

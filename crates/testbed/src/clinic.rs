@@ -86,6 +86,10 @@ fn capabilities() -> Capabilities {
             Operation::ReadDayBook,
             Operation::CreatePatient,
             Operation::BookAppointment,
+            Operation::ListClinicians,
+            Operation::ListAppointmentTypes,
+            Operation::ReadBalance,
+            Operation::ReadInsurance,
             Operation::BulkOutcomes,
         ]
         .into(),

@@ -1,6 +1,8 @@
 //! The use cases, on a practice and a ledger made of memory.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod availability;
 #[cfg(test)]
 mod bad_input;
@@ -14,5 +16,7 @@ mod create_patient;
 mod engine;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod registry;

@@ -3,12 +3,16 @@ use reception::{Access, Tool, tools};
 use serde_json::{Map, Value, json};
 
 /// Where a tool stands in the REST API: method, path and the name of its path parameter.
-const TWINS: [(&str, &str, &str, Option<&str>); 5] = [
+const TWINS: &[(&str, &str, &str, Option<&str>)] = &[
     ("searchPatients", "get", "/api/pms/patients/search", None),
     ("getPatientInfo", "get", "/api/pms/patients/{patient}", Some("patientId")),
     ("createPatient", "post", "/api/pms/patients", None),
     ("checkAvailability", "get", "/api/pms/appointments/availability", None),
     ("bookAppointment", "post", "/api/pms/appointments", None),
+    ("listProviders", "get", "/api/pms/providers", None),
+    ("listAppointmentTypes", "get", "/api/pms/appointment-types", None),
+    ("getPatientBalance", "get", "/api/pms/patients/{patient}/balance", Some("patientId")),
+    ("getPatientInsurance", "get", "/api/pms/patients/{patient}/insurance", Some("patientId")),
 ];
 
 /// `GET /api/openapi.json`.
@@ -24,7 +28,7 @@ pub(crate) async fn registry() -> HttpResponse {
 /// The whole document: the registry decides what the REST twins take.
 pub(crate) fn openapi() -> Value {
     let mut paths: Map<String, Value> = Map::new();
-    for (name, method, path, path_field) in TWINS {
+    for &(name, method, path, path_field) in TWINS {
         let Some(tool) = reception::tool(name) else { continue };
         let entry = paths.entry(path).or_insert_with(|| json!({}));
         if let Some(entry) = entry.as_object_mut() {
@@ -57,7 +61,7 @@ fn operation(tool: &Tool, method: &str, path_field: Option<&str>) -> Value {
     });
     let mut parameters = vec![json!({
         "name": "Accept-Language", "in": "header", "required": false,
-        "description": "`en` or `es`: what the sentence is said in.", "schema": { "type": "string" },
+        "description": "`en`, `es` or `fr`: what the sentence is said in.", "schema": { "type": "string" },
     })];
     let properties = tool.arguments.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let required: Vec<&str> = tool

@@ -127,6 +127,10 @@ fn capabilities() -> Capabilities {
             Operation::ReadDayBook,
             Operation::CreatePatient,
             Operation::BookAppointment,
+            Operation::ListClinicians,
+            Operation::ListAppointmentTypes,
+            Operation::ReadBalance,
+            Operation::ReadInsurance,
             Operation::BulkOutcomes,
         ]
         .into(),
