@@ -18,7 +18,7 @@ pub use ids::{
     ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, WebhookEventId,
     WritebackId,
 };
-pub use money::{Currency, Money, UnknownCurrency};
+pub use money::{Currency, Money, PaymentMethod, UnknownCurrency};
 pub use patient::{Patient, PersonName};
 pub use phone::{Phone, PhoneError};
 pub use practice::{Chair, Clinician, ClinicianKind, OpenHours, Resource, ResourceKind};

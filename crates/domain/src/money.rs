@@ -74,6 +74,42 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
+/// How a payment was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentMethod {
+    /// With a card.
+    Card,
+    /// In cash.
+    Cash,
+    /// With a cheque.
+    Cheque,
+    /// From an account.
+    Transfer,
+}
+
+impl PaymentMethod {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Card, Self::Cash, Self::Cheque, Self::Transfer];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Card => "card",
+            Self::Cash => "cash",
+            Self::Cheque => "cheque",
+            Self::Transfer => "transfer",
+        }
+    }
+
+    /// The one a word stands for.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.word() == word)
+    }
+}
+
 /// An amount in whole hundredths of a currency's unit. It is never a fraction in between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Money {

@@ -1,5 +1,6 @@
 //! What the vendor tells about the practices that let the application in: read when one is connected.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use domain::Currency;
@@ -45,6 +46,10 @@ pub struct OfficeProfile {
     /// What the practice counts its money in, where its country tells; its zone tells otherwise.
     #[serde(default)]
     pub currency: Option<Currency>,
+    /// The code of the practice's own payment type for a way to pay (`card`), where staff chose one; what its name
+    /// tells otherwise.
+    #[serde(default)]
+    pub payment_types: BTreeMap<String, String>,
     /// What the connection can do.
     pub capabilities: Capabilities,
 }
@@ -95,6 +100,7 @@ impl Sikka {
         Ok(OfficeProfile {
             office_id: practice.office_id.clone(),
             practice_id: practice.practice_id.clone(),
+            payment_types: BTreeMap::new(),
             currency: Currency::of_country(row.country.str()),
             cust_id: row.cust_id.filled().ok_or_else(|| unknown("cust_id"))?.to_owned(),
             time_zone,

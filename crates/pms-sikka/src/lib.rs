@@ -7,6 +7,7 @@ mod discover;
 mod error;
 mod login;
 mod map;
+mod payment;
 mod trace;
 mod wire;
 
@@ -196,6 +197,7 @@ impl PMSAdapter for SikkaOffice {
                 let cell = self.written(&new.phone);
                 self.calls.new_patient(&map::order::patient(new, &cell, practice_id), send_by).await?
             }
+            Write::RecordPayment(new) => self.post_payment(new, &order.reference, send_by).await?,
         };
         // Taken, but without a number to ask by: it has to be looked for.
         map::outcome::receipt(&message).ok_or_else(|| error::broken(error::Call::Write).code("no Id"))

@@ -11,7 +11,7 @@
 //! | what is taken | [`taken`], [`state`] |
 //! | when is somebody there | [`hours`] |
 //! | what does somebody owe, who insures them | [`account`] |
-//! | how is a write said | [`order`] |
+//! | how is a write said | [`order`], [`payment`] |
 //! | how does a write end, where is a lost one | [`outcome`] |
 //! | what can this connection do | [`system`] |
 //! | when is a time without a zone | [`time`] |
@@ -23,6 +23,7 @@ pub(crate) mod account;
 pub(crate) mod hours;
 pub(crate) mod order;
 pub(crate) mod outcome;
+pub(crate) mod payment;
 pub(crate) mod system;
 pub(crate) mod time;
 

@@ -12,7 +12,10 @@ use std::collections::HashMap;
 use seal::Secret;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use account::{InsuranceCompany, PatientBalance, PracticeVariable, Subscriber, WritebackDetail};
+pub(crate) use account::{
+    InsuranceCompany, NewTransaction, PatientBalance, PaymentType, PracticeVariable, Subscriber, Transaction,
+    WritebackDetail,
+};
 pub(crate) use envelope::{Envelope, OneOf};
 pub(crate) use text::{Echo, Text};
 
@@ -59,6 +62,8 @@ pub(crate) struct SupportedPms {
     pub new_appointment_writeback: Text,
     #[serde(default)]
     pub new_patient_writeback: Text,
+    #[serde(default)]
+    pub payment_writeback: Text,
 }
 
 /// What `POST request_key` takes (2.3).
@@ -93,6 +98,7 @@ pub(crate) struct KeyGrant {
 pub(crate) struct Patient {
     pub patient_id: Text,
     pub practice_id: Text,
+    pub guarantor_id: Text,
     pub provider_id: Text,
     pub firstname: Text,
     pub lastname: Text,

@@ -18,6 +18,8 @@ pub enum Operation {
     CreatePatient,
     /// Submit [`crate::Write::BookAppointment`].
     BookAppointment,
+    /// Submit [`crate::Write::RecordPayment`].
+    RecordPayment,
     /// [`crate::PMSAdapter::clinicians`].
     ListClinicians,
     /// [`crate::PMSAdapter::appointment_types`].

@@ -3,6 +3,7 @@
 //! A rule gets a fresh [`Stage`]. It breaks by panicking with what was promised.
 
 mod accounts;
+mod payments;
 
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,12 @@ pub use accounts::{
     an_account_reads_to_the_cent_and_a_stranger_has_none,
     an_insurance_reads_with_its_company_and_a_stranger_has_none, an_undeclared_read_answers_unsupported,
     everybody_who_can_be_booked_is_in_the_list_of_people, kinds_of_appointment_have_a_name_and_an_id,
+};
+
+pub use payments::{
+    a_payment_is_in_the_ledger_once_and_takes_its_amount_off_the_account,
+    an_undeclared_payment_answers_unsupported, p3_a_payment_that_was_never_sent_is_nowhere,
+    p3_a_payment_whose_reply_was_lost_is_found_and_posted_once,
 };
 
 /// What is true on a stage before anything happens.
@@ -86,6 +93,9 @@ pub trait Stage: Send + Sync {
 
     /// Appointments the practice's system itself holds for this patient at this start.
     async fn held(&self, patient: &str, start: Timestamp) -> usize;
+
+    /// Lines that the practice's own ledger holds with this reference.
+    async fn posted(&self, reference: &str) -> usize;
 }
 
 /// Declares one `#[tokio::test]` for every rule of the suite. `$stage` is an async function that makes a fresh
@@ -106,6 +116,10 @@ macro_rules! contract_tests {
             an_account_reads_to_the_cent_and_a_stranger_has_none
             an_insurance_reads_with_its_company_and_a_stranger_has_none
             an_undeclared_read_answers_unsupported
+            a_payment_is_in_the_ledger_once_and_takes_its_amount_off_the_account
+            p3_a_payment_whose_reply_was_lost_is_found_and_posted_once
+            p3_a_payment_that_was_never_sent_is_nowhere
+            an_undeclared_payment_answers_unsupported
             p5_a_write_is_pending_until_the_practice_holds_it
             a_booking_that_the_records_show_is_busy_in_the_day_book
             a_new_patient_has_an_id_once_written

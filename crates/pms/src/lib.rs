@@ -13,5 +13,5 @@ pub use capabilities::{Capabilities, Operation};
 pub use error::{Advice, ErrorKind, PmsError};
 pub use key::{Grant, KeySource, PmsLogin, SessionKey};
 pub use write::{
-    FailureReason, NewAppointment, NewPatient, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+    FailureReason, NewAppointment, NewPatient, NewPayment, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
 };

@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod availability;
+mod card_number;
 mod desk;
 mod identity;
 mod input;

@@ -231,6 +231,12 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`].
     async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<bool, LedgerError>;
 
+    /// A write as it was recorded; `None` where this practice has no such write.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn recorded(&self, desk: &Desk, writeback: WritebackId) -> Result<Option<Write>, LedgerError>;
+
     /// Keeps for the rest of the desk's call that its caller is, or speaks for, the patient these ids name. A
     /// greater proof that is there already stays.
     ///

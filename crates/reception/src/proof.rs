@@ -137,8 +137,15 @@ impl Given {
             && (self.born.is_none() || self.born == born)
     }
 
-    const fn is_whole(&self) -> bool {
-        self.first.is_some() && self.last.is_some() && self.born.is_some()
+    /// Name and date of birth are all there, and the name to the letter: a twin's may begin the other's. Whoever says
+    /// less of a name is found by a search, which sees them both.
+    fn names(&self, patient: &Patient) -> bool {
+        let wholly = |heard: &Option<String>, filed: &str| {
+            heard.as_ref().is_some_and(|heard| fit(heard, filed) == Fit::Wholly)
+        };
+        wholly(&self.first, patient.name.first.expose())
+            && wholly(&self.last, patient.name.last.expose())
+            && self.born.is_some()
     }
 }
 
@@ -161,7 +168,7 @@ impl Turn<'_> {
         if self.desk.caller.vouched || needed == ProofNeeded::None {
             return Ok(());
         }
-        if given.is_whole() {
+        if given.names(patient) {
             self.remember(&[id], Proof::NameAndBirth).await;
             return Ok(());
         }

@@ -8,6 +8,7 @@ pub(crate) mod get_patient_info;
 pub(crate) mod get_patient_insurance;
 pub(crate) mod list_appointment_types;
 pub(crate) mod list_providers;
+pub(crate) mod process_payment;
 pub(crate) mod search_patients;
 
 use std::future::Future;
@@ -88,6 +89,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         list_appointment_types::tool(),
         get_patient_balance::tool(),
         get_patient_insurance::tool(),
+        process_payment::tool(),
     ]
 });
 

@@ -149,6 +149,12 @@ impl Turn<'_> {
         }
     }
 
+    /// A write as it was recorded.
+    pub(crate) async fn recorded(&self, writeback: WritebackId) -> Result<Option<pms::Write>, Stop> {
+        let recorded = self.reception.ledger.recorded(self.desk, writeback).await;
+        recorded.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
+    }
+
     /// News of a recorded write. It is recorded whatever happens to the waiting, so no news is
     /// "waiting".
     pub(crate) async fn news(&self, writeback: WritebackId) -> WriteNews {

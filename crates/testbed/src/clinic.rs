@@ -86,6 +86,7 @@ fn capabilities() -> Capabilities {
             Operation::ReadDayBook,
             Operation::CreatePatient,
             Operation::BookAppointment,
+            Operation::RecordPayment,
             Operation::ListClinicians,
             Operation::ListAppointmentTypes,
             Operation::ReadBalance,

@@ -132,6 +132,7 @@ async fn whose(
             Some(first) => tx.writeback(first).await?.created_vendor_id.unwrap_or_else(|| first.to_string()),
             None => booking.patient,
         })),
+        Ok(Write::RecordPayment(payment)) => Ok(Some(payment.patient)),
         _ => Ok(Some(ending.created.map_or_else(|| write.id.to_string(), str::to_owned))),
     }
 }
@@ -139,6 +140,7 @@ async fn whose(
 fn action(operation: &str) -> &'static str {
     match operation {
         "create_patient" => "patient.create.landed",
+        "record_payment" => "payment.record.landed",
         _ => "appointment.book.landed",
     }
 }

@@ -53,7 +53,7 @@ pub enum RequestError {
 /// [`RequestError`]; then the transaction must be dropped.
 pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, RequestError> {
     let (resources, window) = match wish.write {
-        Write::CreatePatient(_) => (Vec::new(), None),
+        Write::CreatePatient(_) | Write::RecordPayment(_) => (Vec::new(), None),
         Write::BookAppointment(new) => {
             let resources = vec![
                 Resource { kind: ResourceKind::Clinician, vendor_id: new.clinician.clone() },
@@ -139,5 +139,6 @@ const fn operation(write: &Write) -> &'static str {
     match write {
         Write::CreatePatient(_) => "create_patient",
         Write::BookAppointment(_) => "book_appointment",
+        Write::RecordPayment(_) => "record_payment",
     }
 }

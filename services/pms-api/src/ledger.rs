@@ -158,6 +158,11 @@ impl Ledger for StoreLedger {
         made.await.map_err(failed)
     }
 
+    async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
+        let row = self.row(desk, id).await.map_err(failed)?;
+        Ok(row.and_then(|row| serde_json::from_slice(row.payload.expose()).ok()))
+    }
+
     async fn prove(&self, desk: &Desk, patients: &[&str], proof: Proof) -> Result<(), LedgerError> {
         let Some(call) = call_of(desk) else { return Ok(()) };
         let kept = async {

@@ -22,6 +22,7 @@ pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
         .service(resource("/api/pms/appointment-types").route(get().to(accounts::appointment_types)))
         .service(resource("/api/pms/patients/{patient}/balance").route(get().to(accounts::balance)))
         .service(resource("/api/pms/patients/{patient}/insurance").route(get().to(accounts::insurance)))
+        .service(resource("/api/pms/payments").route(post().to(accounts::pay)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
         .service(resource("/api/pms/appointments").route(post().to(appointments::book)));
 }

@@ -114,6 +114,8 @@ struct Sent {
     lastname: Text,
     birthdate: Text,
     cell: Text,
+    note: Text,
+    transaction_date: Text,
 }
 
 /// What a row of the bulk list is to a lost write.
@@ -134,7 +136,9 @@ pub(crate) enum Likeness {
 /// ours makes no second patient; overlooking ours would.
 pub(crate) fn likeness(row: &wire::Writeback, order: &WriteOrder, is_ours: bool, country: &str) -> Likeness {
     let same = match &order.write {
-        Write::BookAppointment(_) => row.api_request_body.mentions(&order.reference),
+        Write::BookAppointment(_) | Write::RecordPayment(_) => {
+            row.api_request_body.mentions(&order.reference)
+        }
         Write::CreatePatient(new) => may_be_since(row, order.first_sent_at) && is_patient(row, new, country),
     };
     match &order.write {
@@ -206,6 +210,8 @@ pub(crate) fn is_appointment(
 pub(crate) enum Written {
     /// An appointment with this description, of this patient.
     Appointment { description: String, patient: String, date: Date },
+    /// A line of the ledger with this note, of this patient.
+    Payment { note: String, patient: String, date: Date },
     /// A patient.
     Patient { first: String, last: String, born: Date, cell: String },
 }
@@ -213,6 +219,13 @@ pub(crate) enum Written {
 /// Reads an echo.
 pub(crate) fn written(row: &wire::Writeback) -> Option<Written> {
     let sent: Sent = row.api_request_body.body()?;
+    if sent.transaction_date.filled().is_some() {
+        return Some(Written::Payment {
+            date: time::date(sent.transaction_date.str())?,
+            note: sent.note.filled()?.to_owned(),
+            patient: sent.patient_id.filled()?.to_owned(),
+        });
+    }
     if sent.patient_id.filled().is_some() {
         return Some(Written::Appointment {
             date: time::date(sent.date.str())?,

@@ -14,31 +14,42 @@ struct System {
     name: &'static str,
     /// Whether the fields this adapter sends are all that a new appointment and a new patient need there.
     writes: bool,
+    /// Whether the fields this adapter sends are all that a payment needs there.
+    pays: bool,
     /// Whether it fills `appointments_available_slots`.
     slots: bool,
 }
 
 /// OrthoTrac, Dolphin, ClearDent and Planet DDS want fields of their own in every write, which nobody asks
-/// the caller for yet: they are read-only until somebody does.
+/// the caller for yet: they are read-only until somebody does. Eaglesoft wants to know what a payment has an impact
+/// on, in words of its own: its payments are left to the staff.
 const SYSTEMS: &[System] = &[
-    System { spellings: &["opendental"], name: "Open Dental", writes: true, slots: false },
-    System { spellings: &["dentrix", "dentrixg6", "dentrixg7"], name: "Dentrix", writes: true, slots: false },
-    System { spellings: &["eaglesoft"], name: "Eaglesoft", writes: true, slots: false },
-    System { spellings: &["orthotrac"], name: "OrthoTrac", writes: false, slots: true },
+    System { spellings: &["opendental"], name: "Open Dental", writes: true, pays: true, slots: false },
+    System {
+        spellings: &["dentrix", "dentrixg6", "dentrixg7"],
+        name: "Dentrix",
+        writes: true,
+        pays: true,
+        slots: false,
+    },
+    System { spellings: &["eaglesoft"], name: "Eaglesoft", writes: true, pays: false, slots: false },
+    System { spellings: &["orthotrac"], name: "OrthoTrac", writes: false, pays: false, slots: true },
     System {
         spellings: &["dolphin", "dolphinmanagement"],
         name: "Dolphin Management",
         writes: false,
+        pays: false,
         slots: true,
     },
-    System { spellings: &["cleardent"], name: "ClearDent", writes: false, slots: false },
+    System { spellings: &["cleardent"], name: "ClearDent", writes: false, pays: false, slots: false },
     System {
         spellings: &["planetdds", "planetddswebv30", "planetddswebv3", "denticon"],
         name: "Planet DDS",
         writes: false,
+        pays: false,
         slots: true,
     },
-    System { spellings: &["tracker"], name: "Tracker", writes: false, slots: false },
+    System { spellings: &["tracker"], name: "Tracker", writes: false, pays: false, slots: false },
 ];
 
 /// The vendor's spellings differ in case and spaces: `Opendental`, `OpenDental`.
@@ -81,6 +92,13 @@ pub(crate) fn capabilities(
             may_write("appointment")
                 && can(|row| row.new_appointment_writeback.str().eq_ignore_ascii_case("available")),
             Operation::BookAppointment,
+        ),
+        (
+            may_write("transaction")
+                && may(&["patients", "payment_types", "transactions"])
+                && known.is_some_and(|known| known.pays)
+                && can(|row| row.payment_writeback.str().eq_ignore_ascii_case("available")),
+            Operation::RecordPayment,
         ),
         (true, Operation::BulkOutcomes),
     ] {

@@ -102,6 +102,10 @@ impl SikkaOffice {
         let created = match &order.write {
             Write::BookAppointment(new) => self.appointment_in_records(new, &order.reference).await?,
             Write::CreatePatient(new) => self.new_patient_in_records(new).await?,
+            Write::RecordPayment(new) => {
+                let ours = |note: &str| note.contains(&order.reference);
+                self.payment_in_records(&new.patient, new.on, ours).await?
+            }
         };
         match created {
             Some(created) => Ok(Some(Sighting::InRecords { created })),

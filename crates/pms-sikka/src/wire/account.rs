@@ -1,6 +1,6 @@
 //! Money, insurance and kinds of appointment (contract sections 4.4 to 4.6).
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Text;
 
@@ -58,4 +58,36 @@ pub(crate) struct PracticeVariable {
     pub service_name: Text,
     pub value: Text,
     pub description: Text,
+}
+
+/// `payment_types` (4.4).
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct PaymentType {
+    pub code: Text,
+    pub description: Text,
+}
+
+/// `transactions` (4.4): lines of the ledger.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct Transaction {
+    pub transaction_sr_no: Text,
+    pub patient_id: Text,
+    pub note: Text,
+}
+
+/// What `POST transaction` takes (5.7).
+#[derive(Serialize)]
+pub(crate) struct NewTransaction<'a> {
+    pub patient_id: &'a str,
+    pub guarantor_id: &'a str,
+    pub practice_id: &'a str,
+    pub provider_id: &'a str,
+    pub procedure_code: &'a str,
+    pub procedure_description: &'a str,
+    pub amount: String,
+    pub transaction_date: String,
+    pub note: String,
+    pub check_spu: &'static str,
 }

@@ -247,6 +247,12 @@ impl Stage for Sandbox {
         self.put(&format!("{OFFICE}/spu"), json!({ "online": false })).await;
     }
 
+    async fn posted(&self, reference: &str) -> usize {
+        let pms = self.tell(Request::get("admin", &format!("{OFFICE}/pms"))).await;
+        let lines = pms["transactions"].as_array().unwrap();
+        lines.iter().filter(|line| line["note"].as_str().unwrap().contains(reference)).count()
+    }
+
     async fn held(&self, patient: &str, start: Timestamp) -> usize {
         let zone = TimeZone::get(&self.profile.time_zone).unwrap();
         let wall = zone.to_datetime(start);

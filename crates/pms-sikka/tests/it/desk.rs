@@ -73,6 +73,7 @@ pub(crate) fn profile() -> OfficeProfile {
         cust_id: "7".into(),
         time_zone: "America/Chicago".into(),
         currency: None,
+        payment_types: [].into(),
         capabilities: Capabilities {
             system: "Open Dental".into(),
             operations: BTreeSet::from([

@@ -11,6 +11,8 @@ mod desk;
 #[cfg(test)]
 mod login;
 #[cfg(test)]
+mod payments;
+#[cfg(test)]
 mod quirks;
 #[cfg(test)]
 mod reads;

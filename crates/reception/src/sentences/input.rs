@@ -127,6 +127,19 @@ pub(crate) const SLOT_PASSED: Template = refused(
     "Cette heure est déjà passée. Voulez-vous que j'en cherche une autre ?",
 );
 
+pub(crate) const CARD_NUMBER: Template = refused(
+    "card_number",
+    "To keep you safe, I can't take card numbers, so please don't say it. I only need the number of a payment that was already made.",
+    "Por su seguridad no puedo tomar números de tarjeta, así que no lo diga. Solo necesito el número de un pago que ya se hizo.",
+    "Pour votre sécurité, je ne peux pas prendre de numéro de carte, alors ne le dites pas. Il me faut seulement le numéro d'un paiement déjà fait.",
+);
+pub(crate) const NOT_A_REFERENCE: Template = refused(
+    "not_a_reference",
+    "I didn't get the number of the payment right. Could you read it again as it stands on the receipt?",
+    "No entendí bien el número del pago. ¿Me lo puede leer otra vez tal como está en el recibo?",
+    "Je n'ai pas bien compris le numéro du paiement. Pouvez-vous le relire tel qu'il figure sur le reçu ?",
+);
+
 /// Every refusal of an argument.
 pub(crate) const ALL: &[&Template] = &[
     &MISSING,
@@ -149,6 +162,8 @@ pub(crate) const ALL: &[&Template] = &[
     &PATIENT_UNKNOWN,
     &SLOT_GARBLED,
     &SLOT_PASSED,
+    &CARD_NUMBER,
+    &NOT_A_REFERENCE,
 ];
 
 /// What a field is called when a person is asked for it.

@@ -171,7 +171,7 @@ async fn already(turn: &mut Turn<'_>, known: &[Patient], first: &str, phone: &Ph
 }
 
 /// Whom the patient is filed under: whom the practice chose, or the first who takes appointments.
-async fn file_under(turn: &mut Turn<'_>) -> Result<String, Stop> {
+pub(super) async fn file_under(turn: &mut Turn<'_>) -> Result<String, Stop> {
     if let Some(clinician) = &turn.desk.settings.default_clinician {
         return Ok(clinician.clone());
     }

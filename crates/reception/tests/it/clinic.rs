@@ -165,6 +165,7 @@ pub(crate) fn clinic() -> Arc<Clinic> {
         Operation::ListAppointmentTypes,
         Operation::ReadBalance,
         Operation::ReadInsurance,
+        Operation::RecordPayment,
     ]
     .into();
     let desk = Desk {
@@ -360,6 +361,12 @@ impl Ledger for Clinic {
 
     async fn made_patient(&self, _: &Desk, vendor_id: &str) -> Result<bool, LedgerError> {
         self.ledger_answers(|rows| rows.made.iter().any(|made| made == vendor_id))
+    }
+
+    async fn recorded(&self, _: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
+        self.ledger_answers(|rows| {
+            rows.writes.iter().find(|(known, _)| *known == id).map(|(_, write)| write.write.clone())
+        })
     }
 
     async fn prove(&self, desk: &Desk, patients: &[&str], proof: Proof) -> Result<(), LedgerError> {

@@ -17,6 +17,8 @@ mod engine;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod payment;
+#[cfg(test)]
 mod proof;
 #[cfg(test)]
 mod registry;

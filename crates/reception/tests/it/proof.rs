@@ -102,6 +102,22 @@ async fn a_familys_phone_proves_only_whom_the_caller_named() {
 }
 
 #[tokio::test]
+async fn a_twin_whose_name_begins_the_others_does_not_open_the_others_record() {
+    let clinic = clinic();
+    clinic.system(|system| {
+        let mut leandra = system.patients[2].clone();
+        leandra.vendor_id = "105".to_owned();
+        leandra.name.first = "Leandra".into();
+        system.patients.push(leandra);
+    });
+    let mut lea = json!({ "firstName": "Lea", "lastName": "Núñez", "dateOfBirth": "2015-06-01" });
+    assert_eq!(clinic.run("searchPatients", lea.clone()).await.answer.data["patientId"], "103");
+    lea["patientId"] = json!("105");
+    assert_eq!(clinic.run("getPatientInfo", lea).await.answer.code, "identity_needed");
+    refused(&clinic, "105").await;
+}
+
+#[tokio::test]
 async fn a_patient_being_made_is_booked_for_in_the_call_that_makes_them_and_in_no_other() {
     let clinic = clinic();
     let ana = json!({

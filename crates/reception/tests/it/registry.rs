@@ -24,6 +24,7 @@ fn the_registry_is_as_agreed() {
             ("listAppointmentTypes", Access::Reads, "appointment_type.list"),
             ("getPatientBalance", Access::Reads, "patient.balance.read"),
             ("getPatientInsurance", Access::Reads, "patient.insurance.read"),
+            ("processPayment", Access::Writes, "payment.record"),
         ]
     );
     let schemas: BTreeMap<&str, &serde_json::Value> =

@@ -1,7 +1,7 @@
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value};
-use service::{ApiError, Path, Query};
+use service::{ApiError, Json, Path, Query};
 
 use super::account::Account;
 use super::door::through_rest;
@@ -49,4 +49,14 @@ pub(crate) async fn insurance(
 ) -> Result<HttpResponse, ApiError> {
     arguments.insert("patientId".to_owned(), Value::String(patient));
     through_rest(&context, account, &request, "getPatientInsurance", arguments).await
+}
+
+/// `POST /api/pms/payments`: the tool `processPayment`.
+pub(crate) async fn pay(
+    context: Data<Context>,
+    account: Account,
+    request: HttpRequest,
+    Json(arguments): Json<Map<String, Value>>,
+) -> Result<HttpResponse, ApiError> {
+    through_rest(&context, account, &request, "processPayment", arguments).await
 }

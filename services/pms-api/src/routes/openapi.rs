@@ -12,6 +12,7 @@ const TWINS: &[(&str, &str, &str, Option<&str>)] = &[
     ("listProviders", "get", "/api/pms/providers", None),
     ("listAppointmentTypes", "get", "/api/pms/appointment-types", None),
     ("getPatientBalance", "get", "/api/pms/patients/{patient}/balance", Some("patientId")),
+    ("processPayment", "post", "/api/pms/payments", None),
     ("getPatientInsurance", "get", "/api/pms/patients/{patient}/insurance", Some("patientId")),
 ];
 

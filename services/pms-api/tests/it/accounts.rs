@@ -1,9 +1,9 @@
 //! People, kinds of appointment, accounts and insurances over REST and by voice.
 
 use serde_json::{Value, json};
-use testbed::{Plan, Stack};
+use testbed::{Answer, Plan, Stack, until};
 
-use crate::rest::ask;
+use crate::rest::{SOON, ask, ended, error};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_practices_system_reads_its_people_accounts_and_insurances() {
@@ -62,4 +62,73 @@ async fn a_caller_hears_of_an_account_only_once_they_said_whose_it_is() {
     assert_eq!(elsewhere["status"], "refused", "what was shown in one call counts in no other: {elsewhere}");
     let kept = "SELECT call_id, patient, proof FROM call_identities";
     assert_eq!(stack.sql(kept).await.unwrap(), [["call-1", "101", "name_and_birth"]]);
+}
+
+fn payment(reference: &str) -> Value {
+    json!({ "patientId": "101", "reference": reference, "amount": 4_070, "currency": "USD", "method": "card" })
+}
+
+async fn pay(stack: &Stack, key: &str, body: &Value) -> Answer {
+    until(SOON, "an answer other than 503", || async {
+        let what = ("POST", "/api/pms/payments");
+        let clinic = &stack.clinics[0];
+        let answer =
+            stack.rest(&clinic.api_key, what, &[("idempotency-key", key)], Some(body)).await.unwrap();
+        (answer.status != 503).then_some(answer)
+    })
+    .await
+}
+
+/// The lines of the practice's own ledger that came from us.
+async fn posted(stack: &Stack) -> Vec<Value> {
+    let pms = stack.sandbox.office("GET", &stack.clinics[0].office, "/pms", None).await.unwrap();
+    let ours = |line: &&Value| line["note"].as_str().is_some_and(|note| note.starts_with("Phone payment"));
+    pms["transactions"].as_array().unwrap().iter().filter(ours).cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_payment_is_posted_once_though_its_reply_is_lost_and_it_is_asked_for_again() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    stack.sandbox.faults(&json!({ "lose_reply_after_write": 1 })).await.unwrap();
+    let first = pay(&stack, "pay-1", &payment("pi_3QabCD")).await;
+    assert!([200, 202].contains(&first.status), "{first:?}");
+    // Another request, with a key of its own, for the same payment.
+    let again = pay(&stack, "pay-2", &payment("pi_3QabCD")).await;
+    assert_eq!(again.json()["writebackId"], first.json()["writebackId"]);
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+    let lines = posted(&stack).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!((&lines[0]["amount"], &lines[0]["patient_id"]), (&json!(-4_070), &json!(101)));
+    assert_eq!(stack.sandbox.writes(&stack.clinics[0].office).await.unwrap().len(), 1);
+    let later = pay(&stack, "pay-3", &payment("pi_3QabCD")).await;
+    assert_eq!((later.status, later.json()["code"].as_str()), (200, Some("payment_posted")), "{later:?}");
+    let mut other = payment("pi_3QabCD");
+    other["amount"] = json!(9_999);
+    assert_eq!(pay(&stack, "pay-4", &other).await.json()["code"], "payment_reference_used");
+    assert_eq!(posted(&stack).await.len(), 1);
+    let landed = "SELECT DISTINCT action FROM audit_log WHERE action LIKE 'payment%' ORDER BY action";
+    assert_eq!(stack.sql(landed).await.unwrap().concat(), ["payment.record", "payment.record.landed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p8_a_card_number_reaches_neither_the_practice_nor_a_write_nor_a_log() {
+    const CARD: &str = "4111111111111111";
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    for field in ["reference", "note", "method"] {
+        let mut body = payment("pi_1");
+        body[field] = json!(CARD);
+        let refused = pay(&stack, &format!("card-{field}"), &body).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(error(&refused)["fields"][0]["path"], field);
+        assert!(!refused.text.contains(CARD), "{refused:?}");
+        let told = stack.tool(&stack.clinics[0], ("call-1", field), "processPayment", &body).await.unwrap();
+        assert_eq!(
+            (told["status"].as_str(), told["field"].as_str()),
+            (Some("refused"), Some(field)),
+            "{told}"
+        );
+    }
+    assert!(posted(&stack).await.is_empty());
+    assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["0"]);
+    assert!(!stack.logs().contains(CARD), "a card number is in a log");
 }

@@ -127,6 +127,7 @@ fn capabilities() -> Capabilities {
             Operation::ReadDayBook,
             Operation::CreatePatient,
             Operation::BookAppointment,
+            Operation::RecordPayment,
             Operation::ListClinicians,
             Operation::ListAppointmentTypes,
             Operation::ReadBalance,

@@ -148,7 +148,7 @@ pub(super) async fn office(
             state: write.state,
             reason: write.reason.unwrap_or_default(),
             created: write.created_vendor_id,
-            wanted: serde_json::from_slice(write.payload.expose()).ok().map(wanted),
+            wanted: serde_json::from_slice(write.payload.expose()).ok().and_then(wanted),
         })
         .collect();
     Ok(Office {
@@ -160,8 +160,8 @@ pub(super) async fn office(
     })
 }
 
-fn wanted(write: Write) -> Wanted {
-    match write {
+fn wanted(write: Write) -> Option<Wanted> {
+    Some(match write {
         Write::BookAppointment(new) => {
             Wanted::Appointment { start: new.window.start.as_second(), clinician: new.clinician }
         }
@@ -174,7 +174,9 @@ fn wanted(write: Write) -> Wanted {
             }
             .person(),
         },
-    }
+        // No caller of the load pays.
+        Write::RecordPayment(_) => return None,
+    })
 }
 
 /// What the machinery's tables say.
