@@ -14,6 +14,8 @@ mod model;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod payments;
+#[cfg(test)]
 mod refused;
 #[cfg(test)]
 mod rig;

@@ -42,7 +42,7 @@ async fn a_caller_hears_of_an_account_only_once_they_said_whose_it_is() {
     let maria = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
     let bare = json!({ "patientId": "101" });
     let hear = async |call: &str, id: &str, tool: &str, arguments: &Value| {
-        testbed::until(crate::rest::SOON, "an answer other than \"not now\"", || async {
+        until(SOON, "an answer other than \"not now\"", || async {
             let told = stack.tool(clinic, (call, id), tool, arguments).await.unwrap();
             (told["status"] != "unknown" && told["status"] != "unavailable").then_some(told)
         })

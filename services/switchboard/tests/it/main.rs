@@ -6,11 +6,15 @@ mod audit;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
 mod desk;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
