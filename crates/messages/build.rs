@@ -11,7 +11,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = prost_build::Config::new();
     config.bytes(["WebhookReceived.body"]);
     // What says something about a patient prints one fixed word: src/shown.rs.
-    config.skip_debug(["WebhookReceived", "ToolQuestion", "ToolReply", "PatientSearch", "Phone", "Patient"]);
+    config.skip_debug([
+        "WebhookReceived",
+        "ToolQuestion",
+        "ToolReply",
+        "PatientSearch",
+        "Phone",
+        "Patient",
+        "Balance",
+        "Insurance",
+    ]);
     config.compile_fds(set)?;
     Ok(())
 }

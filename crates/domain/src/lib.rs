@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod appointment;
 mod ids;
+mod money;
 mod patient;
 mod phone;
 mod practice;
@@ -10,11 +12,13 @@ mod text;
 mod window;
 mod writeback;
 
+pub use account::{AppointmentType, Balance, Insurance, InsuranceRank};
 pub use appointment::{Appointment, AppointmentState, DayBook, Freshness, PatientBook};
 pub use ids::{
     ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, WebhookEventId,
     WritebackId,
 };
+pub use money::{Currency, Money, PaymentMethod, UnknownCurrency};
 pub use patient::{Patient, PersonName};
 pub use phone::{Phone, PhoneError};
 pub use practice::{Chair, Clinician, ClinicianKind, OpenHours, Resource, ResourceKind};

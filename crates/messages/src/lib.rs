@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod day_book;
 mod patient;
 mod patient_book;

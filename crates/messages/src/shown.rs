@@ -16,3 +16,4 @@ macro_rules! hidden {
 }
 
 hidden! { WebhookReceived, ToolQuestion, ToolReply, PatientSearch, Phone, Patient }
+hidden! { Balance, Insurance }

@@ -1,5 +1,6 @@
 //! URLs, headers, status: how Sikka is called.
 
+mod account;
 mod changes;
 pub(crate) mod office;
 mod pages;

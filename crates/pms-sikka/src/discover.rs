@@ -1,7 +1,9 @@
 //! What the vendor tells about the practices that let the application in: read when one is connected.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use domain::Currency;
 use pms::{Advice, Capabilities, ErrorKind, KeySource, PmsError};
 use seal::Secret;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,13 @@ pub struct OfficeProfile {
     pub cust_id: String,
     /// IANA.
     pub time_zone: String,
+    /// What the practice counts its money in, where its country tells; its zone tells otherwise.
+    #[serde(default)]
+    pub currency: Option<Currency>,
+    /// The code of the practice's own payment type for a way to pay (`card`), where staff chose one; what its name
+    /// tells otherwise.
+    #[serde(default)]
+    pub payment_types: BTreeMap<String, String>,
     /// What the connection can do.
     pub capabilities: Capabilities,
     /// In which words.
@@ -77,7 +86,9 @@ impl Sikka {
         let unknown = |what: &str| PmsError::new(ErrorKind::Unsupported, Advice::Permanent).code(what);
         let time_zone = practice.time_zone.clone().ok_or_else(|| unknown("time_zone"))?;
         let calls = Calls { sikka: self.clone(), budget, keys: Some(keys) };
-        let practices = Request::get("practices", "/practices").query("practice_id", &practice.practice_id);
+        let practices = Request::get("practices", "/practices")
+            .query("practice_id", &practice.practice_id)
+            .query("fields", "get_all");
         let key_info = Request::get("request_key_info", "/request_key_info");
         let supported = Request::get("supported_pmses", "/supported_pmses");
         let (practices, key_info, supported, statuses, notes) = tokio::try_join!(
@@ -96,6 +107,8 @@ impl Sikka {
         let mut profile = OfficeProfile {
             office_id: practice.office_id.clone(),
             practice_id: practice.practice_id.clone(),
+            payment_types: BTreeMap::new(),
+            currency: Currency::of_country(row.country.str()),
             cust_id: row.cust_id.filled().ok_or_else(|| unknown("cust_id"))?.to_owned(),
             time_zone,
             capabilities: system::capabilities(system, version, scope, &supported),

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod account;
 mod book;
 mod client;
 mod discover;
 mod error;
 mod login;
 mod map;
+mod payment;
 mod trace;
 mod wire;
 mod words;
@@ -16,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{DayBook, Patient, PatientBook, Phone};
+use domain::{AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Phone};
 use futures_util::future::try_join_all;
 use jiff::tz::TimeZone;
 use pms::{
@@ -26,7 +28,7 @@ use pms::{
 use vendor_http::Budget;
 
 use client::Calls;
-use client::office::{Filter, hyphenated_filter, phone_filters};
+use client::office::{Filter, other_phone_filters, phone_filters, typed_filters};
 
 pub use client::{Sikka, SikkaApp};
 pub use discover::{AuthorizedPractice, OfficeProfile};
@@ -129,13 +131,22 @@ impl PMSAdapter for SikkaOffice {
         self.may(Operation::SearchPatients)?;
         let mut found = match &query.phone {
             Some(phone) => {
-                let found = self.patients_under(phone_filters(phone), query).await?;
-                match hyphenated_filter(phone) {
-                    Some(filter) if found.is_empty() => {
-                        self.patients_under(vec![vec![filter]], query).await?
-                    }
-                    _ => found,
+                let (found, others) = tokio::join!(
+                    self.patients_under(phone_filters(phone), query),
+                    self.patients_under(other_phone_filters(phone), query),
+                );
+                let mut found = found?;
+                // Not every system lets expressions look at that field.
+                match others {
+                    Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::Unsupported) => {}
+                    others => found.extend(others?),
                 }
+                let mut seen = BTreeSet::new();
+                found.retain(|patient| seen.insert(patient.vendor_id.clone()));
+                if found.is_empty() {
+                    found = self.patients_under(typed_filters(phone), query).await?;
+                }
+                found
             }
             None => self.patients_under(filters_without_phone(query)?, query).await?,
         };
@@ -159,6 +170,26 @@ impl PMSAdapter for SikkaOffice {
     async fn patient_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError> {
         self.may(Operation::ReadAppointments)?;
         self.patients_book(query).await
+    }
+
+    async fn clinicians(&self) -> Result<Vec<Clinician>, PmsError> {
+        self.may(Operation::ListClinicians)?;
+        self.people().await
+    }
+
+    async fn appointment_types(&self) -> Result<Vec<AppointmentType>, PmsError> {
+        self.may(Operation::ListAppointmentTypes)?;
+        self.kinds_of_appointment().await
+    }
+
+    async fn balance(&self, patient: &str) -> Result<Option<Balance>, PmsError> {
+        self.may(Operation::ReadBalance)?;
+        self.account(patient).await
+    }
+
+    async fn insurance(&self, patient: &str) -> Result<Vec<Insurance>, PmsError> {
+        self.may(Operation::ReadInsurance)?;
+        self.plans(patient).await
     }
 
     async fn submit(&self, order: &WriteOrder, send_by: Instant) -> Result<Receipt, PmsError> {
@@ -188,6 +219,7 @@ impl PMSAdapter for SikkaOffice {
                 let body = map::change::note(note, &order.reference, kind, practice_id)?;
                 self.calls.new_note(&body, send_by).await?
             }
+            Write::RecordPayment(new) => self.post_payment(new, &order.reference, send_by).await?,
         };
         // Taken, but without a number to ask by: it has to be looked for.
         map::outcome::receipt(&message).ok_or_else(|| error::broken(error::Call::Write).code("no Id"))

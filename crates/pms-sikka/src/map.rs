@@ -10,7 +10,8 @@
 //! | who and what can be booked | [`clinician`], [`chair`] |
 //! | what is taken | [`taken`], [`state`] |
 //! | when is somebody there | [`hours`] |
-//! | how is a write said | [`order`], [`change`] |
+//! | what does somebody owe, who insures them | [`account`] |
+//! | how is a write said | [`order`], [`change`], [`payment`] |
 //! | how does a write end, where is a lost one | [`outcome`] |
 //! | what can this connection do | [`system`] |
 //! | when is a time without a zone | [`time`] |
@@ -18,10 +19,12 @@
 //! Where the vendor leaves a doubt, the answer is the careful one: an unknown status is busy, an unreadable
 //! length takes the rest of the day, an unknown word about a write is "pending".
 
+pub(crate) mod account;
 pub(crate) mod change;
 pub(crate) mod hours;
 pub(crate) mod order;
 pub(crate) mod outcome;
+pub(crate) mod payment;
 pub(crate) mod system;
 pub(crate) mod time;
 

@@ -127,6 +127,9 @@ impl SikkaOffice {
                     .find(|row| row.description.str() == description && row.patient_id.str() == patient);
                 shown.map(|row| row.appointment_sr_no.into_string())
             }
+            Some(Written::Payment { note, patient, date }) => {
+                self.payment_in_records(&patient, date, |shown| shown == note).await?
+            }
             Some(Written::Patient { first, last, born, cell }) => {
                 let phone = Phone::read(&cell, self.country).ok();
                 self.patient_in_records(first.into(), last.into(), born, phone).await?

@@ -3,6 +3,7 @@
 //! Every scalar is text, absent values are `""`. Nothing here has `Debug`: rows are patients' data, and
 //! what echoes a request echoes its key. Unused fields are left out, so a new one breaks nothing.
 
+mod account;
 mod change;
 mod envelope;
 mod text;
@@ -12,6 +13,10 @@ use std::collections::HashMap;
 use seal::Secret;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use account::{
+    InsuranceCompany, NewTransaction, PatientBalance, PaymentType, PracticeVariable, Subscriber, Transaction,
+    WritebackDetail,
+};
 pub(crate) use change::{AppointmentStatus, MedicalNote, NewEdit, NewNote, NewStatus, NoteType};
 pub(crate) use envelope::{Envelope, OneOf};
 pub(crate) use text::{Echo, Text};
@@ -44,6 +49,8 @@ pub(crate) struct Practice {
     pub practice_id: Text,
     #[serde(default)]
     pub cust_id: Text,
+    #[serde(default)]
+    pub country: Text,
 }
 
 /// `supported_pmses` (4.6): `available` or `""`.
@@ -61,6 +68,8 @@ pub(crate) struct SupportedPms {
     pub appointment_status_writeback: Text,
     #[serde(default)]
     pub note_writeback: Text,
+    #[serde(default)]
+    pub payment_writeback: Text,
 }
 
 /// What `POST request_key` takes (2.3).
@@ -95,6 +104,7 @@ pub(crate) struct KeyGrant {
 pub(crate) struct Patient {
     pub patient_id: Text,
     pub practice_id: Text,
+    pub guarantor_id: Text,
     pub provider_id: Text,
     pub firstname: Text,
     pub lastname: Text,

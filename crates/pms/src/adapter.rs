@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{DayBook, Patient, PatientBook, Phone, Sensitive, Window};
+use domain::{AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Phone, Sensitive, Window};
 use jiff::civil::Date;
 
 use crate::{Capabilities, PmsError, Receipt, Sighting, WriteOrder, WriteOutcome};
@@ -69,6 +69,31 @@ pub trait PMSAdapter: Send + Sync {
     /// # Errors
     /// [`PmsError`]; a patient without any, or one nobody knows, has an empty book.
     async fn patient_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError>;
+
+    /// Everybody in the system's list of people, those who cannot be booked among them.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    async fn clinicians(&self) -> Result<Vec<Clinician>, PmsError>;
+
+    /// The kinds of appointment the system knows, in its own order. None is an empty list.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    async fn appointment_types(&self) -> Result<Vec<AppointmentType>, PmsError>;
+
+    /// What stands on the account of the patient with this id; `None` where the system has no account of theirs.
+    /// An amount that cannot be read is an error, never zero.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    async fn balance(&self, patient: &str) -> Result<Option<Balance>, PmsError>;
+
+    /// The insurances on file for the patient with this id, the one that pays first first. None is an empty list.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    async fn insurance(&self, patient: &str) -> Result<Vec<Insurance>, PmsError>;
 
     /// Hands one write to the vendor, once. This never retries by itself.
     ///

@@ -26,6 +26,16 @@ pub enum Operation {
     CancelAppointment,
     /// Submit [`crate::Write::AddNote`].
     AddNote,
+    /// Submit [`crate::Write::RecordPayment`].
+    RecordPayment,
+    /// [`crate::PMSAdapter::clinicians`].
+    ListClinicians,
+    /// [`crate::PMSAdapter::appointment_types`].
+    ListAppointmentTypes,
+    /// [`crate::PMSAdapter::balance`].
+    ReadBalance,
+    /// [`crate::PMSAdapter::insurance`].
+    ReadInsurance,
     /// [`crate::PMSAdapter::outcomes`] for many receipts costs one request.
     BulkOutcomes,
 }

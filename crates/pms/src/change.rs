@@ -96,6 +96,26 @@ impl Write {
         }
     }
 
+    /// When the appointment begins that it takes out of the calendar: there is nothing left to cancel afterwards.
+    #[must_use]
+    pub fn was_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::CancelAppointment(cancelled) => Some(cancelled.from.start),
+            _ => None,
+        }
+    }
+
+    /// The practice's IANA zone, where the write names it.
+    #[must_use]
+    pub fn time_zone(&self) -> Option<&str> {
+        match self {
+            Self::BookAppointment(new) => Some(&new.time_zone),
+            Self::RescheduleAppointment(moved) => Some(&moved.time_zone),
+            Self::AddNote(note) => Some(&note.time_zone),
+            _ => None,
+        }
+    }
+
     /// How new the copy was on which a change is based, where that is known.
     #[must_use]
     pub fn as_of(&self) -> Option<Timestamp> {
@@ -133,6 +153,7 @@ impl Write {
             Self::RescheduleAppointment(moved) => Some(&moved.patient),
             Self::CancelAppointment(cancelled) => Some(&cancelled.patient),
             Self::AddNote(note) => Some(&note.patient),
+            Self::RecordPayment(payment) => Some(&payment.patient),
             Self::CreatePatient(_) => None,
         }
     }

@@ -2,12 +2,15 @@
 //!
 //! A rule gets a fresh [`Stage`]. It breaks by panicking with what was promised.
 
+mod access;
+mod accounts;
 mod changes;
+mod payments;
 
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{Patient, PersonName, Phone, Sensitive, Window};
+use domain::{Money, Patient, PersonName, Phone, Sensitive, Window};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -16,7 +19,10 @@ use crate::{
     PatientQuery, PmsError, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
 };
 
+pub use access::*;
+pub use accounts::*;
 pub use changes::*;
+pub use payments::*;
 
 /// What is true on a stage before anything happens.
 #[derive(Debug, Clone)]
@@ -35,6 +41,10 @@ pub struct Scene {
     pub days: Window,
     /// IANA.
     pub time_zone: String,
+    /// What stands on the patient's account.
+    pub balance: Sensitive<Money>,
+    /// The company that insures the patient first.
+    pub carrier: Sensitive<String>,
 }
 
 /// A vendor's simulator with one practice on it, as the suite drives it.
@@ -78,6 +88,9 @@ pub trait Stage: Send + Sync {
 
     /// Appointments the practice's system itself holds for this patient at this start.
     async fn held(&self, patient: &str, start: Timestamp) -> usize;
+
+    /// Lines that the practice's own ledger holds with this reference.
+    async fn posted(&self, reference: &str) -> usize;
 }
 
 /// Declares one `#[tokio::test]` for every rule of the suite. `$stage` is an async function that makes a fresh
@@ -93,6 +106,15 @@ macro_rules! contract_tests {
             a_patient_reads_back_by_id_and_an_unknown_id_is_nobody
             a_day_book_shows_who_works_when_and_how_old_that_is
             an_undeclared_operation_answers_unsupported
+            everybody_who_can_be_booked_is_in_the_list_of_people
+            kinds_of_appointment_have_a_name_and_an_id
+            an_account_reads_to_the_cent_and_a_stranger_has_none
+            an_insurance_reads_with_its_company_and_a_stranger_has_none
+            an_undeclared_read_answers_unsupported
+            a_payment_is_in_the_ledger_once_and_takes_its_amount_off_the_account
+            p3_a_payment_whose_reply_was_lost_is_found_and_posted_once
+            p3_a_payment_that_was_never_sent_is_nowhere
+            an_undeclared_payment_answers_unsupported
             p5_a_write_is_pending_until_the_practice_holds_it
             a_booking_that_the_records_show_is_busy_in_the_day_book
             a_new_patient_has_an_id_once_written
@@ -514,51 +536,6 @@ pub async fn p3_a_vendor_that_broke_down_over_a_write_may_have_taken_it(stage: &
     assert_eq!(error.advice, Advice::OutcomeUnknown, "{error:?}");
     stage.finish_writes().await;
     assert_eq!(stage.held(&scene.patient.vendor_id, scene.free[0].start).await, 0, "nothing was sent again");
-}
-
-/// A key that dies between two calls is nobody's business above.
-pub async fn an_expired_key_is_renewed_within_the_call(stage: &dyn Stage) {
-    let scene = stage.scene();
-    stage.expire_key().await;
-    kept(stage.adapter().patient(&scene.patient.vendor_id).await, "a read survives its key");
-    stage.expire_key().await;
-    let sent = booking(scene, scene.free[0], "CNTRCT17");
-    let receipt = kept(stage.adapter().submit(&sent, soon()).await, "a write survives its key");
-    created(stage, &receipt).await;
-    assert_eq!(stage.held(&scene.patient.vendor_id, scene.free[0].start).await, 1);
-}
-
-/// Somebody must connect again; no retry helps.
-pub async fn withdrawn_access_says_so_for_good(stage: &dyn Stage) {
-    stage.withdraw_access().await;
-    let read = stage.adapter().patient(&stage.scene().patient.vendor_id).await;
-    let error = refusal(read, "access was withdrawn");
-    assert_eq!((error.kind, error.advice), (ErrorKind::AccessWithdrawn, Advice::Permanent), "{error:?}");
-}
-
-/// A limit is no outage, and a write under it was not taken.
-pub async fn a_used_up_limit_says_when_to_come_back(stage: &dyn Stage) {
-    let scene = stage.scene();
-    stage.exhaust_limit().await;
-    let error = refusal(stage.adapter().patient(&scene.patient.vendor_id).await, "the limit is used up");
-    assert_eq!(error.kind, ErrorKind::RateLimited, "{error:?}");
-    assert!(matches!(error.advice, Advice::RetryAfter(wait) if !wait.is_zero()), "{error:?}");
-    let sent = booking(scene, scene.free[0], "CNTRCT18");
-    let error = refusal(stage.adapter().submit(&sent, soon()).await, "the limit is used up");
-    assert_eq!(error.kind, ErrorKind::RateLimited, "{error:?}");
-    assert_ne!(error.advice, Advice::OutcomeUnknown, "a write under a limit was not taken");
-}
-
-/// The caller learns it at once, and nothing waits at the vendor behind their back.
-pub async fn a_practice_offline_takes_no_write(stage: &dyn Stage) {
-    let scene = stage.scene();
-    stage.go_offline().await;
-    let sent = booking(scene, scene.free[0], "CNTRCT19");
-    let error = refusal(stage.adapter().submit(&sent, soon()).await, "the practice is offline");
-    assert_eq!(error.kind, ErrorKind::PracticeOffline, "{error:?}");
-    assert_ne!(error.advice, Advice::OutcomeUnknown, "an offline practice took nothing");
-    let sighting = seen(stage, &sent).await;
-    assert_eq!(sighting, Sighting::Nowhere);
 }
 
 /// Whatever is formatted ends up in a log.

@@ -15,5 +15,5 @@ pub use change::{Cancellation, NewNote, Reschedule, Takes};
 pub use error::{Advice, ErrorKind, PmsError};
 pub use key::{Grant, KeySource, PmsLogin, SessionKey};
 pub use write::{
-    FailureReason, NewAppointment, NewPatient, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
+    FailureReason, NewAppointment, NewPatient, NewPayment, Receipt, Sighting, Write, WriteOrder, WriteOutcome,
 };

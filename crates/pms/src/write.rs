@@ -1,4 +1,4 @@
-use domain::{PersonName, Phone, Sensitive, Window};
+use domain::{Money, PaymentMethod, PersonName, Phone, Sensitive, Window};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -37,6 +37,23 @@ pub struct NewAppointment {
     pub reason: Sensitive<String>,
 }
 
+/// A payment that somebody else has taken already, to be put on the patient's account. It charges nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewPayment {
+    /// The vendor's id of the patient.
+    pub patient: String,
+    /// The clinician it is filed under, by the vendor's id.
+    pub clinician: String,
+    /// How much: above zero.
+    pub amount: Sensitive<Money>,
+    /// How it was made.
+    pub method: PaymentMethod,
+    /// What whoever took it calls it: letters, digits, `.`, `-` and `_`. Never a card's number.
+    pub taken_as: String,
+    /// The practice's day it is booked on.
+    pub on: Date,
+}
+
 /// One write.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "operation", rename_all = "snake_case")]
@@ -51,6 +68,8 @@ pub enum Write {
     CancelAppointment(Cancellation),
     /// A note for a patient's record.
     AddNote(NewNote),
+    /// A payment taken elsewhere, to be put on an account.
+    RecordPayment(NewPayment),
 }
 
 impl Write {
@@ -63,6 +82,7 @@ impl Write {
             Self::RescheduleAppointment(_) => Operation::RescheduleAppointment,
             Self::CancelAppointment(_) => Operation::CancelAppointment,
             Self::AddNote(_) => Operation::AddNote,
+            Self::RecordPayment(_) => Operation::RecordPayment,
         }
     }
 }

@@ -139,7 +139,8 @@ pub struct AuditNote {
 mod tests {
     use super::*;
 
-    const PLAIN: Template = Template { code: "plain", status: Status::Found, en: "{name}", es: "{name}" };
+    const PLAIN: Template =
+        Template { code: "plain", status: Status::Found, en: "{name}", es: "{name}", fr: "{name}" };
 
     #[test]
     fn the_line_for_a_voice_agent_is_one_line_whatever_the_names_hold() {

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::Capabilities;
 
-use crate::Language;
+use crate::{IdentityRules, Language};
 
 /// Where a question arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub struct Settings {
     /// Whom new patients are filed under, by the vendor's id; without it, the first who takes
     /// appointments.
     pub default_clinician: Option<String>,
+    /// Which tool asks callers for which proof of who they are.
+    pub identity: IdentityRules,
 }
 
 impl Default for Settings {
@@ -69,6 +71,7 @@ impl Default for Settings {
             too_old_after: Duration::from_hours(26),
             write_wait: Duration::from_secs(8),
             default_clinician: None,
+            identity: IdentityRules::default(),
         }
     }
 }

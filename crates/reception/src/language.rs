@@ -12,15 +12,22 @@ pub enum Language {
     /// Spanish.
     #[serde(rename = "es")]
     Spanish,
+    /// French, as it is spoken in Canada and understood everywhere.
+    #[serde(rename = "fr")]
+    French,
 }
 
 impl Language {
-    /// Reads a language tag such as `es`, `es-MX` or `en_US`; any other language is `None`.
+    /// Every language there is.
+    pub const ALL: [Self; 3] = [Self::English, Self::Spanish, Self::French];
+
+    /// Reads a language tag such as `es`, `fr-CA` or `en_US`; any other language is `None`.
     #[must_use]
     pub fn read(tag: &str) -> Option<Self> {
         match tag.trim().split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
             "en" => Some(Self::English),
             "es" => Some(Self::Spanish),
+            "fr" => Some(Self::French),
             _ => None,
         }
     }
@@ -40,6 +47,8 @@ pub struct Template {
     pub en: &'static str,
     /// Spanish.
     pub es: &'static str,
+    /// French.
+    pub fr: &'static str,
 }
 
 impl Template {
@@ -49,6 +58,7 @@ impl Template {
         match language {
             Language::English => self.en,
             Language::Spanish => self.es,
+            Language::French => self.fr,
         }
     }
 
@@ -61,6 +71,10 @@ impl Template {
             out.push_str(before);
             let (gap, tail) = after.split_once('}').unwrap_or((after, ""));
             let value = fills.iter().find(|(name, _)| *name == gap).map_or("", |(_, value)| *value);
+            if language == Language::French && out.ends_with(" de ") && value.starts_with(is_vowel) {
+                out.truncate(out.len() - 2);
+                out.push('\'');
+            }
             out.extend(
                 value.chars().map(|c| if c.is_control() || "\u{2028}\u{2029}".contains(c) { ' ' } else { c }),
             );
@@ -71,6 +85,11 @@ impl Template {
     }
 }
 
+/// French drops the end of `de` before it: d'Anna.
+fn is_vowel(c: char) -> bool {
+    "aeiouàâäéèêëîïôöùûüáíóúãõœæ".contains(c.to_lowercase().next().unwrap_or(c))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,14 +98,37 @@ mod tests {
     fn a_language_tag_is_read_with_or_without_its_region() {
         assert_eq!(Language::read("es-MX"), Some(Language::Spanish));
         assert_eq!(Language::read("EN_us"), Some(Language::English));
-        assert_eq!(Language::read("fr"), None);
+        assert_eq!(Language::read("fr-CA"), Some(Language::French));
+        assert_eq!(Language::read("de"), None);
+    }
+
+    #[test]
+    fn french_drops_the_end_of_de_before_a_vowel_and_nowhere_else() {
+        let template = Template {
+            code: "t",
+            status: Status::Ok,
+            en: "{a}",
+            es: "{a}",
+            fr: "Le dossier de {a} est de {b}.",
+        };
+        let said = |name: &str| template.fill(Language::French, &[("a", name), ("b", "11 dollars")]);
+        assert_eq!(said("Anna"), "Le dossier d'Anna est de 11 dollars.");
+        assert_eq!(said("Élodie"), "Le dossier d'Élodie est de 11 dollars.");
+        assert_eq!(said("Maria"), "Le dossier de Maria est de 11 dollars.");
     }
 
     #[test]
     fn what_is_filled_in_is_not_read_for_gaps_again() {
-        let template = Template { code: "t", status: Status::Ok, en: "{a} and {b}.", es: "{b} y {a}." };
+        let template = Template {
+            code: "t",
+            status: Status::Ok,
+            en: "{a} and {b}.",
+            es: "{b} y {a}.",
+            fr: "{b} et {a}.",
+        };
         let fills = [("a", "{b}"), ("b", "two\nlines")];
         assert_eq!(template.fill(Language::English, &fills), "{b} and two lines.");
         assert_eq!(template.fill(Language::Spanish, &fills), "two lines y {b}.");
+        assert_eq!(template.fill(Language::French, &fills), "two lines et {b}.");
     }
 }

@@ -2,12 +2,14 @@
 
 mod answer;
 pub mod availability;
+mod card_number;
 mod desk;
 mod identity;
 mod input;
 mod language;
 mod own_book;
 mod ports;
+mod proof;
 mod reception;
 mod sentences;
 mod slot;
@@ -23,5 +25,6 @@ pub use ports::{
     Answered, BookError, Change, Claim, Held, Ledger, LedgerError, NewWrite, PendingPatient, PracticeBook,
     RequestError, Requested, WriteNews,
 };
+pub use proof::{IdentityRules, Proof, ProofNeeded, RulesError};
 pub use reception::{Handled, Reception};
 pub use tools::{Access, Tool, tool, tools};

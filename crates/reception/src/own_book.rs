@@ -6,11 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use pms::Operation;
 
 use crate::ports::{Change, Held};
+use crate::proof::Given;
 use crate::sentences::{self, input as said};
 use crate::spoken::{self, Offer};
-use crate::tools::get_patient_info::proven;
 use crate::turn::{PatientRef, Stop, Turn};
-use crate::{BadInput, Template, ToolAnswer, input};
+use crate::{Access, BadInput, Template, ToolAnswer};
 
 /// An appointment of the patient's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -165,21 +165,22 @@ impl OwnBook {
     }
 }
 
-/// The patient whose record may be spoken of or changed: one who is there, and who proved to be the caller or whom
-/// the door vouches for. Nothing is said of an appointment before.
-pub(crate) async fn identified(turn: &mut Turn<'_>, id: &str, born: Option<&str>) -> Result<Patient, Stop> {
-    let born = born.map(|text| input::born(turn.desk, "dateOfBirth", text)).transpose()?;
+/// The patient whose record may be spoken of or changed: one who is there, and of whom the caller has shown what `tool`
+/// asks for. Nothing is said of an appointment before.
+pub(crate) async fn identified(
+    turn: &mut Turn<'_>,
+    tool: (&'static str, Access),
+    id: &str,
+    given: &Given,
+) -> Result<Patient, Stop> {
     turn.require(Operation::ReadPatient)?;
-    let id = match turn.patient_ref(id).await? {
-        PatientRef::Vendor(id) => id,
+    let vendor_id = match turn.patient_ref(id).await? {
+        PatientRef::Vendor(vendor_id) => vendor_id,
         PatientRef::Pending(_) => return Err(Stop::Answer(turn.say(&sentences::PATIENT_PENDING, &[]))),
     };
-    let patient = turn.patient(&id).await?;
-    if proven(turn, &patient, born) {
-        Ok(patient)
-    } else {
-        Err(Stop::Answer(turn.say(&sentences::IDENTITY_NEEDED, &[])))
-    }
+    let patient = turn.patient(&vendor_id).await?;
+    turn.identified(tool, &patient, id, given).await?;
+    Ok(patient)
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{DayBook, Patient, PatientBook, Window, WritebackId};
+use domain::{
+    AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Window, WritebackId,
+};
 use jiff::{SignedDuration, Timestamp};
 use pms::{FailureReason, PatientQuery, Write};
 
-use crate::Desk;
+use crate::{Desk, Proof};
 
 /// What the practice's system answered, and how long that took.
 #[derive(Debug, Clone)]
@@ -68,6 +70,30 @@ pub trait PracticeBook: Send + Sync {
         patient: &str,
         covers: Window,
     ) -> Result<Answered<PatientBook>, BookError>;
+
+    /// Everybody in the practice's list of people.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    async fn clinicians(&self, desk: &Desk) -> Result<Answered<Vec<Clinician>>, BookError>;
+
+    /// The kinds of appointment the practice makes.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    async fn appointment_types(&self, desk: &Desk) -> Result<Answered<Vec<AppointmentType>>, BookError>;
+
+    /// What stands on a patient's account; `None` where there is no account.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    async fn balance(&self, desk: &Desk, patient: &str) -> Result<Answered<Option<Balance>>, BookError>;
+
+    /// The insurances on file for a patient.
+    ///
+    /// # Errors
+    /// [`BookError`].
+    async fn insurance(&self, desk: &Desk, patient: &str) -> Result<Answered<Vec<Insurance>>, BookError>;
 }
 
 /// A time that our own rows keep busy: a booking under way, or one that is done and that the
@@ -262,6 +288,26 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`LedgerError`].
     async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<bool, LedgerError>;
+
+    /// A write as it was recorded; `None` where this practice has no such write.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn recorded(&self, desk: &Desk, writeback: WritebackId) -> Result<Option<Write>, LedgerError>;
+
+    /// Keeps for the rest of the desk's call that its caller is, or speaks for, the patient these ids name. A
+    /// greater proof that is there already stays.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn prove(&self, desk: &Desk, patients: &[&str], proof: Proof) -> Result<(), LedgerError>;
+
+    /// The greatest proof that the caller has given in the desk's call for any of these ids. Without a call there
+    /// is none.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn proof(&self, desk: &Desk, patients: &[&str]) -> Result<Option<Proof>, LedgerError>;
 
     /// How the creation of a patient stands.
     ///

@@ -3,6 +3,8 @@
 use jiff::Zoned;
 use jiff::civil::{Date, Time, Weekday};
 
+use domain::Money;
+
 use crate::Language;
 
 /// A day: `Tuesday, November 24`.
@@ -15,10 +17,15 @@ pub(crate) fn day(language: Language, date: Date) -> String {
         Language::Spanish => {
             format!("el {} {} de {}", spanish_day(date.weekday()), date.day(), SPANISH_MONTHS[month % 12])
         }
+        Language::French => {
+            let first = if date.day() == 1 { "er" } else { "" };
+            let weekday = french_day(date.weekday());
+            format!("le {weekday} {}{first} {}", date.day(), FRENCH_MONTHS[month % 12])
+        }
     }
 }
 
-/// A time of day: `2:30 PM`, `las 2:30 de la tarde`.
+/// A time of day: `2:30 PM`, `las 2:30 de la tarde`, `14 heures 30`.
 pub(crate) fn time(language: Language, time: Time) -> String {
     let hour = match time.hour() % 12 {
         0 => 12,
@@ -36,6 +43,13 @@ pub(crate) fn time(language: Language, time: Time) -> String {
             };
             format!("{} {clock} {part}", if hour == 1 { "la" } else { "las" })
         }
+        Language::French => match (time.hour(), time.minute()) {
+            (12, 0) => "midi".to_owned(),
+            (hour, minute) => {
+                let unit = if hour < 2 { "heure" } else { "heures" };
+                if minute == 0 { format!("{hour} {unit}") } else { format!("{hour} {unit} {minute:02}") }
+            }
+        },
     }
 }
 
@@ -45,6 +59,7 @@ pub(crate) fn moment(language: Language, at: &Zoned) -> String {
     match language {
         Language::English => format!("{day} at {time}"),
         Language::Spanish => format!("{day} a {time}"),
+        Language::French => format!("{day} à {time}"),
     }
 }
 
@@ -56,6 +71,8 @@ pub(crate) fn age(language: Language, minutes: i64) -> String {
         (Language::English, _) => ((minutes + 30) / 60, "hour", "hours"),
         (Language::Spanish, 0..90) => (minutes, "minuto", "minutos"),
         (Language::Spanish, _) => ((minutes + 30) / 60, "hora", "horas"),
+        (Language::French, 0..90) => (minutes, "minute", "minutes"),
+        (Language::French, _) => ((minutes + 30) / 60, "heure", "heures"),
     };
     format!("{count} {}", if count == 1 { one } else { many })
 }
@@ -65,11 +82,53 @@ pub(crate) fn either(language: Language, items: &[String]) -> String {
     let or = match language {
         Language::English => "or",
         Language::Spanish => "o",
+        Language::French => "ou",
     };
+    listed(items, or)
+}
+
+/// `a, b and c`.
+pub(crate) fn all_of(language: Language, items: &[String]) -> String {
+    let and = match language {
+        Language::English => "and",
+        Language::Spanish => match items.last().map(|last| last.to_lowercase()) {
+            // `y` before its own sound.
+            Some(last) if last.starts_with('i') || (last.starts_with("hi") && !last.starts_with("hie")) => {
+                "e"
+            }
+            _ => "y",
+        },
+        Language::French => "et",
+    };
+    listed(items, and)
+}
+
+fn listed(items: &[String], word: &str) -> String {
     match items {
         [] => String::new(),
         [only] => only.clone(),
-        [first @ .., last] => format!("{} {or} {last}", first.join(", ")),
+        [first @ .., last] => format!("{} {word} {last}", first.join(", ")),
+    }
+}
+
+/// The size of an amount, whichever way it goes: `140 dollars and 70 cents`. All currencies there are have dollars
+/// and cents.
+pub(crate) fn money(language: Language, money: Money) -> String {
+    let size = money.minor.unsigned_abs();
+    let (dollars, cents) = (size / 100, size % 100);
+    let (one_dollar, many_dollars, and, one_cent, many_cents) = match language {
+        Language::English => ("dollar", "dollars", "and", "cent", "cents"),
+        Language::Spanish => ("dólar", "dólares", "con", "centavo", "centavos"),
+        Language::French => ("dollar", "dollars", "et", "cent", "cents"),
+    };
+    // In French nothing and one are both one.
+    let one = |count: u64| count == 1 || (count == 0 && language == Language::French);
+    let whole = format!("{dollars} {}", if one(dollars) { one_dollar } else { many_dollars });
+    let parts = format!("{cents} {}", if one(cents) { one_cent } else { many_cents });
+    match (dollars, cents) {
+        (_, 0) => whole,
+        (0, _) => parts,
+        _ => format!("{whole} {and} {parts}"),
     }
 }
 
@@ -97,7 +156,7 @@ pub(crate) fn offers(language: Language, offers: &[Offer]) -> String {
         .map(|offer| {
             let when = match (one_day, language) {
                 (false, _) => moment(language, &offer.at),
-                (true, Language::English) => time(language, offer.at.time()),
+                (true, Language::English | Language::French) => time(language, offer.at.time()),
                 (true, Language::Spanish) => format!("a {}", time(language, offer.at.time())),
             };
             if one_clinician { when } else { with(language, &when, &offer.with) }
@@ -109,6 +168,7 @@ pub(crate) fn offers(language: Language, offers: &[Offer]) -> String {
         said = match language {
             Language::English => format!("{day} at {said}"),
             Language::Spanish => format!("{day} {said}"),
+            Language::French => format!("{day} à {said}"),
         };
     }
     if one_clinician { with(language, &said, &first.with) } else { said }
@@ -121,6 +181,7 @@ fn with(language: Language, when: &str, who: &str) -> String {
     match language {
         Language::English => format!("{when} with {who}"),
         Language::Spanish => format!("{when} con {who}"),
+        Language::French => format!("{when} avec {who}"),
     }
 }
 
@@ -154,6 +215,21 @@ const SPANISH_MONTHS: [&str; 12] = [
     "diciembre",
 ];
 
+const FRENCH_MONTHS: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+
 const fn english_day(day: Weekday) -> &'static str {
     match day {
         Weekday::Monday => "Monday",
@@ -175,6 +251,18 @@ const fn spanish_day(day: Weekday) -> &'static str {
         Weekday::Friday => "viernes",
         Weekday::Saturday => "sábado",
         Weekday::Sunday => "domingo",
+    }
+}
+
+const fn french_day(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Monday => "lundi",
+        Weekday::Tuesday => "mardi",
+        Weekday::Wednesday => "mercredi",
+        Weekday::Thursday => "jeudi",
+        Weekday::Friday => "vendredi",
+        Weekday::Saturday => "samedi",
+        Weekday::Sunday => "dimanche",
     }
 }
 
@@ -206,6 +294,41 @@ mod tests {
     }
 
     #[test]
+    fn french_counts_to_24_and_calls_the_first_of_a_month_so() {
+        let half_past_two = at("2026-11-24T14:30-05:00[America/New_York]");
+        assert_eq!(moment(Language::French, &half_past_two), "le mardi 24 novembre à 14 heures 30");
+        let noon = at("2026-11-01T12:00-05:00[America/New_York]");
+        assert_eq!(moment(Language::French, &noon), "le dimanche 1er novembre à midi");
+        for (hour, minute, said) in
+            [(1, 0, "1 heure"), (0, 15, "0 heure 15"), (9, 5, "9 heures 05"), (12, 30, "12 heures 30")]
+        {
+            assert_eq!(time(Language::French, Time::constant(hour, minute, 0, 0)), said);
+        }
+    }
+
+    #[test]
+    fn an_amount_is_said_in_dollars_and_cents() {
+        let said = |language, minor| money(language, Money::new(minor, domain::Currency::Usd));
+        assert_eq!(said(Language::English, 14_070), "140 dollars and 70 cents");
+        assert_eq!(said(Language::English, -101), "1 dollar and 1 cent");
+        assert_eq!(said(Language::English, 0), "0 dollars");
+        assert_eq!(said(Language::Spanish, 14_070), "140 dólares con 70 centavos");
+        assert_eq!(said(Language::French, 100), "1 dollar");
+        assert_eq!(said(Language::French, 2_500), "25 dollars");
+        assert_eq!(said(Language::French, 99), "99 cents");
+    }
+
+    #[test]
+    fn a_list_of_all_is_said_with_the_languages_own_word() {
+        let names = |last: &str| ["Dr Lee".to_owned(), "Dr Osei".to_owned(), last.to_owned()];
+        assert_eq!(all_of(Language::English, &names("Sam")), "Dr Lee, Dr Osei and Sam");
+        assert_eq!(all_of(Language::Spanish, &names("Sam")), "Dr Lee, Dr Osei y Sam");
+        assert_eq!(all_of(Language::Spanish, &names("Inés")), "Dr Lee, Dr Osei e Inés");
+        assert_eq!(all_of(Language::French, &names("Sam")), "Dr Lee, Dr Osei et Sam");
+        assert_eq!(all_of(Language::French, &[]), "");
+    }
+
+    #[test]
     fn what_offers_share_is_said_once() {
         let same_day = [
             offered("2026-11-24T09:00-05:00[America/New_York]", "Dr Lee"),
@@ -219,6 +342,10 @@ mod tests {
         assert_eq!(
             offers(Language::Spanish, &same_day),
             "el martes 24 de noviembre a las 9 de la mañana, a las 11:30 de la mañana o a las 2 de la tarde con Dr Lee"
+        );
+        assert_eq!(
+            offers(Language::French, &same_day),
+            "le mardi 24 novembre à 9 heures, 11 heures 30 ou 14 heures avec Dr Lee"
         );
         let apart = [
             offered("2026-11-24T09:00-05:00[America/New_York]", "Dr Lee"),
@@ -236,5 +363,6 @@ mod tests {
         assert_eq!(age(Language::English, 45), "45 minutes");
         assert_eq!(age(Language::English, 181), "3 hours");
         assert_eq!(age(Language::Spanish, 100), "2 horas");
+        assert_eq!(age(Language::French, 181), "3 heures");
     }
 }

@@ -7,7 +7,12 @@ pub(crate) mod cancel_appointment;
 pub(crate) mod check_availability;
 pub(crate) mod create_patient;
 pub(crate) mod get_appointments;
+pub(crate) mod get_patient_balance;
 pub(crate) mod get_patient_info;
+pub(crate) mod get_patient_insurance;
+pub(crate) mod list_appointment_types;
+pub(crate) mod list_providers;
+pub(crate) mod process_payment;
 pub(crate) mod reschedule_appointment;
 pub(crate) mod search_patients;
 
@@ -89,6 +94,11 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         reschedule_appointment::tool(),
         cancel_appointment::tool(),
         add_patient_note::tool(),
+        list_providers::tool(),
+        list_appointment_types::tool(),
+        get_patient_balance::tool(),
+        get_patient_insurance::tool(),
+        process_payment::tool(),
     ]
 });
 
@@ -103,6 +113,9 @@ pub fn tools() -> &'static [Tool] {
 pub fn tool(name: &str) -> Option<&'static Tool> {
     TOOLS.iter().find(|tool| tool.name == name)
 }
+
+/// As many names as a person listens to.
+const MOST_NAMED: usize = 6;
 
 /// A tool's own sentences and those that every tool may need.
 pub(crate) fn with_general(own: &[&'static Template]) -> Vec<&'static Template> {

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use domain::{DayBook, Freshness, Patient, PatientBook, Window, WritebackId};
+use domain::{
+    AppointmentType, Balance, Clinician, DayBook, Freshness, Insurance, Patient, PatientBook, Window, WritebackId,
+};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::{ErrorKind, Operation, PatientQuery};
@@ -82,12 +84,12 @@ impl Turn<'_> {
         }
     }
 
-    /// The vendor's id of a patient who may be booked for: one the practice's copy shows, or one we
+    /// A patient who may be written for, by the vendor's id: one the practice's copy shows, or `None` for one we
     /// made that it does not show yet.
-    pub(crate) async fn bookable_patient(&mut self, vendor_id: &str) -> Result<String, Stop> {
+    pub(crate) async fn writable_patient(&mut self, vendor_id: &str) -> Result<Option<Patient>, Stop> {
         let answered = self.reception.book.patient(self.desk, vendor_id).await;
-        let shown = self.spent(answered)?.is_some();
-        let made = shown
+        let shown = self.spent(answered)?;
+        let made = shown.is_some()
             || self
                 .reception
                 .ledger
@@ -98,7 +100,27 @@ impl Turn<'_> {
             return Err(self.unknown_patient());
         }
         self.touched(vendor_id);
-        Ok(vendor_id.to_owned())
+        Ok(shown)
+    }
+
+    pub(crate) async fn clinicians(&mut self) -> Result<Vec<Clinician>, Stop> {
+        let answered = self.reception.book.clinicians(self.desk).await;
+        self.spent(answered)
+    }
+
+    pub(crate) async fn appointment_types(&mut self) -> Result<Vec<AppointmentType>, Stop> {
+        let answered = self.reception.book.appointment_types(self.desk).await;
+        self.spent(answered)
+    }
+
+    pub(crate) async fn balance(&mut self, patient: &str) -> Result<Option<Balance>, Stop> {
+        let answered = self.reception.book.balance(self.desk, patient).await;
+        self.spent(answered)
+    }
+
+    pub(crate) async fn insurance(&mut self, patient: &str) -> Result<Vec<Insurance>, Stop> {
+        let answered = self.reception.book.insurance(self.desk, patient).await;
+        self.spent(answered)
     }
 
     pub(crate) fn unknown_patient(&self) -> Stop {
@@ -152,6 +174,12 @@ impl Turn<'_> {
         }
     }
 
+    /// A write as it was recorded.
+    pub(crate) async fn recorded(&self, writeback: WritebackId) -> Result<Option<pms::Write>, Stop> {
+        let recorded = self.reception.ledger.recorded(self.desk, writeback).await;
+        recorded.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
+    }
+
     /// News of a recorded write. It is recorded whatever happens to the waiting, so no news is
     /// "waiting".
     pub(crate) async fn news(&self, writeback: WritebackId) -> WriteNews {
@@ -179,7 +207,7 @@ impl Turn<'_> {
         }
     }
 
-    fn ledger_failed(&self, error: &LedgerError, template: &Template) -> Stop {
+    pub(crate) fn ledger_failed(&self, error: &LedgerError, template: &Template) -> Stop {
         tracing::warn!(tenant.id = %self.desk.tenant, error = ?error, "our own records did not answer a tool");
         self.stop(template)
     }

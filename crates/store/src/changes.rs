@@ -5,6 +5,7 @@ use domain::{ConnectionId, WritebackId};
 use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
 
+use crate::replays::OPEN;
 use crate::schema::pms_writebacks as w;
 use crate::writebacks::{COLUMNS, Row};
 use crate::{StoreError, TenantTx, Writeback};
@@ -33,15 +34,17 @@ impl TenantTx {
         connection: ConnectionId,
         appointment: &str,
     ) -> Result<Option<WritebackId>, StoreError> {
-        let id: Option<uuid::Uuid> = w::table
-            .select(w::id)
-            .filter(w::connection_id.eq(connection.uuid()))
-            .filter(w::appointment.eq(appointment))
-            .filter(w::state.eq_any(["queued", "sending", "unknown", "submitted", "parked"]))
-            .first(&mut self.conn)
-            .await
-            .optional()?;
-        Ok(id.map(WritebackId::from_uuid))
+        let row: Option<Row> = diesel::sql_query(format!(
+            "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND appointment = $2
+               AND state IN ('queued', 'sending', 'unknown', 'submitted', 'parked') AND {OPEN}
+             ORDER BY id LIMIT 1"
+        ))
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<Text, _>(appointment)
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        Ok(row.map(|row| self.read(row)).transpose()?.map(|write| write.id))
     }
 
     /// The connection's changes of appointments that are not over, or were done in the last two days; the oldest
@@ -51,10 +54,10 @@ impl TenantTx {
     /// [`StoreError`].
     pub async fn recent_changes(&mut self, connection: ConnectionId) -> Result<Vec<Writeback>, StoreError> {
         let rows: Vec<Row> = diesel::sql_query(format!(
-            "SELECT {COLUMNS} FROM pms_writebacks WHERE connection_id = $1 AND appointment IS NOT NULL
+            "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND appointment IS NOT NULL
                AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
                     OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
-             ORDER BY id"
+               AND {OPEN} ORDER BY id"
         ))
         .bind::<SqlUuid, _>(connection.uuid())
         .load(&mut self.conn)

@@ -9,6 +9,7 @@ mod connections;
 mod error;
 mod held_successes;
 mod holds;
+mod identities;
 mod inbox;
 mod listed;
 mod made;

@@ -60,6 +60,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    call_identities (tenant_id, call_id, patient) {
+        tenant_id -> Uuid,
+        call_id -> Text,
+        patient -> Text,
+        proof -> Text,
+        proven_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     inbox (consumer, message_id) {
         consumer -> Text,
         message_id -> Uuid,
@@ -274,6 +284,7 @@ diesel::table! {
         name -> Text,
         language -> Text,
         created_at -> Timestamptz,
+        identity_rules -> Jsonb,
     }
 }
 
@@ -352,6 +363,7 @@ diesel::joinable!(api_keys -> tenants (tenant_id));
 diesel::joinable!(audit_anchors -> tenants (tenant_id));
 diesel::joinable!(audit_heads -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
+diesel::joinable!(call_identities -> tenants (tenant_id));
 diesel::joinable!(pms_connections -> tenants (tenant_id));
 diesel::joinable!(pms_replay_items -> tenants (tenant_id));
 diesel::joinable!(pms_replay_runs -> tenants (tenant_id));
@@ -374,6 +386,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_anchors,
     audit_heads,
     audit_log,
+    call_identities,
     inbox,
     outbox,
     parked_messages,

@@ -14,7 +14,7 @@ pub struct Tenant {
     pub slug: String,
     /// As staff know it.
     pub name: String,
-    /// What its agents speak unless told otherwise: `en`, `es`.
+    /// What its agents speak unless told otherwise: `en`, `es`, `fr`.
     pub language: String,
 }
 

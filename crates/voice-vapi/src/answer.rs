@@ -104,14 +104,18 @@ pub enum Apology {
 /// A `result` in the shape of a tool's own (`status`, `say`), for the agent to say.
 #[must_use]
 pub fn apology(why: Apology, language: Language) -> String {
-    let spanish = language == Language::Spanish;
-    let pick = |english: &'static str, other: &'static str| if spanish { other } else { english };
+    let pick = |english: &'static str, spanish: &'static str, french: &'static str| match language {
+        Language::English => english,
+        Language::Spanish => spanish,
+        Language::French => french,
+    };
     let value: Value = match why {
         Apology::Unavailable => json!({
             "status": "unavailable",
             "say": pick(
                 "I'm sorry, I can't reach the clinic's system right now. Please try again in a few minutes.",
                 "Lo siento, ahora mismo no puedo acceder al sistema de la clínica. Por favor, inténtelo de nuevo en unos minutos.",
+                "Désolé, je n'ai pas accès au système de la clinique en ce moment. Veuillez réessayer dans quelques minutes.",
             ),
         }),
         Apology::Unanswered => json!({
@@ -119,6 +123,7 @@ pub fn apology(why: Apology, language: Language) -> String {
             "say": pick(
                 "I'm sorry, the clinic's system did not answer in time, so I can't confirm anything yet.",
                 "Lo siento, el sistema de la clínica no respondió a tiempo, así que todavía no puedo confirmar nada.",
+                "Désolé, le système de la clinique n'a pas répondu à temps, je ne peux donc encore rien confirmer.",
             ),
         }),
         Apology::Refused(refusal) => json!({
@@ -128,6 +133,7 @@ pub fn apology(why: Apology, language: Language) -> String {
             "say": pick(
                 "I'm sorry, I can't open this clinic's records on this call.",
                 "Lo siento, no puedo consultar los registros de esta clínica en esta llamada.",
+                "Désolé, je ne peux pas consulter les dossiers de cette clinique pendant cet appel.",
             ),
         }),
         Apology::BadArguments => json!({
@@ -137,6 +143,7 @@ pub fn apology(why: Apology, language: Language) -> String {
             "say": pick(
                 "I'm sorry, I did not get that right. Could you tell me again?",
                 "Lo siento, no lo he entendido bien. ¿Me lo puede repetir?",
+                "Désolé, je n'ai pas bien compris. Pouvez-vous répéter ?",
             ),
         }),
     };

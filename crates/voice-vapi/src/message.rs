@@ -14,6 +14,8 @@ pub enum Language {
     English,
     /// Spanish.
     Spanish,
+    /// French.
+    French,
 }
 
 impl Language {
@@ -23,6 +25,7 @@ impl Language {
         match self {
             Self::English => "en",
             Self::Spanish => "es",
+            Self::French => "fr",
         }
     }
 }
@@ -125,6 +128,7 @@ impl Message {
         match code.split('-').next() {
             Some("en") => Some(Language::English),
             Some("es") => Some(Language::Spanish),
+            Some("fr") => Some(Language::French),
             _ => None,
         }
     }

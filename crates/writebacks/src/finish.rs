@@ -186,6 +186,7 @@ fn action(operation: &str) -> &'static str {
         "reschedule_appointment" => "appointment.reschedule.landed",
         "cancel_appointment" => "appointment.cancel.landed",
         "add_note" => "patient.note.landed",
+        "record_payment" => "payment.record.landed",
         _ => "appointment.book.landed",
     }
 }

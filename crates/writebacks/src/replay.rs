@@ -121,6 +121,9 @@ pub(crate) async fn replay_in(
         by,
     };
     tx.add_replay(&add).await?;
+    if let Some(appointment) = changed(&old) {
+        tx.mark_change(new, &appointment).await?;
+    }
     tx.pass_holds_on(old.id, new).await?;
     tx.end_tasks_about(old.id, by).await?;
     if tx.parked_left(connection).await? == 0 {
@@ -163,7 +166,19 @@ pub(crate) async fn obstacle(tx: &mut TenantTx, old: &Writeback) -> Result<Optio
     if let Some(same) = same.filter(|same| same.id != old.id) {
         return Ok(Some(Obstacle::Conflicting(same.id)));
     }
+    if let Some(appointment) = changed(old)
+        && let Some(change) = tx.change_under_way(old.connection, &appointment).await?
+        && change != old.id
+    {
+        return Ok(Some(Obstacle::Conflicting(change)));
+    }
     Ok(tx.time_taken_by(old.id).await?.map(Obstacle::Conflicting))
+}
+
+/// The appointment a write changes, where it changes one.
+fn changed(write: &Writeback) -> Option<String> {
+    let content = serde_json::from_slice::<pms::Write>(write.payload.expose()).ok()?;
+    content.changes().map(str::to_owned)
 }
 
 /// Where a replay starts, and whether it goes by a reference of its own.
@@ -205,7 +220,8 @@ pub(crate) async fn note(
         actor: Actor::Staff,
         owner: None,
     };
-    let patient = whose(tx, write, &ending).await?;
+    let content = serde_json::from_slice::<pms::Write>(write.payload.expose()).ok();
+    let patient = whose(tx, write, content.as_ref(), &ending).await?;
     if let Some(fields) = detail.as_object_mut() {
         fields.insert("writeback".to_owned(), json!(write.id.to_string()));
     }

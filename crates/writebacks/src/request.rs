@@ -107,7 +107,7 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         reference: &reference(id),
         depends_on: wish.depends_on,
         deadline_at: window.map_or(wish.deadline_at, |window| wish.deadline_at.min(window.start)),
-        about_at: window.map(|window| window.start),
+        about_at: window.map(|window| window.start).or(wish.write.was_at()),
     })
     .await?;
     tx.try_the_practice_now(wish.connection).await?;
@@ -168,5 +168,6 @@ const fn operation(write: &Write) -> &'static str {
         Write::RescheduleAppointment(_) => "reschedule_appointment",
         Write::CancelAppointment(_) => "cancel_appointment",
         Write::AddNote(_) => "add_note",
+        Write::RecordPayment(_) => "record_payment",
     }
 }

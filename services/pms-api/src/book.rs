@@ -2,7 +2,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bus::{AskError, Bus, Letter};
-use domain::{DayBook, Patient, PatientBook, Sensitive, Window};
+use domain::{
+    AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Sensitive, Window,
+};
 use messages::{Named as _, v1};
 use pms::{ErrorKind, PatientQuery};
 use reception::{Answered, BookError, Desk, PracticeBook};
@@ -120,5 +122,41 @@ impl PracticeBook for BusBook {
         };
         let value = book.try_into().map_err(|_| BookError::new(ErrorKind::Unreadable))?;
         Ok(Answered { value, vendor_ms })
+    }
+
+    async fn clinicians(&self, desk: &Desk) -> Result<Answered<Vec<Clinician>>, BookError> {
+        let answer = self.ask(desk, v1::pms_question::Ask::Clinicians(v1::CliniciansRead {})).await?;
+        let (v1::pms_reply::Answer::Clinicians(found), vendor_ms) = answer else {
+            return Err(BookError::new(ErrorKind::Unreadable));
+        };
+        Ok(Answered { value: found.clinicians.into_iter().map(Into::into).collect(), vendor_ms })
+    }
+
+    async fn appointment_types(&self, desk: &Desk) -> Result<Answered<Vec<AppointmentType>>, BookError> {
+        let ask = v1::pms_question::Ask::AppointmentTypes(v1::AppointmentTypesRead {});
+        let (v1::pms_reply::Answer::AppointmentTypes(found), vendor_ms) = self.ask(desk, ask).await? else {
+            return Err(BookError::new(ErrorKind::Unreadable));
+        };
+        Ok(Answered { value: found.types.into_iter().map(Into::into).collect(), vendor_ms })
+    }
+
+    async fn balance(&self, desk: &Desk, patient: &str) -> Result<Answered<Option<Balance>>, BookError> {
+        let read = v1::AccountRead { patient: patient.to_owned() };
+        let answer = self.ask(desk, v1::pms_question::Ask::Balance(read)).await?;
+        let (v1::pms_reply::Answer::Account(account), vendor_ms) = answer else {
+            return Err(BookError::new(ErrorKind::Unreadable));
+        };
+        let value = account.balance.map(TryInto::try_into).transpose();
+        Ok(Answered { value: value.map_err(|_| BookError::new(ErrorKind::Unreadable))?, vendor_ms })
+    }
+
+    async fn insurance(&self, desk: &Desk, patient: &str) -> Result<Answered<Vec<Insurance>>, BookError> {
+        let read = v1::AccountRead { patient: patient.to_owned() };
+        let answer = self.ask(desk, v1::pms_question::Ask::Insurance(read)).await?;
+        let (v1::pms_reply::Answer::Insurances(found), vendor_ms) = answer else {
+            return Err(BookError::new(ErrorKind::Unreadable));
+        };
+        let value: Result<Vec<Insurance>, _> = found.insurances.into_iter().map(TryInto::try_into).collect();
+        Ok(Answered { value: value.map_err(|_| BookError::new(ErrorKind::Unreadable))?, vendor_ms })
     }
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::future::Cache;
 use pms::Capabilities;
-use reception::{Caller, Desk, Language, Settings};
+use reception::{Caller, Desk, IdentityRules, Language, Settings};
 use store::{Connection, Practice, Store, StoreError, Tenant};
 
 /// Why there is no desk to ask at.
@@ -36,6 +36,7 @@ struct Place {
     connection: Connection,
     capabilities: Capabilities,
     zone: TimeZone,
+    identity: IdentityRules,
 }
 
 /// The desks of all tenants. What they are made of changes rarely and is kept for half a minute.
@@ -78,7 +79,12 @@ impl Desks {
             country: place.practice.country.clone(),
             language,
             capabilities: place.capabilities.clone(),
-            settings: Settings { write_wait: self.write_wait, default_clinician, ..Settings::default() },
+            settings: Settings {
+                write_wait: self.write_wait,
+                default_clinician,
+                identity: place.identity.clone(),
+                ..Settings::default()
+            },
             caller: caller(&place.practice.country),
             now: Timestamp::now(),
         })
@@ -97,6 +103,7 @@ impl Desks {
         };
         let practice = tx.practice(connection.practice).await?;
         let tenant = tx.tenant_row().await?;
+        let rules = tx.identity_rules().await?;
         tx.commit().await?;
         let capabilities = connection
             .capabilities
@@ -104,6 +111,11 @@ impl Desks {
             .and_then(|value| serde_json::from_value(value).ok())
             .ok_or(NoDesk::NoIntegration)?;
         let zone = TimeZone::get(&practice.time_zone).map_err(|_| NoDesk::NoIntegration)?;
-        Ok(Arc::new(Place { tenant, practice, connection, capabilities, zone }))
+        // Rules nobody can read are no reason to ask callers for less.
+        let identity = IdentityRules::read(&rules).unwrap_or_else(|error| {
+            tracing::error!(tenant.id = %tenant.id, error = ?error, "identity rules are taken as strict");
+            IdentityRules::default()
+        });
+        Ok(Arc::new(Place { tenant, practice, connection, capabilities, zone, identity }))
     }
 }

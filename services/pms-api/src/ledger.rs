@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use domain::{ResourceKind, Window, WritebackId, WritebackState as S};
 use pms::{FailureReason, Write};
 use reception::{
-    Change, Claim, Desk, Held, Ledger, LedgerError, NewWrite, PendingPatient, RequestError, Requested,
+    Change, Claim, Desk, Held, Ledger, LedgerError, NewWrite, PendingPatient, Proof, RequestError, Requested,
     WriteNews,
 };
 use service::Relay;
@@ -121,6 +121,12 @@ fn news_of(row: &Writeback) -> WriteNews {
     }
 }
 
+/// The call as PostgreSQL takes its id: no vendor's has a control character.
+fn call_of(desk: &Desk) -> Option<String> {
+    let call: String = desk.caller.call.as_deref()?.chars().filter(|c| !c.is_control()).collect();
+    Some(call).filter(|call| !call.is_empty())
+}
+
 #[async_trait]
 impl Ledger for StoreLedger {
     async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError> {
@@ -201,6 +207,33 @@ impl Ledger for StoreLedger {
             Ok(made)
         };
         made.await.map_err(failed)
+    }
+
+    async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
+        let row = self.row(desk, id).await.map_err(failed)?;
+        Ok(row.and_then(|row| serde_json::from_slice(row.payload.expose()).ok()))
+    }
+
+    async fn prove(&self, desk: &Desk, patients: &[&str], proof: Proof) -> Result<(), LedgerError> {
+        let Some(call) = call_of(desk) else { return Ok(()) };
+        let kept = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            tx.prove(&call, patients, proof.word()).await?;
+            tx.commit().await
+        };
+        kept.await.map_err(failed)
+    }
+
+    async fn proof(&self, desk: &Desk, patients: &[&str]) -> Result<Option<Proof>, LedgerError> {
+        let Some(call) = call_of(desk) else { return Ok(None) };
+        let known = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let proof = tx.proof(&call, patients).await?;
+            tx.commit().await?;
+            Ok(proof)
+        };
+        let word: Option<String> = known.await.map_err(failed)?;
+        Ok(word.as_deref().and_then(Proof::from_word))
     }
 
     async fn pending_patient(&self, desk: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {

@@ -1,4 +1,5 @@
 mod account;
+mod accounts;
 mod appointments;
 mod door;
 mod openapi;
@@ -19,6 +20,11 @@ pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
         .service(resource("/api/pms/tools").route(get().to(openapi::registry)))
         .service(resource("/api/pms/patients/search").route(get().to(patients::search)))
         .service(resource("/api/pms/patients/{patient}").route(get().to(patients::read)))
+        .service(resource("/api/pms/providers").route(get().to(accounts::providers)))
+        .service(resource("/api/pms/appointment-types").route(get().to(accounts::appointment_types)))
+        .service(resource("/api/pms/patients/{patient}/balance").route(get().to(accounts::balance)))
+        .service(resource("/api/pms/patients/{patient}/insurance").route(get().to(accounts::insurance)))
+        .service(resource("/api/pms/payments").route(post().to(accounts::pay)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
         .service(resource("/api/pms/tasks").route(get().to(tasks::list)))
         .service(resource("/api/pms/tasks/{task}/done").route(post().to(tasks::done)))

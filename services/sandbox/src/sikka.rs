@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod auth;
+pub mod books;
 pub mod call;
 pub mod cloud;
 pub mod columns;

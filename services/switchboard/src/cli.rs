@@ -48,6 +48,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: WritebacksAction,
     },
+    /// Show, or set, which tool asks a tenant's callers for which proof of who they are.
+    Identity(IdentityArgs),
     /// The record of who read or wrote what about which patient.
     Audit {
         #[command(subcommand)]
@@ -177,6 +179,17 @@ pub(crate) enum ParkedAction {
         #[command(flatten)]
         target: Target,
     },
+}
+
+#[derive(Debug, Args, Clone)]
+pub(crate) struct IdentityArgs {
+    /// The tenant: `ten_…`.
+    pub(crate) tenant: domain::TenantId,
+    /// `{"otherwise": "phone", "tools": {"getPatientBalance": "name_and_birth"}}`, each of none, phone and
+    /// name_and_birth; what is left out is strict.
+    pub(crate) rules: Option<String>,
+    #[command(flatten)]
+    pub(crate) target: Target,
 }
 
 #[derive(Debug, Subcommand)]

@@ -4,6 +4,7 @@ mod chaos;
 mod config;
 mod demo;
 mod doctor;
+mod identity;
 mod parked;
 mod sandbox;
 mod seed;
@@ -40,6 +41,7 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
         Command::Config { service, config } => config::run(&service, config, out),
         Command::Parked { action } => parked::run(action, out).await,
         Command::Writebacks { action } => writebacks::run(action, out).await,
+        Command::Identity(args) => identity::run(args, out).await,
         Command::Audit { action } => audit::run(action, out).await,
         Command::Sandbox { action, target } => sandbox::run(action, &target.state, out).await,
         Command::Bench(args) => bench::run(&args, out).await,

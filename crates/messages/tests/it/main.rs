@@ -2,6 +2,8 @@
 
 // The attributes tell clippy that helpers are tests as well.
 #[cfg(test)]
+mod arms;
+#[cfg(test)]
 mod domain_shapes;
 #[cfg(test)]
 mod patient_books;

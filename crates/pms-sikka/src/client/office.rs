@@ -26,12 +26,38 @@ pub(crate) fn phone_filters(phone: &Phone) -> Vec<Vec<Filter>> {
         .collect()
 }
 
-/// The same number as `555-0100` inside a longer text, for a vendor that compares what was typed.
-pub(crate) fn hyphenated_filter(phone: &Phone) -> Option<Filter> {
+/// The field that has no filter, as the vendor's expressions ask for it: whoever wrote the number ends it with its
+/// last four digits, whatever stands between the others. What is found so is compared here.
+pub(crate) fn other_phone_filters(phone: &Phone) -> Vec<Vec<Filter>> {
     let digits = phone.national_digits();
-    let (front, back) = digits.expose().split_at_checked(digits.expose().len().checked_sub(4)?)?;
-    let exchange = front.get(front.len().checked_sub(3)?..)?;
-    Some(("search", format!("{exchange}-{back}")))
+    let forms = match split(digits.expose()) {
+        Some((area, exchange, line)) => vec![
+            digits.expose().clone(),
+            format!("{area}-{exchange}-{line}"),
+            format!("({area}) {exchange}-{line}"),
+            format!("({area}){exchange}{line}"),
+            format!("{area}.{exchange}.{line}"),
+            phone.e164.expose().clone(),
+        ],
+        None => vec![digits.expose().clone(), phone.e164.expose().clone()],
+    };
+    let any: Vec<String> = forms.iter().map(|form| format!("other_phone=like_{form}")).collect();
+    vec![vec![("find", any.join("::OR::"))]]
+}
+
+/// The same number for a vendor that compares what was typed: `555-0100` inside a longer text, and its last four
+/// digits, which nobody writes apart.
+pub(crate) fn typed_filters(phone: &Phone) -> Vec<Vec<Filter>> {
+    let digits = phone.national_digits();
+    let Some((_, exchange, line)) = split(digits.expose()) else { return Vec::new() };
+    vec![vec![("search", format!("{exchange}-{line}"))], vec![("search", line.to_owned())]]
+}
+
+/// The three parts of a number of ten digits or so: area, exchange, line.
+fn split(digits: &str) -> Option<(&str, &str, &str)> {
+    let (front, line) = digits.split_at_checked(digits.len().checked_sub(4)?)?;
+    let (area, exchange) = front.split_at_checked(front.len().checked_sub(3)?)?;
+    Some((area, exchange, line))
 }
 
 /// One practice's data, each list whole.

@@ -121,6 +121,8 @@ struct Sent {
     time: Text,
     operatory: Text,
     text: Text,
+    note: Text,
+    transaction_date: Text,
 }
 
 /// What of the practice must be known to compare.
@@ -158,7 +160,7 @@ pub(crate) fn likeness(
     }
     let since = || may_be_since(row, order.first_sent_at);
     let (same, method) = match &order.write {
-        Write::BookAppointment(_) | Write::AddNote(_) => {
+        Write::BookAppointment(_) | Write::AddNote(_) | Write::RecordPayment(_) => {
             (row.api_request_body.mentions(&order.reference), "post")
         }
         Write::CreatePatient(new) => (since() && is_patient(row, new, place.country), "post"),
@@ -167,7 +169,7 @@ pub(crate) fn likeness(
             (since() && change::is_cancellation(row, gone, place.cancelled), "patch")
         }
     };
-    let has_reference = matches!(order.write, Write::BookAppointment(_) | Write::AddNote(_));
+    let has_reference = matches!(order.write, Write::BookAppointment(_) | Write::AddNote(_) | Write::RecordPayment(_));
     match (same, row.id.filled()) {
         (true, None) => Likeness::Perhaps,
         (true, Some(_)) if !has_reference && !is_ours => Likeness::Perhaps,
@@ -237,6 +239,8 @@ pub(crate) fn is_appointment(
 pub(crate) enum Written {
     /// An appointment with this description, of this patient.
     Appointment { description: String, patient: String, date: Date },
+    /// A line of the ledger with this note, of this patient.
+    Payment { note: String, patient: String, date: Date },
     /// A patient.
     Patient { first: String, last: String, born: Date, cell: String },
     /// A status word for this appointment.
@@ -250,6 +254,13 @@ pub(crate) enum Written {
 /// Reads an echo.
 pub(crate) fn written(row: &wire::Writeback) -> Option<Written> {
     let sent: Sent = row.api_request_body.body()?;
+    if sent.transaction_date.filled().is_some() {
+        return Some(Written::Payment {
+            date: time::date(sent.transaction_date.str())?,
+            note: sent.note.filled()?.to_owned(),
+            patient: sent.patient_id.filled()?.to_owned(),
+        });
+    }
     match row.method.str().to_ascii_lowercase().as_str() {
         "patch" => {
             return Some(Written::Status {

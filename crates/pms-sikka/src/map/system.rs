@@ -14,6 +14,8 @@ struct System {
     name: &'static str,
     /// Whether the fields this adapter sends are all that a new appointment and a new patient need there.
     writes: bool,
+    /// Whether the fields this adapter sends are all that a payment needs there.
+    pays: bool,
     /// Whether it fills `appointments_available_slots`.
     slots: bool,
     /// How a cancellation is said there.
@@ -40,6 +42,7 @@ const UNKNOWN: System = System {
     spellings: &[],
     name: "",
     writes: false,
+    pays: false,
     slots: false,
     cancel: Cancel::No,
     reschedules: false,
@@ -47,12 +50,14 @@ const UNKNOWN: System = System {
 };
 
 /// OrthoTrac, Dolphin, ClearDent and Planet DDS want fields of their own in every write, which nobody asks
-/// the caller for yet: they are read-only until somebody does.
+/// the caller for yet: they are read-only until somebody does. Eaglesoft wants to know what a payment has an impact
+/// on, in words of its own: its payments are left to the staff.
 const SYSTEMS: &[System] = &[
     System {
         spellings: &["opendental"],
         name: "Open Dental",
         writes: true,
+        pays: true,
         cancel: Cancel::With("broken"),
         reschedules: true,
         notes: true,
@@ -63,6 +68,7 @@ const SYSTEMS: &[System] = &[
         spellings: &["dentrix", "dentrixg6", "dentrixg7"],
         name: "Dentrix",
         writes: true,
+        pays: true,
         reschedules: true,
         notes: true,
         ..UNKNOWN
@@ -116,6 +122,10 @@ pub(crate) fn capabilities(
         (may(&["patients"]), Operation::SearchPatients),
         (may(&["patients"]), Operation::ReadPatient),
         (may(&["appointments", "providers", "operatories", "practice_schedule"]), Operation::ReadDayBook),
+        (may(&["providers"]), Operation::ListClinicians),
+        (may(&["writeback_details"]) || may(&["practice_variables"]), Operation::ListAppointmentTypes),
+        (may(&["patient_balance"]), Operation::ReadBalance),
+        (may(&["subscribers", "insurance_companies"]), Operation::ReadInsurance),
         (
             may(&["appointments_available_slots"]) && known.is_some_and(|known| known.slots),
             Operation::SlotFeed,
@@ -138,6 +148,13 @@ pub(crate) fn capabilities(
         (
             may(&["put appointments"]) && known.is_some_and(|known| known.reschedules),
             Operation::RescheduleAppointment,
+        ),
+        (
+            may_write("transaction")
+                && may(&["patients", "payment_types", "transactions"])
+                && known.is_some_and(|known| known.pays)
+                && can(|row| row.payment_writeback.str().eq_ignore_ascii_case("available")),
+            Operation::RecordPayment,
         ),
         (true, Operation::BulkOutcomes),
     ] {

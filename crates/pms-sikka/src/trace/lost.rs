@@ -117,6 +117,10 @@ impl SikkaOffice {
             Write::RescheduleAppointment(moved) => self.moved_in_records(moved, order.first_sent_at).await?,
             Write::CancelAppointment(gone) => self.cancelled_in_records(gone, order.first_sent_at).await?,
             Write::AddNote(note) => self.note_in_records(&note.patient, &order.reference).await?,
+            Write::RecordPayment(new) => {
+                let ours = |note: &str| note.contains(&order.reference);
+                self.payment_in_records(&new.patient, new.on, ours).await?
+            }
         };
         match created {
             Some(created) => Ok(Some(Sighting::InRecords { created })),

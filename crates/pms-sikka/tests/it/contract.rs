@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{Patient, Window};
+use domain::{Currency, Money, Patient, Window};
 use jiff::civil::{Date, Time, Weekday, time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Zoned};
@@ -158,14 +158,24 @@ async fn scene(office: &SikkaOffice, profile: &OfficeProfile) -> Scene {
         office.search_patients(&query).await.unwrap().into_iter().next().unwrap()
     };
     let maria = named("Maria", "Lopez").await;
+    // The younger of two of that name, who has a second number in a field that no filter looks at.
+    let younger = pms::PatientQuery {
+        last_name: Some("Novak".into()),
+        born: Some(Date::constant(2001, 11, 23).into()),
+        ..pms::PatientQuery::default()
+    };
+    let anna = office.search_patients(&younger).await.unwrap().into_iter().next().unwrap();
+    assert_eq!(anna.phones.len(), 2);
     Scene {
-        reachable: vec![maria.clone(), named("Walter", "Brandt").await],
+        reachable: vec![maria.clone(), named("Walter", "Brandt").await, anna],
         patient: maria,
         clinician: "DR1".into(),
         chair: "OP1".into(),
         free: [free(time(9, 0, 0, 0)), free(time(14, 0, 0, 0))],
         days,
         time_zone: profile.time_zone.clone(),
+        balance: Money::new(14_070, Currency::Usd).into(),
+        carrier: "Larkmoor Mutual".into(),
     }
 }
 
@@ -240,6 +250,12 @@ impl Stage for Sandbox {
 
     async fn go_offline(&self) {
         self.put(&format!("{OFFICE}/spu"), json!({ "online": false })).await;
+    }
+
+    async fn posted(&self, reference: &str) -> usize {
+        let pms = self.tell(Request::get("admin", &format!("{OFFICE}/pms"))).await;
+        let lines = pms["transactions"].as_array().unwrap();
+        lines.iter().filter(|line| line["note"].as_str().unwrap().contains(reference)).count()
     }
 
     async fn held(&self, patient: &str, start: Timestamp) -> usize {

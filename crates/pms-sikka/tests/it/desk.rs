@@ -75,6 +75,8 @@ pub(crate) fn profile() -> OfficeProfile {
         practice_id: "1".into(),
         cust_id: "7".into(),
         time_zone: "America/Chicago".into(),
+        currency: None,
+        payment_types: [].into(),
         capabilities: Capabilities {
             system: "Open Dental".into(),
             operations: BTreeSet::from([

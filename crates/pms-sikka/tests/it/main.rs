@@ -1,6 +1,8 @@
 //! The adapter against a local server that answers as the contract says, and against the sandbox.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod answers;
 #[cfg(test)]
 mod changes;
@@ -10,6 +12,8 @@ mod contract;
 mod desk;
 #[cfg(test)]
 mod login;
+#[cfg(test)]
+mod payments;
 #[cfg(test)]
 mod quirks;
 #[cfg(test)]

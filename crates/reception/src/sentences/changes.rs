@@ -8,6 +8,7 @@ pub(crate) const UNDER_WAY: Template = Template {
     status: Status::Refused,
     en: "Another change of that appointment is still on its way to the clinic. Please try again in a few minutes.",
     es: "Otro cambio de esa cita todavía va en camino a la clínica. Vuelva a intentarlo en unos minutos, por favor.",
+    fr: "Un autre changement de ce rendez-vous est encore en route vers la clinique. Réessayez dans quelques minutes, s'il vous plaît.",
 };
 
 /// It was, and cannot be changed.
@@ -16,6 +17,7 @@ pub(crate) const PASSED: Template = Template {
     status: Status::Refused,
     en: "That appointment was {when}. It has passed, so I can't change it any more.",
     es: "Esa cita fue {when}. Ya pasó, así que no puedo cambiarla.",
+    fr: "Ce rendez-vous était {when}. Il est passé, je ne peux donc plus le changer.",
 };
 
 /// What is shown is too old to act on.
@@ -24,4 +26,5 @@ pub(crate) const TOO_OLD: Template = Template {
     status: Status::NeedsStaff,
     en: "I haven't been able to see the clinic's calendar for {age}, so I can't be sure about appointments. The clinic's staff can help you.",
     es: "Hace {age} que no puedo ver el calendario de la clínica, así que no puedo asegurarle nada sobre sus citas. El personal puede ayudarle.",
+    fr: "Je n'ai pas pu voir l'agenda de la clinique depuis {age}, je ne peux donc rien affirmer sur vos rendez-vous. Le personnel de la clinique peut vous aider.",
 };

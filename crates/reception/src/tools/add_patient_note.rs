@@ -6,8 +6,11 @@ use serde::Deserialize;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{OwnBook, identified};
 use crate::ports::{NewWrite, Requested, WriteNews};
+use crate::proof::Given;
 use crate::turn::Turn;
 use crate::{Status, Template};
+
+const THIS: (&str, Access) = ("addPatientNote", Access::Writes);
 
 /// Arguments of `addPatientNote`.
 #[derive(Deserialize, JsonSchema)]
@@ -19,8 +22,13 @@ struct AddPatientNote {
     /// What the clinic should know, in one or two sentences.
     #[schemars(length(min = 1, max = 500))]
     note: String,
-    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
-    /// clinic has for the patient.
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
     #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
     date_of_birth: Option<String>,
 }
@@ -30,30 +38,35 @@ const NOTED: Template = Template {
     status: Status::Confirmed,
     en: "I've added that to the patient's record.",
     es: "Lo añadí al registro del paciente.",
+    fr: "Je l'ai ajouté au dossier du patient.",
 };
 const ON_ITS_WAY: Template = Template {
     code: "note_on_its_way",
     status: Status::Accepted,
     en: "Your note is on its way to the clinic. It isn't in the record yet.",
     es: "Su nota va en camino a la clínica. Todavía no está en el registro.",
+    fr: "Votre note est en route vers la clinique. Elle n'est pas encore dans le dossier.",
 };
 const NOT_KNOWN: Template = Template {
     code: "note_not_known_yet",
     status: Status::Unknown,
     en: "I've sent your note to the clinic, but I haven't heard back yet.",
     es: "Envié su nota a la clínica, pero todavía no tengo respuesta.",
+    fr: "J'ai transmis votre note à la clinique, mais je n'ai pas encore de réponse.",
 };
 const OFFLINE: Template = Template {
     code: "note_kept_offline",
     status: Status::NeedsStaff,
     en: "The clinic's computer can't be reached right now. I've kept your note; it isn't in the record yet.",
     es: "En este momento no hay conexión con la computadora de la clínica. Guardé su nota; todavía no está en el registro.",
+    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé votre note ; elle n'est pas encore dans le dossier.",
 };
 const STAFF: Template = Template {
     code: "note_needs_staff",
     status: Status::NeedsStaff,
     en: "I couldn't add that to the record in the clinic's system. Please tell the clinic's staff.",
     es: "No pude añadirlo al registro en el sistema de la clínica. Dígaselo al personal de la clínica, por favor.",
+    fr: "Je n'ai pas pu ajouter cela au dossier dans le système de la clinique. Dites-le au personnel de la clinique, s'il vous plaît.",
 };
 
 const SENTENCES: &[&Template] = &[&NOTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF];
@@ -63,9 +76,9 @@ const USEFUL: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: "addPatientNote",
+        name: THIS.0,
         description: "Add a note for the clinic to an identified patient's record, such as what they would like the clinic to know before a visit.",
-        access: Access::Writes,
+        access: THIS.1,
         needs: &[Operation::AddNote, Operation::ReadPatient],
         audit_action: "patient.note",
         arguments: schema_of::<AddPatientNote>(),
@@ -77,8 +90,9 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: AddPatientNote = arguments.read(turn.desk)?;
+        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
         turn.require(Operation::AddNote)?;
-        let patient = identified(turn, &raw.patient_id, raw.date_of_birth.as_deref()).await?;
+        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
         let clinician = match patient.usual_clinician.clone().or(turn.desk.settings.default_clinician.clone())
         {
             Some(clinician) => Some(clinician),

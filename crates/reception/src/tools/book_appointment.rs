@@ -9,6 +9,7 @@ use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::availability::still_free;
 use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
+use crate::proof::Given;
 use crate::sentences::input as said;
 use crate::spoken::{self, Offer};
 use crate::turn::{PatientRef, Stop, Turn};
@@ -29,59 +30,70 @@ struct BookAppointment {
     reason: String,
 }
 
+const THIS: (&str, Access) = ("bookAppointment", Access::Writes);
+
 const CONFIRMED: Template = Template {
     code: "booked",
     status: Status::Confirmed,
     en: "You're booked: {when}.",
     es: "Su cita está reservada: {when}.",
+    fr: "Votre rendez-vous est réservé : {when}.",
 };
 const ALREADY: Template = Template {
     code: "already_booked",
     status: Status::Confirmed,
     en: "You're already booked: {when}.",
     es: "Su cita ya está reservada: {when}.",
+    fr: "Votre rendez-vous est déjà réservé : {when}.",
 };
 const ON_ITS_WAY: Template = Template {
     code: "booking_on_its_way",
     status: Status::Accepted,
     en: "Your request for {when} is on its way to the clinic. It isn't confirmed yet; the clinic will confirm it.",
     es: "Su solicitud para {when} va en camino a la clínica. Todavía no está confirmada; la clínica se la confirmará.",
+    fr: "Votre demande pour {when} est en route vers la clinique. Elle n'est pas encore confirmée ; la clinique la confirmera.",
 };
 const NOT_KNOWN: Template = Template {
     code: "booking_not_known_yet",
     status: Status::Unknown,
     en: "I've sent your request for {when} to the clinic, but I haven't heard back. Please don't count on it until the clinic confirms it.",
     es: "Envié a la clínica su solicitud para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
+    fr: "J'ai envoyé à la clinique votre demande pour {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique la confirme.",
 };
 const OFFLINE: Template = Template {
     code: "booking_kept_offline",
     status: Status::NeedsStaff,
     en: "The clinic's computer can't be reached right now. I've kept your request for {when}; it isn't confirmed, and the clinic will get back to you.",
     es: "En este momento no hay conexión con la computadora de la clínica. Guardé su solicitud para {when}; no está confirmada y la clínica se comunicará con usted.",
+    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé votre demande pour {when} ; elle n'est pas confirmée et la clinique vous recontactera.",
 };
 const STAFF: Template = Template {
     code: "booking_needs_staff",
     status: Status::NeedsStaff,
     en: "I couldn't complete the request for {when} in the clinic's system. The clinic's staff will have to arrange it with you.",
     es: "No pude completar la solicitud para {when} en el sistema de la clínica. El personal de la clínica tendrá que acordarlo con usted.",
+    fr: "Je n'ai pas pu terminer la demande pour {when} dans le système de la clinique. Le personnel de la clinique devra s'en charger avec vous.",
 };
 const TAKEN: Template = Template {
     code: "slot_taken",
     status: Status::Refused,
     en: "I'm sorry, that time has just been taken. I can offer {offers}. Which would you like?",
     es: "Lo siento, ese horario se acaba de ocupar. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+    fr: "Désolé, cette heure vient d'être prise. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
 };
 const TAKEN_NO_OTHER: Template = Template {
     code: "slot_taken_no_other",
     status: Status::Refused,
     en: "I'm sorry, that time has just been taken, and I see no other one close to it. Shall I look at other days?",
     es: "Lo siento, ese horario se acaba de ocupar y no veo otro cercano. ¿Busco en otros días?",
+    fr: "Désolé, cette heure vient d'être prise et je n'en vois pas d'autre à proximité. Voulez-vous que je cherche d'autres jours ?",
 };
 pub(super) const ELSEWHERE: Template = Template {
     code: "patient_busy",
     status: Status::Refused,
     en: "There is already another appointment for this patient at that time. Would a different time suit you?",
     es: "Este paciente ya tiene otra cita a esa hora. ¿Le conviene otro horario?",
+    fr: "Ce patient a déjà un autre rendez-vous à cette heure-là. Une autre heure vous conviendrait-elle ?",
 };
 
 const SENTENCES: &[&Template] =
@@ -92,7 +104,7 @@ pub(super) const DAYS: i64 = 7;
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: "bookAppointment",
+        name: THIS.0,
         description: "Book the chosen time for an identified patient. Say exactly what its answer says: only the status confirmed means that the appointment exists.",
         access: Access::Writes,
         needs: &[Operation::BookAppointment, Operation::ReadDayBook],
@@ -141,12 +153,20 @@ pub(super) fn claim(turn: &Turn<'_>, slot_id: &str) -> Result<Claim, BadInput> {
     Ok(claim)
 }
 
-/// Whom it is for: a patient the practice's system has, or one whose own write comes first.
+/// Whom it is for: a patient the practice's system has, or one whose own write comes first. The caller is that
+/// patient or speaks for them.
 async fn patient(turn: &mut Turn<'_>, id: &str) -> Result<(String, Option<WritebackId>), Stop> {
     match turn.patient_ref(id).await? {
-        PatientRef::Vendor(id) => Ok((turn.bookable_patient(&id).await?, None)),
+        PatientRef::Vendor(vendor_id) => {
+            match turn.writable_patient(&vendor_id).await? {
+                Some(patient) => turn.identified(THIS, &patient, id, &Given::default()).await?,
+                None => turn.known_here(THIS, &[id, &vendor_id]).await?,
+            }
+            Ok((vendor_id, None))
+        }
         PatientRef::Pending(writeback) => {
             turn.touched(&writeback.to_string());
+            turn.known_here(THIS, &[id]).await?;
             Ok((writeback.to_string(), Some(writeback)))
         }
     }

@@ -8,8 +8,11 @@ use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{Own, OwnBook, identified};
 use crate::ports::{NewWrite, Requested, WriteNews};
 use crate::sentences::changes;
+use crate::proof::Given;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer};
+
+const THIS: (&str, Access) = ("cancelAppointment", Access::Writes);
 
 /// Arguments of `cancelAppointment`.
 #[derive(Deserialize, JsonSchema)]
@@ -21,8 +24,13 @@ struct CancelAppointment {
     /// The appointmentId of the appointment, exactly as getAppointments gave it.
     #[schemars(length(min = 1, max = 80))]
     appointment_id: String,
-    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
-    /// clinic has for the patient.
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
     #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
     date_of_birth: Option<String>,
 }
@@ -32,36 +40,42 @@ const CANCELLED: Template = Template {
     status: Status::Confirmed,
     en: "Your appointment is cancelled: {when}.",
     es: "Su cita está cancelada: {when}.",
+    fr: "Votre rendez-vous est annulé : {when}.",
 };
 const ALREADY: Template = Template {
     code: "already_cancelled",
     status: Status::Confirmed,
     en: "That appointment has already been cancelled: {when}.",
     es: "Esa cita ya estaba cancelada: {when}.",
+    fr: "Ce rendez-vous était déjà annulé : {when}.",
 };
 const ON_ITS_WAY: Template = Template {
     code: "cancellation_on_its_way",
     status: Status::Accepted,
     en: "Your wish to cancel your appointment, {when}, is on its way to the clinic. It isn't done yet.",
     es: "Su petición de anular la cita, {when}, va en camino a la clínica. Todavía no está hecha.",
+    fr: "Votre demande d'annuler le rendez-vous, {when}, est en route vers la clinique. Ce n'est pas encore fait.",
 };
 const NOT_KNOWN: Template = Template {
     code: "cancellation_not_known_yet",
     status: Status::Unknown,
     en: "I've sent the clinic your wish to cancel your appointment, {when}, but I haven't heard back. Please don't count on it until the clinic tells you.",
     es: "Envié a la clínica su petición de anular la cita, {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica le avise.",
+    fr: "J'ai transmis à la clinique votre demande d'annuler le rendez-vous, {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique vous le dise.",
 };
 const OFFLINE: Template = Template {
     code: "cancellation_kept_offline",
     status: Status::NeedsStaff,
     en: "The clinic's computer can't be reached right now. I've kept your wish to cancel your appointment, {when}; it isn't done yet, and the clinic will get back to you.",
     es: "En este momento no hay conexión con la computadora de la clínica. Guardé su petición de anular la cita, {when}; todavía no está hecha y la clínica se comunicará con usted.",
+    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé votre demande d'annuler le rendez-vous, {when} ; ce n'est pas encore fait, et la clinique vous recontactera.",
 };
 const STAFF: Template = Template {
     code: "cancellation_needs_staff",
     status: Status::NeedsStaff,
     en: "I couldn't complete this in the clinic's system. The clinic's staff will have to see to your appointment, {when}.",
     es: "No pude completarlo en el sistema de la clínica. El personal de la clínica tendrá que ocuparse de su cita, {when}.",
+    fr: "Je n'ai pas pu terminer cela dans le système de la clinique. Le personnel de la clinique devra s'occuper de votre rendez-vous, {when}.",
 };
 
 const SENTENCES: &[&Template] = &[
@@ -78,9 +92,9 @@ const SENTENCES: &[&Template] = &[
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: "cancelAppointment",
+        name: THIS.0,
         description: "Cancel an appointment to come of an identified patient. Say exactly what its answer says: only the status confirmed means that it is cancelled.",
-        access: Access::Writes,
+        access: THIS.1,
         needs: &[Operation::CancelAppointment, Operation::ReadPatient, Operation::ReadAppointments],
         audit_action: "appointment.cancel",
         arguments: schema_of::<CancelAppointment>(),
@@ -92,8 +106,9 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: CancelAppointment = arguments.read(turn.desk)?;
+        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
         turn.require(Operation::CancelAppointment)?;
-        let patient = identified(turn, &raw.patient_id, raw.date_of_birth.as_deref()).await?;
+        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
         let book = OwnBook::read(turn, &patient.vendor_id).await?;
         book.fresh_enough(turn)?;
         let own = book.to_come(turn, &raw.appointment_id)?;

@@ -45,36 +45,42 @@ const SLOTS: Template = Template {
     status: Status::Ok,
     en: "I can offer {offers}. Which would you like?",
     es: "Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+    fr: "Je peux vous proposer {offers}. Que préférez-vous ?",
 };
 const NONE: Template = Template {
     code: "no_slots",
     status: Status::None,
     en: "I don't find a free time then. Shall I look at other days?",
     es: "No encuentro un horario libre en esas fechas. ¿Busco en otros días?",
+    fr: "Je ne trouve pas d'heure libre à ce moment-là. Voulez-vous que je cherche d'autres jours ?",
 };
 const NONE_BUT_LATER: Template = Template {
     code: "no_slots_but_later",
     status: Status::None,
     en: "I don't find a free time then. The next one I see is {offer}. Would that suit you?",
     es: "No encuentro un horario libre en esas fechas. El siguiente que veo es {offer}. ¿Le conviene?",
+    fr: "Je ne trouve pas d'heure libre à ce moment-là. La prochaine que je vois est {offer}. Cela vous convient-il ?",
 };
 const NOBODY_BY_THAT_NAME: Template = Template {
     code: "provider_unknown",
     status: Status::None,
     en: "I don't find anyone of that name at the clinic. Would you like the first free time with anyone?",
     es: "No encuentro a nadie con ese nombre en la clínica. ¿Quiere el primer horario libre con quien sea?",
+    fr: "Je ne trouve personne de ce nom à la clinique. Voulez-vous la première heure libre, peu importe avec qui ?",
 };
 pub(super) const STALE: Template = Template {
     code: "calendar_stale",
     status: Status::Ok,
     en: "I last saw the clinic's calendar {age} ago, so it may have changed.",
     es: "Vi el calendario de la clínica hace {age}, así que puede haber cambiado.",
+    fr: "J'ai vu l'agenda de la clinique il y a {age}, il a donc pu changer.",
 };
 const TOO_OLD: Template = Template {
     code: "calendar_too_old",
     status: Status::NeedsStaff,
     en: "I haven't been able to see the clinic's calendar for {age}, so I won't guess at a time. The clinic's staff can find one for you.",
     es: "Hace {age} que no puedo ver el calendario de la clínica, así que no quiero adivinar. El personal de la clínica puede buscarle un horario.",
+    fr: "Je n'ai pas pu voir l'agenda de la clinique depuis {age}, alors je préfère ne pas deviner. Le personnel de la clinique peut vous trouver une heure.",
 };
 
 const SENTENCES: &[&Template] = &[&SLOTS, &NONE, &NONE_BUT_LATER, &NOBODY_BY_THAT_NAME, &STALE, &TOO_OLD];
@@ -261,7 +267,8 @@ fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
 }
 
 fn is_called(clinician: &Clinician, name: &str) -> bool {
-    const TITLES: [&str; 7] = ["dr", "dra", "doctor", "doctora", "mr", "ms", "mrs"];
+    const TITLES: [&str; 10] =
+        ["dr", "dra", "dre", "doctor", "doctora", "docteur", "docteure", "mr", "ms", "mrs"];
     let names = |text: &str| -> Vec<String> {
         words(text).into_iter().filter(|word| !TITLES.contains(&word.as_str())).collect()
     };
@@ -270,7 +277,8 @@ fn is_called(clinician: &Clinician, name: &str) -> bool {
 }
 
 fn is_cleaning(reason: &str) -> bool {
-    const WORDS: [&str; 6] = ["cleaning", "clean", "hygiene", "hygienist", "limpieza", "higiene"];
+    const WORDS: [&str; 8] =
+        ["cleaning", "clean", "hygiene", "hygienist", "limpieza", "higiene", "nettoyage", "detartrage"];
     words(reason).iter().any(|word| WORDS.contains(&word.as_str()))
 }
 

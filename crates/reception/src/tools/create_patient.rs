@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::identity::{Fit, fit, has_phone, matching, words};
 use crate::ports::{NewWrite, Requested, WriteNews};
+use crate::proof::Proof;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer, input, sentences};
 
@@ -37,30 +38,35 @@ const CREATED: Template = Template {
     status: Status::Confirmed,
     en: "Thank you. {firstName} is now registered with the clinic.",
     es: "Gracias. El registro de {firstName} en la clínica está listo.",
+    fr: "Merci. Le dossier de {firstName} à la clinique est prêt.",
 };
 const ALREADY: Template = Template {
     code: "patient_exists",
     status: Status::Confirmed,
     en: "The clinic already has a record for {firstName}, so we can go on.",
     es: "La clínica ya tiene un registro de {firstName}, así que podemos continuar.",
+    fr: "La clinique a déjà un dossier pour {firstName}, nous pouvons donc continuer.",
 };
 const ON_ITS_WAY: Template = Template {
     code: "patient_on_its_way",
     status: Status::Accepted,
     en: "Thank you. The registration for {firstName} is on its way to the clinic, and we can go on.",
     es: "Gracias. El registro de {firstName} va en camino a la clínica y podemos continuar.",
+    fr: "Merci. L'inscription de {firstName} est en route vers la clinique et nous pouvons continuer.",
 };
 const OFFLINE: Template = Template {
     code: "patient_kept_offline",
     status: Status::NeedsStaff,
     en: "The clinic's computer can't be reached right now. I've kept the registration for {firstName}; it isn't complete yet, and the clinic will follow up.",
     es: "En este momento no hay conexión con la computadora de la clínica. Guardé el registro de {firstName}; todavía no está completo y la clínica dará seguimiento.",
+    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé l'inscription de {firstName} ; elle n'est pas encore terminée et la clinique fera le suivi.",
 };
 const NOT_KNOWN: Template = Template {
     code: "patient_not_known_yet",
     status: Status::Unknown,
     en: "I've sent the registration for {firstName} to the clinic, but I haven't heard back yet. The clinic will check it.",
     es: "Envié el registro de {firstName} a la clínica, pero todavía no tengo respuesta. La clínica lo revisará.",
+    fr: "J'ai envoyé l'inscription de {firstName} à la clinique, mais je n'ai pas encore de réponse. La clinique va vérifier.",
 };
 
 const SIMILAR: Template = Template {
@@ -68,6 +74,7 @@ const SIMILAR: Template = Template {
     status: Status::NeedsStaff,
     en: "The clinic already has a patient with that date of birth and a very similar name. Its staff will have to tell them apart.",
     es: "La clínica ya tiene un paciente con esa fecha de nacimiento y un nombre muy parecido. El personal tendrá que distinguirlos.",
+    fr: "La clinique a déjà un patient avec cette date de naissance et un nom très semblable. Son personnel devra les distinguer.",
 };
 
 const SENTENCES: &[&Template] = &[&CREATED, &ALREADY, &SIMILAR, &ON_ITS_WAY, &OFFLINE, &NOT_KNOWN];
@@ -99,7 +106,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
 
         let known = known(turn, &first, &last, born, &phone).await?;
         if !known.is_empty() {
-            return Ok(already(turn, &known, &first, &phone));
+            return Ok(already(turn, &known, &first, &phone).await);
         }
 
         let clinician = file_under(turn).await?;
@@ -148,7 +155,7 @@ async fn known(
 
 /// The patient who is there already. One whose first name only begins alike may be the same person or
 /// a twin: neither a second record nor the wrong one is made of that.
-fn already(turn: &mut Turn<'_>, known: &[Patient], first: &str, phone: &Phone) -> ToolAnswer {
+async fn already(turn: &mut Turn<'_>, known: &[Patient], first: &str, phone: &Phone) -> ToolAnswer {
     for patient in known {
         turn.touched(&patient.vendor_id);
     }
@@ -157,13 +164,14 @@ fn already(turn: &mut Turn<'_>, known: &[Patient], first: &str, phone: &Phone) -
     let Some(patient) = same.iter().find(|one| has_phone(one, phone)).or(same.first()) else {
         return turn.say(&SIMILAR, &[]);
     };
+    turn.remember(&[&patient.vendor_id], Proof::NameAndBirth).await;
     turn.say(&ALREADY, &[("firstName", patient.name.first.expose())])
         .with("patientId", patient.vendor_id.as_str())
         .with("existing", true)
 }
 
 /// Whom the patient is filed under: whom the practice chose, or the first who takes appointments.
-async fn file_under(turn: &mut Turn<'_>) -> Result<String, Stop> {
+pub(super) async fn file_under(turn: &mut Turn<'_>) -> Result<String, Stop> {
     if let Some(clinician) = &turn.desk.settings.default_clinician {
         return Ok(clinician.clone());
     }
@@ -189,6 +197,9 @@ async fn answer(turn: &mut Turn<'_>, writeback: WritebackId, first: &str) -> Res
     if let Some(vendor_id) = &patient {
         turn.touched(vendor_id);
     }
+    let written = writeback.to_string();
+    let ids: Vec<&str> = [Some(written.as_str()), patient.as_deref()].into_iter().flatten().collect();
+    turn.remember(&ids, Proof::NameAndBirth).await;
     Ok(turn
         .say(template, &[("firstName", first)])
         .with("patientId", patient.unwrap_or_else(|| writeback.to_string()))

@@ -6,8 +6,11 @@ use serde_json::{Value, json};
 use super::check_availability::{STALE, rfc3339};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{Own, OwnBook, identified};
+use crate::proof::Given;
 use crate::turn::Turn;
 use crate::{Status, Template, ToolAnswer, sentences, spoken};
+
+const THIS: (&str, Access) = ("getAppointments", Access::Reads);
 
 /// Arguments of `getAppointments`.
 #[derive(Deserialize, JsonSchema)]
@@ -16,8 +19,13 @@ struct GetAppointments {
     /// The patient's id, as another tool gave it.
     #[schemars(length(min = 1, max = 80))]
     patient_id: String,
-    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
-    /// clinic has for the patient.
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
     #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
     date_of_birth: Option<String>,
 }
@@ -27,42 +35,49 @@ const ONE: Template = Template {
     status: Status::Ok,
     en: "I see one appointment to come: {first}.",
     es: "Veo una próxima cita: {first}.",
+    fr: "Je vois un rendez-vous à venir : {first}.",
 };
 const TWO: Template = Template {
     code: "appointments_two",
     status: Status::Ok,
     en: "I see two appointments to come: {first}, and {second}.",
     es: "Veo dos próximas citas: {first}, y {second}.",
+    fr: "Je vois deux rendez-vous à venir : {first}, et {second}.",
 };
 const MORE: Template = Template {
     code: "appointments_more",
     status: Status::Ok,
     en: "I see {count} appointments to come. The next ones are {first}, and {second}.",
     es: "Veo {count} próximas citas. Las primeras son {first}, y {second}.",
+    fr: "Je vois {count} rendez-vous à venir. Les prochains sont {first}, et {second}.",
 };
 const NONE: Template = Template {
     code: "appointments_none",
     status: Status::None,
     en: "I don't see any appointment to come. Shall I look for a free time?",
     es: "No veo ninguna cita próxima. ¿Busco un horario libre?",
+    fr: "Je ne vois aucun rendez-vous à venir. Voulez-vous que je cherche une heure libre ?",
 };
 const ONLY_REQUESTED: Template = Template {
     code: "appointments_only_requested",
     status: Status::Ok,
     en: "Your request for {when} is still on its way to the clinic. It isn't confirmed yet.",
     es: "Su solicitud para {when} todavía va en camino a la clínica. Todavía no está confirmada.",
+    fr: "Votre demande pour {when} est encore en route vers la clinique. Elle n'est pas encore confirmée.",
 };
 const ALSO_REQUESTED: Template = Template {
     code: "appointments_also_requested",
     status: Status::Ok,
     en: "A request for {when} is still on its way to the clinic. It isn't confirmed yet.",
     es: "Una solicitud para {when} todavía va en camino a la clínica. Todavía no está confirmada.",
+    fr: "Une demande pour {when} est encore en route vers la clinique. Elle n'est pas encore confirmée.",
 };
 const CHANGING: Template = Template {
     code: "appointments_changing",
     status: Status::Ok,
     en: "The change you asked for is still on its way to the clinic.",
     es: "El cambio que pidió todavía va en camino a la clínica.",
+    fr: "Le changement que vous avez demandé est encore en route vers la clinique.",
 };
 
 const SENTENCES: &[&Template] = &[
@@ -82,9 +97,9 @@ const MOST: usize = 10;
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: "getAppointments",
+        name: THIS.0,
         description: "Read the appointments to come of an identified patient. Pass the appointmentId of the one they mean to rescheduleAppointment or cancelAppointment.",
-        access: Access::Reads,
+        access: THIS.1,
         needs: &[Operation::ReadPatient, Operation::ReadAppointments],
         audit_action: "appointment.read",
         arguments: schema_of::<GetAppointments>(),
@@ -96,7 +111,8 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: GetAppointments = arguments.read(turn.desk)?;
-        let patient = identified(turn, &raw.patient_id, raw.date_of_birth.as_deref()).await?;
+        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
         let book = OwnBook::read(turn, &patient.vendor_id).await?;
         book.fresh_enough(turn)?;
         Ok(answer(turn, &book))

@@ -1,13 +1,14 @@
 use domain::Patient;
-use jiff::civil::Date;
 use pms::Operation;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::identity::has_phone;
+use crate::proof::Given;
 use crate::turn::{PatientRef, Turn};
-use crate::{Status, Template, ToolAnswer, input, sentences};
+use crate::{Status, Template, ToolAnswer, sentences};
+
+const NAME: &str = "getPatientInfo";
 
 /// Arguments of `getPatientInfo`.
 #[derive(Deserialize, JsonSchema)]
@@ -16,8 +17,13 @@ struct GetPatientInfo {
     /// The patient's id, as another tool gave it.
     #[schemars(length(min = 1, max = 80))]
     patient_id: String,
-    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
-    /// clinic has for the patient.
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
     #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
     date_of_birth: Option<String>,
 }
@@ -27,11 +33,12 @@ const HERE: Template = Template {
     status: Status::Ok,
     en: "Thank you, I have the record for {firstName} open.",
     es: "Gracias, tengo abierto el registro de {firstName}.",
+    fr: "Merci, le dossier de {firstName} est ouvert.",
 };
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: "getPatientInfo",
+        name: NAME,
         description: "Read a patient's contact details, once the patient is identified.",
         access: Access::Reads,
         needs: &[Operation::ReadPatient],
@@ -45,28 +52,16 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: GetPatientInfo = arguments.read(turn.desk)?;
-        let born = raw.date_of_birth.map(|text| input::born(turn.desk, "dateOfBirth", &text)).transpose()?;
+        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
         turn.require(Operation::ReadPatient)?;
         let id = match turn.patient_ref(&raw.patient_id).await? {
             PatientRef::Vendor(id) => id,
             PatientRef::Pending(_) => return Ok(turn.say(&sentences::PATIENT_PENDING, &[])),
         };
         let patient = turn.patient(&id).await?;
-        if !proven(turn, &patient, born) {
-            return Ok(turn.say(&sentences::IDENTITY_NEEDED, &[]));
-        }
+        turn.identified((NAME, Access::Reads), &patient, &raw.patient_id, &given).await?;
         Ok(info(turn, &patient))
     })
-}
-
-/// A date of birth that was given must be right, even from a known number: a family has one phone and
-/// several dates. Without one, the number the call comes from must be the patient's.
-pub(crate) fn proven(turn: &Turn<'_>, patient: &Patient, born: Option<Date>) -> bool {
-    let caller = &turn.desk.caller;
-    match born {
-        Some(born) => patient.born.as_ref().map(|on| *on.expose()) == Some(born),
-        None => caller.vouched || caller.phone.as_ref().is_some_and(|phone| has_phone(patient, phone)),
-    }
 }
 
 /// The date of birth stays out: it is what the next caller will be asked for.

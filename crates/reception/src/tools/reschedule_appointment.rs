@@ -11,8 +11,11 @@ use crate::availability::still_free;
 use crate::own_book::{Own, OwnBook, identified};
 use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
 use crate::sentences::changes;
+use crate::proof::Given;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer};
+
+const THIS: (&str, Access) = ("rescheduleAppointment", Access::Writes);
 
 /// Arguments of `rescheduleAppointment`.
 #[derive(Deserialize, JsonSchema)]
@@ -27,8 +30,13 @@ struct RescheduleAppointment {
     /// The slotId of the new time, exactly as checkAvailability gave it.
     #[schemars(length(min = 1, max = 400))]
     slot_id: String,
-    /// The date of birth the caller gave, as YYYY-MM-DD. Needed unless they call from a number the
-    /// clinic has for the patient.
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
     #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
     date_of_birth: Option<String>,
 }
@@ -38,54 +46,63 @@ const MOVED: Template = Template {
     status: Status::Confirmed,
     en: "Your appointment has been moved. It is now {when}.",
     es: "Su cita se cambió. Ahora es {when}.",
+    fr: "Votre rendez-vous a été déplacé. C'est maintenant {when}.",
 };
 const ALREADY_THERE: Template = Template {
     code: "already_rescheduled",
     status: Status::Confirmed,
     en: "Your appointment is already at that time: {when}.",
     es: "Su cita ya es a esa hora: {when}.",
+    fr: "Votre rendez-vous est déjà à cette heure : {when}.",
 };
 const ON_ITS_WAY: Template = Template {
     code: "reschedule_on_its_way",
     status: Status::Accepted,
     en: "Your wish to move your appointment to {when} is on its way to the clinic. It isn't confirmed yet; until then the old time stays.",
     es: "Su petición de cambiar la cita para {when} va en camino a la clínica. Todavía no está confirmada; hasta entonces vale la hora anterior.",
+    fr: "Votre demande de déplacer le rendez-vous à {when} est en route vers la clinique. Elle n'est pas encore confirmée ; d'ici là, l'ancienne heure reste valable.",
 };
 const NOT_KNOWN: Template = Template {
     code: "reschedule_not_known_yet",
     status: Status::Unknown,
     en: "I've sent the clinic your wish to move to {when}, but I haven't heard back. Please don't count on it until the clinic confirms it.",
     es: "Envié a la clínica su petición de cambiar la cita para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
+    fr: "J'ai transmis à la clinique votre demande de déplacer le rendez-vous à {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique le confirme.",
 };
 const OFFLINE: Template = Template {
     code: "reschedule_kept_offline",
     status: Status::NeedsStaff,
     en: "The clinic's computer can't be reached right now. I've kept your wish to move to {when}; it isn't confirmed, and the clinic will get back to you.",
     es: "En este momento no hay conexión con la computadora de la clínica. Guardé su petición de cambiar la cita para {when}; no está confirmada y la clínica se comunicará con usted.",
+    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé votre demande pour {when} ; elle n'est pas confirmée, et la clinique vous recontactera.",
 };
 const STAFF: Template = Template {
     code: "reschedule_needs_staff",
     status: Status::NeedsStaff,
     en: "I couldn't complete the change to {when} in the clinic's system. The clinic's staff will have to arrange it with you.",
     es: "No pude completar el cambio para {when} en el sistema de la clínica. El personal de la clínica tendrá que acordarlo con usted.",
+    fr: "Je n'ai pas pu terminer le changement pour {when} dans le système de la clinique. Le personnel de la clinique devra l'organiser avec vous.",
 };
 const TAKEN: Template = Template {
     code: "new_time_taken",
     status: Status::Refused,
     en: "I'm sorry, that time isn't free any more. Your appointment stays as it is. I can offer {offers}. Which would you like?",
     es: "Lo siento, ese horario ya no está libre. Su cita sigue como estaba. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+    fr: "Je suis désolé, cette heure n'est plus libre. Votre rendez-vous reste comme il est. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
 };
 const TAKEN_NO_OTHER: Template = Template {
     code: "new_time_taken_no_other",
     status: Status::Refused,
     en: "I'm sorry, that time isn't free any more, and I see no other one close to it. Your appointment stays as it is. Shall I look at other days?",
     es: "Lo siento, ese horario ya no está libre y no veo otro cercano. Su cita sigue como estaba. ¿Busco en otros días?",
+    fr: "Je suis désolé, cette heure n'est plus libre, et je n'en vois pas d'autre proche. Votre rendez-vous reste comme il est. Voulez-vous que je regarde d'autres jours ?",
 };
 const IS_CANCELLED: Template = Template {
     code: "appointment_is_cancelled",
     status: Status::Refused,
     en: "That appointment has been cancelled, so I can't move it. Shall I look for a new time instead?",
     es: "Esa cita fue cancelada, así que no puedo cambiarla. ¿Busco un nuevo horario?",
+    fr: "Ce rendez-vous a été annulé, je ne peux donc pas le déplacer. Voulez-vous que je cherche une nouvelle heure ?",
 };
 
 const SENTENCES: &[&Template] = &[
@@ -110,9 +127,9 @@ const LONGEST: i64 = 480;
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: "rescheduleAppointment",
+        name: THIS.0,
         description: "Move an appointment to come of an identified patient to the chosen free time. Say exactly what its answer says: only the status confirmed means that it was moved; until then the old time stays.",
-        access: Access::Writes,
+        access: THIS.1,
         needs: &[
             Operation::RescheduleAppointment,
             Operation::ReadPatient,
@@ -129,10 +146,11 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: RescheduleAppointment = arguments.read(turn.desk)?;
+        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
         let claim = claim(turn, &raw.slot_id)?;
         turn.require(Operation::RescheduleAppointment)?;
         turn.require(Operation::ReadDayBook)?;
-        let patient = identified(turn, &raw.patient_id, raw.date_of_birth.as_deref()).await?;
+        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
         let book = OwnBook::read(turn, &patient.vendor_id).await?;
         book.fresh_enough(turn)?;
         let own = book.to_come(turn, &raw.appointment_id)?.clone();

@@ -6,7 +6,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::identity::matching;
+use crate::identity::{has_phone, matching};
+use crate::proof::Proof;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer, input};
 
@@ -33,48 +34,56 @@ const FOUND: Template = Template {
     status: Status::Found,
     en: "Thank you, I found the record for {firstName}.",
     es: "Gracias, encontré el registro de {firstName}.",
+    fr: "Merci, j'ai trouvé le dossier de {firstName}.",
 };
 const FOUND_BY_PHONE: Template = Template {
     code: "patient_found_by_phone",
     status: Status::Found,
     en: "Am I speaking with {firstName}?",
     es: "¿Hablo con {firstName}?",
+    fr: "Est-ce que je parle à {firstName} ?",
 };
 const NONE: Template = Template {
     code: "patient_not_found",
     status: Status::None,
     en: "I don't find anyone with those details. Is this the first visit to the clinic?",
     es: "No encuentro a nadie con esos datos. ¿Es la primera visita a la clínica?",
+    fr: "Je ne trouve personne avec ces renseignements. Est-ce la première visite à la clinique ?",
 };
 const NONE_BY_PHONE: Template = Template {
     code: "phone_not_found",
     status: Status::None,
     en: "I don't find that phone number. May I have the full name and date of birth?",
     es: "No encuentro ese número de teléfono. ¿Me da el nombre completo y la fecha de nacimiento?",
+    fr: "Je ne trouve pas ce numéro de téléphone. Puis-je avoir le nom complet et la date de naissance ?",
 };
 const ASK_WHO: Template = Template {
     code: "ask_who",
     status: Status::None,
     en: "May I have the patient's full name and date of birth?",
     es: "¿Me da el nombre completo y la fecha de nacimiento del paciente?",
+    fr: "Puis-je avoir le nom complet et la date de naissance du patient ?",
 };
 const SEVERAL_ON_PHONE: Template = Template {
     code: "several_on_phone",
     status: Status::Several,
     en: "There is more than one patient with this phone number. May I have the name and date of birth of the one this is for?",
     es: "Hay más de un paciente con este número. ¿Me da el nombre y la fecha de nacimiento de la persona?",
+    fr: "Plusieurs patients ont ce numéro de téléphone. Puis-je avoir le nom et la date de naissance de la personne concernée ?",
 };
 const SEVERAL_ASK_FIRST: Template = Template {
     code: "several_ask_first_name",
     status: Status::Several,
     en: "I find more than one patient with those details. May I have the full first name?",
     es: "Encuentro a más de un paciente con esos datos. ¿Me da el nombre de pila completo?",
+    fr: "Je trouve plusieurs patients avec ces renseignements. Puis-je avoir le prénom complet ?",
 };
 const SEVERAL_ASK_PHONE: Template = Template {
     code: "several_ask_phone",
     status: Status::Several,
     en: "I find more than one record with those details. Which phone number does the clinic have?",
     es: "Encuentro más de un registro con esos datos. ¿Qué número de teléfono tiene la clínica?",
+    fr: "Je trouve plusieurs dossiers avec ces renseignements. Quel numéro de téléphone la clinique a-t-elle ?",
 };
 
 const SENTENCES: &[&Template] = &[
@@ -147,6 +156,12 @@ impl Wanted {
         })
     }
 
+    /// Whether the caller is vouched for, or calls from a number of this patient's.
+    fn is_of(&self, turn: &Turn<'_>, patient: &Patient) -> bool {
+        let caller = &turn.desk.caller;
+        caller.vouched || caller.phone.as_ref().is_some_and(|phone| has_phone(patient, phone))
+    }
+
     fn among(&self, patients: Vec<Patient>, phone: Option<&Phone>) -> Vec<Patient> {
         matching(patients, self.first.as_deref(), self.last.as_deref(), self.born, phone)
     }
@@ -168,36 +183,39 @@ async fn by_name(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, Sto
         found = wanted.among(turn.search(&query).await?, Some(phone));
     }
     if let (Some(phone), 2..) = (&wanted.phone, found.len()) {
-        let here: Vec<Patient> =
-            found.iter().filter(|patient| crate::identity::has_phone(patient, phone)).cloned().collect();
+        let here: Vec<Patient> = found.iter().filter(|patient| has_phone(patient, phone)).cloned().collect();
         if here.len() == 1 {
             found = here;
         }
     }
     match found.as_slice() {
         [] => Ok(turn.say(&NONE, &[])),
-        [one] => Ok(one_found(turn, &FOUND, one)),
+        // A family name and a date are not yet a name and a date: many have the first, and the second is no secret.
+        [one] if wanted.first.is_none() && !wanted.is_of(turn, one) => Ok(turn.say(&ASK_WHO, &[])),
+        [one] => Ok(one_found(turn, &FOUND, one, Proof::NameAndBirth).await),
         [_, ..] if wanted.first.is_none() => Ok(turn.say(&SEVERAL_ASK_FIRST, &[])),
         [_, ..] => Ok(turn.say(&SEVERAL_ASK_PHONE, &[])),
     }
 }
 
-/// A phone: the caller's own one proves something, one that was only spoken needs a name or a date of
+/// A phone: the caller's own one proves something, one that was only spoken needs a name and a date of
 /// birth with it before anything is said.
 async fn by_phone(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, Stop> {
     let vouched = turn.desk.caller.vouched;
     let more = wanted.first.is_some() || wanted.last.is_some() || wanted.born.is_some();
-    if !wanted.own_phone && !vouched && !more {
+    let named = (wanted.first.is_some() || wanted.last.is_some()) && wanted.born.is_some();
+    if !wanted.own_phone && !vouched && !named {
         return Ok(turn.say(&ASK_WHO, &[]));
     }
+    let proof = if wanted.own_phone { Proof::Phone } else { Proof::NameAndBirth };
     let query = PatientQuery { phone: wanted.phone.clone(), ..PatientQuery::default() };
     let found = wanted.among(turn.search(&query).await?, wanted.phone.as_ref());
     match found.as_slice() {
         [] if more && wanted.born.is_none() => Ok(turn.say(&ASK_WHO, &[])),
         [] if more => Ok(turn.say(&NONE, &[])),
         [] => Ok(turn.say(&NONE_BY_PHONE, &[])),
-        [one] if more => Ok(one_found(turn, &FOUND, one)),
-        [one] => Ok(one_found(turn, &FOUND_BY_PHONE, one)),
+        [one] if more => Ok(one_found(turn, &FOUND, one, proof).await),
+        [one] => Ok(one_found(turn, &FOUND_BY_PHONE, one, proof).await),
         several => {
             let answer = turn.say(&SEVERAL_ON_PHONE, &[]);
             if !wanted.own_phone && !vouched {
@@ -215,8 +233,9 @@ async fn by_phone(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, St
     }
 }
 
-fn one_found(turn: &mut Turn<'_>, template: &Template, patient: &Patient) -> ToolAnswer {
+async fn one_found(turn: &mut Turn<'_>, template: &Template, patient: &Patient, proof: Proof) -> ToolAnswer {
     turn.touched(&patient.vendor_id);
+    turn.remember(&[&patient.vendor_id], proof).await;
     let first = patient.name.first.expose().as_str();
     turn.say(template, &[("firstName", first)])
         .with("patientId", patient.vendor_id.as_str())

@@ -1,7 +1,7 @@
 use reception::{Status, tools};
 use serde_json::{Value, json};
 
-use crate::clinic::{NOW, clinic};
+use crate::clinic::{NOW, proven_clinic as clinic};
 
 fn with(mut arguments: Value, field: &str, value: Value) -> Value {
     arguments[field] = value;

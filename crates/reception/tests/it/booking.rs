@@ -4,7 +4,7 @@ use pms::{ErrorKind, FailureReason, Operation, Write};
 use reception::{BookError, Claim, Language, PendingPatient, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{clinic, held, taken, window};
+use crate::clinic::{held, proven_clinic as clinic, taken, window};
 
 const DAY: &str = "2026-11-24";
 

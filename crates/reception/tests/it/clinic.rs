@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    Appointment, AppointmentState, Chair, Clinician, ClinicianKind, ConnectionId, DayBook, Freshness,
-    OpenHours, Patient, PatientBook, PersonName, Phone, PracticeId, Resource, ResourceKind, TenantId, Window,
-    WritebackId,
+    Appointment, AppointmentState, AppointmentType, Balance, Chair, Clinician, ClinicianKind, ConnectionId,
+    DayBook, Freshness, Insurance, OpenHours, Patient, PatientBook, PersonName, Phone, PracticeId, Resource, ResourceKind,
+    TenantId, Window, WritebackId,
 };
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::{Capabilities, Operation, PatientQuery, Write};
 use reception::{
-    Answered, BookError, Caller, Change, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError,
-    NewWrite, PendingPatient, PracticeBook, Reception, RequestError, Requested, Settings, WriteNews,
+    Answered, BookError, Caller, Change, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError, NewWrite,
+    PendingPatient, PracticeBook, Proof, Reception, RequestError, Requested, Settings, WriteNews,
 };
 use seal::HmacKey;
 use serde_json::Value;
@@ -124,6 +124,9 @@ pub(crate) struct System {
     pub(crate) copied_before: SignedDuration,
     pub(crate) fails: Option<BookError>,
     pub(crate) asked: Vec<&'static str>,
+    pub(crate) types: Vec<AppointmentType>,
+    pub(crate) balance: Option<Balance>,
+    pub(crate) insurance: Vec<Insurance>,
 }
 
 /// What our rows hold, and how they fail.
@@ -143,6 +146,10 @@ pub(crate) struct Rows {
     pub(crate) faster: Option<Claim>,
     /// A change that another caller gets between our looking and our asking.
     pub(crate) another_changes_it: bool,
+    /// What callers have shown: call, patient, how.
+    pub(crate) proofs: Vec<(String, String, Proof)>,
+    /// Every caller has shown to be every patient: for tests of what comes after.
+    pub(crate) all_proven: bool,
 }
 
 pub(crate) struct Clinic {
@@ -162,6 +169,11 @@ pub(crate) fn clinic() -> Arc<Clinic> {
         Operation::RescheduleAppointment,
         Operation::CancelAppointment,
         Operation::AddNote,
+        Operation::ListClinicians,
+        Operation::ListAppointmentTypes,
+        Operation::ReadBalance,
+        Operation::ReadInsurance,
+        Operation::RecordPayment,
     ]
     .into();
     let desk = Desk {
@@ -173,7 +185,13 @@ pub(crate) fn clinic() -> Arc<Clinic> {
         language: Language::English,
         capabilities: Capabilities { system: "Open Dental".to_owned(), operations },
         settings: Settings::default(),
-        caller: Caller { door: Door::Voice, call: None, tool_call: None, phone: None, vouched: false },
+        caller: Caller {
+            door: Door::Voice,
+            call: Some("call-1".to_owned()),
+            tool_call: None,
+            phone: None,
+            vouched: false,
+        },
         now: now(),
     };
     let system = System { patients: patients(), ..System::default() };
@@ -182,6 +200,13 @@ pub(crate) fn clinic() -> Arc<Clinic> {
         rows: Mutex::new(Rows { news: Some(WriteNews::Waiting), ..Rows::default() }),
         desk: Mutex::new(desk),
     })
+}
+
+/// A clinic whose callers have all shown who they are.
+pub(crate) fn proven_clinic() -> Arc<Clinic> {
+    let clinic = clinic();
+    clinic.rows(|rows| rows.all_proven = true);
+    clinic
 }
 
 impl Clinic {
@@ -295,6 +320,27 @@ impl PracticeBook for Clinic {
             }
         })
     }
+
+    async fn clinicians(&self, _: &Desk) -> Result<Answered<Vec<Clinician>>, BookError> {
+        self.system_answers("clinicians", |_| {
+            let gone = Clinician { bookable: false, ..clinician("DR0", "Dr Gone", ClinicianKind::Provider) };
+            let mut all = day_book(window(date(2026, 11, 23), 0, 0, 60)).clinicians;
+            all.push(gone);
+            all
+        })
+    }
+
+    async fn appointment_types(&self, _: &Desk) -> Result<Answered<Vec<AppointmentType>>, BookError> {
+        self.system_answers("appointment_types", |system| system.types.clone())
+    }
+
+    async fn balance(&self, _: &Desk, _: &str) -> Result<Answered<Option<Balance>>, BookError> {
+        self.system_answers("balance", |system| system.balance.clone())
+    }
+
+    async fn insurance(&self, _: &Desk, _: &str) -> Result<Answered<Vec<Insurance>>, BookError> {
+        self.system_answers("insurance", |system| system.insurance.clone())
+    }
 }
 
 #[async_trait]
@@ -369,6 +415,31 @@ impl Ledger for Clinic {
 
     async fn made_patient(&self, _: &Desk, vendor_id: &str) -> Result<bool, LedgerError> {
         self.ledger_answers(|rows| rows.made.iter().any(|made| made == vendor_id))
+    }
+
+    async fn recorded(&self, _: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
+        self.ledger_answers(|rows| {
+            rows.writes.iter().find(|(known, _)| *known == id).map(|(_, write)| write.write.clone())
+        })
+    }
+
+    async fn prove(&self, desk: &Desk, patients: &[&str], proof: Proof) -> Result<(), LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| {
+            rows.proofs.extend(patients.iter().map(|one| (call.clone(), (*one).to_owned(), proof)));
+        })
+    }
+
+    async fn proof(&self, desk: &Desk, patients: &[&str]) -> Result<Option<Proof>, LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| {
+            if rows.all_proven {
+                return Some(Proof::NameAndBirth);
+            }
+            let own =
+                rows.proofs.iter().filter(|(of, who, _)| *of == call && patients.contains(&who.as_str()));
+            own.map(|(_, _, proof)| *proof).max()
+        })
     }
 
     async fn pending_patient(&self, _: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {

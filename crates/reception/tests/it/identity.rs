@@ -95,8 +95,10 @@ async fn a_number_that_was_only_spoken_lists_nobody_even_with_a_name_of_the_fami
     let clinic = clinic();
     let spoken = json!({ "phone": MARIAS_PHONE, "lastName": "Núñez" });
     let handled = clinic.run("searchPatients", spoken).await;
-    assert_eq!(handled.answer.status, Status::Several);
+    assert_eq!(handled.answer.code, "ask_who");
     assert!(handled.answer.data.is_empty());
+    let spoken = json!({ "phone": MARIAS_PHONE, "firstName": "Leo", "dateOfBirth": "2015-06-01" });
+    assert_eq!(clinic.run("searchPatients", spoken).await.answer.data["patientId"], "102");
 }
 
 #[tokio::test]
@@ -117,19 +119,26 @@ async fn a_practices_own_system_may_search_by_phone_alone() {
 }
 
 #[tokio::test]
-async fn a_record_opens_for_its_own_phone_or_its_date_of_birth_only() {
+async fn a_record_opens_for_its_own_phone_or_its_name_and_date_of_birth_only() {
     let clinic = clinic();
+    let named = |first: &str, born: &str| json!({ "patientId": "104", "firstName": first, "lastName": "Okafor", "dateOfBirth": born });
     let bare = json!({ "patientId": "104" });
-    let wrong = json!({ "patientId": "104", "dateOfBirth": "1990-02-01" });
-    let right = json!({ "patientId": "104", "dateOfBirth": "1990-01-31" });
-    for (arguments, code) in
-        [(&bare, "identity_needed"), (&wrong, "identity_needed"), (&right, "patient_info")]
-    {
+    let born = json!({ "patientId": "104", "dateOfBirth": "1990-01-31" });
+    let wrong = named("Daniel", "1990-02-01");
+    for (arguments, code) in [
+        (&bare, "identity_needed"),
+        (&born, "identity_needed"),
+        (&wrong, "identity_needed"),
+        (&named("Denise", "1990-01-31"), "identity_needed"),
+        (&named("Daniel", "1990-01-31"), "patient_info"),
+    ] {
         let handled = clinic.run("getPatientInfo", arguments.clone()).await;
         assert_eq!(handled.answer.code, code, "{arguments}");
         assert_eq!(handled.answer.line().contains("Daniel"), code == "patient_info");
         assert_eq!(handled.audit.unwrap().patients, ["104"], "a refused look is a look");
     }
+    clinic.desk(|desk| desk.caller.call = Some("call-2".to_owned()));
+    assert_eq!(clinic.run("getPatientInfo", bare.clone()).await.answer.code, "identity_needed");
     clinic.calls_from("+15550100020");
     assert_eq!(clinic.run("getPatientInfo", bare).await.answer.code, "patient_info");
     let handled = clinic.run("getPatientInfo", wrong).await;

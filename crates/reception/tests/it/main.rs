@@ -1,6 +1,8 @@
 //! The use cases, on a practice and a ledger made of memory.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod availability;
 #[cfg(test)]
 mod bad_input;
@@ -20,5 +22,9 @@ mod identity;
 mod notes;
 #[cfg(test)]
 mod own_appointments;
+#[cfg(test)]
+mod payment;
+#[cfg(test)]
+mod proof;
 #[cfg(test)]
 mod registry;

@@ -24,6 +24,11 @@ fn the_registry_is_as_agreed() {
             ("rescheduleAppointment", Access::Writes, "appointment.reschedule"),
             ("cancelAppointment", Access::Writes, "appointment.cancel"),
             ("addPatientNote", Access::Writes, "patient.note"),
+            ("listProviders", Access::Reads, "provider.list"),
+            ("listAppointmentTypes", Access::Reads, "appointment_type.list"),
+            ("getPatientBalance", Access::Reads, "patient.balance.read"),
+            ("getPatientInsurance", Access::Reads, "patient.insurance.read"),
+            ("processPayment", Access::Writes, "payment.record"),
         ]
     );
     let schemas: BTreeMap<&str, &serde_json::Value> =
@@ -36,14 +41,14 @@ fn every_sentence_in_every_language() {
     let mut all = String::new();
     for (code, template) in sentences() {
         let status = serde_json::to_string(&template.status).unwrap();
-        let _ = writeln!(all, "{code} {status}\n  {}\n  {}", template.en, template.es);
+        let _ = writeln!(all, "{code} {status}\n  {}\n  {}\n  {}", template.en, template.es, template.fr);
     }
     insta::assert_snapshot!(all);
 }
 
 #[test]
 fn p5_only_a_confirmed_sentence_claims_a_booking() {
-    const CLAIMS: [&str; 14] = [
+    const CLAIMS: [&str; 20] = [
         "booked",
         "reserved",
         "scheduled",
@@ -58,9 +63,15 @@ fn p5_only_a_confirmed_sentence_claims_a_booking() {
         "tiene cita",
         "está listo",
         "lo esperamos",
+        "est réservé",
+        "est déjà réservé",
+        "est inscrit",
+        "est prêt",
+        "vous avez rendez-vous",
+        "vous attend",
     ];
     for (code, template) in sentences() {
-        for text in [template.en, template.es] {
+        for text in [template.en, template.es, template.fr] {
             let text = text.to_lowercase();
             let claims = CLAIMS.iter().any(|claim| text.contains(claim));
             assert!(!claims || template.status == Status::Confirmed, "{code}: {text}");
@@ -72,6 +83,8 @@ fn p5_only_a_confirmed_sentence_claims_a_booking() {
                 "confirms it",
                 "will confirm",
                 "confirme",
+                "n'est pas encore confirmée",
+                "n'est pas confirmée",
             ];
             let rest = bare.iter().fold(text.clone(), |text, allowed| text.replace(allowed, ""));
             assert!(!rest.contains("confirm") || template.status == Status::Confirmed, "{code}: {text}");
@@ -111,9 +124,11 @@ fn every_sentence_can_be_spoken() {
     };
     for (code, template) in sentences() {
         assert_eq!(gaps(template.en), gaps(template.es), "{code}");
-        for language in [Language::English, Language::Spanish] {
+        assert_eq!(gaps(template.en), gaps(template.fr), "{code}");
+        for language in Language::ALL {
             let text = template.text(language);
             assert!(text.chars().count() <= 200, "{code}: too long to listen to");
+            assert!(!text.is_empty(), "{code}: nothing to say");
             assert!(text.ends_with(['.', '?']), "{code}");
             assert!(!text.contains(['\n', '_', '"', '(', '/']), "{code}: not speakable");
             assert!(!text.to_lowercase().contains("error"), "{code}");

@@ -8,6 +8,8 @@ mod budgets;
 #[cfg(test)]
 mod holds;
 #[cfg(test)]
+mod identities;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod outbox;

@@ -47,12 +47,15 @@ fn of_an_answer_that_is_too_long_the_status_and_the_sentence_stay() {
 #[case(Apology::BadArguments, "refused")]
 #[case(Apology::Refused(TenantRefusal::NoIntegration), "refused")]
 fn p5_an_apology_is_a_sentence_and_claims_nothing_was_done(#[case] why: Apology, #[case] status: &str) {
-    for (language, sorry) in [(Language::English, "I'm sorry"), (Language::Spanish, "Lo siento")] {
+    let languages =
+        [(Language::English, "I'm sorry"), (Language::Spanish, "Lo siento"), (Language::French, "Désolé")];
+    for (language, sorry) in languages {
         let value: Value = serde_json::from_str(&apology(why, language)).unwrap();
         let say = value["say"].as_str().unwrap();
         assert_eq!(value["status"], status);
         assert!(say.starts_with(sorry), "{say}");
         assert!(!say.to_lowercase().contains("booked") && !say.contains("reservad"), "{say}");
+        assert!(!say.contains("réservé"), "{say}");
     }
 }
 

@@ -22,6 +22,8 @@ mod offline;
 #[cfg(test)]
 mod order;
 #[cfg(test)]
+mod payments;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod polling;

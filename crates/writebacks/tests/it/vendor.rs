@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{Appointment, AppointmentState, ConnectionId, DayBook, Freshness, Patient, PatientBook, TenantId, Window};
+use domain::{
+    Appointment, AppointmentState, AppointmentType, Balance, Clinician, ConnectionId, DayBook, Freshness,
+    Insurance, Patient, PatientBook, TenantId, Window,
+};
 use jiff::Timestamp;
 use pms::{
     Advice, Capabilities, DayBookQuery, ErrorKind, FailureReason, PMSAdapter, PatientBookQuery, PatientQuery,
@@ -258,6 +261,22 @@ impl PMSAdapter for Vendor {
 
     async fn patient_book(&self, _: &PatientBookQuery) -> Result<PatientBook, PmsError> {
         unreachable!("a carrier does not read patients' books")
+    }
+
+    async fn clinicians(&self) -> Result<Vec<Clinician>, PmsError> {
+        unreachable!("a carrier does not list people")
+    }
+
+    async fn appointment_types(&self) -> Result<Vec<AppointmentType>, PmsError> {
+        unreachable!("a carrier does not list kinds of appointment")
+    }
+
+    async fn balance(&self, _: &str) -> Result<Option<Balance>, PmsError> {
+        unreachable!("a carrier does not read accounts")
+    }
+
+    async fn insurance(&self, _: &str) -> Result<Vec<Insurance>, PmsError> {
+        unreachable!("a carrier does not read insurances")
     }
 
     async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {

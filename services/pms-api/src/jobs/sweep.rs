@@ -27,7 +27,7 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
 
 async fn sweep(context: &Context) -> Result<usize, StoreError> {
     let mut tx = context.store.machinery().await?;
-    let rows = tx.sweep(context.settings.keep_days).await?;
+    let rows = tx.sweep(context.settings.keep_days).await? + tx.sweep_identities().await?;
     tx.commit().await?;
     Ok(rows)
 }

@@ -5,7 +5,7 @@ use actix_web::web::Data;
 use bus::Letter;
 use domain::{Phone, TenantId};
 use messages::{Named as _, Unreadable, v1};
-use reception::{Access, Caller, Door};
+use reception::{Access, Caller, Door, Language};
 use serde_json::{Map, Value, json};
 use store::ToolCallKey;
 use tokio::time::Instant;
@@ -83,10 +83,14 @@ fn writes(tool: &str) -> bool {
 
 fn not_sure(language: &str) -> v1::ToolReply {
     tracing::warn!("whether a write was recorded is not known");
-    let say = if language.starts_with("es") {
-        "No pude comprobar si su solicitud quedó guardada. ¿Quiere que lo intente otra vez?"
-    } else {
-        "I couldn't make sure that your request was saved. Shall I try once more?"
+    let say = match spoken(language) {
+        Language::English => "I couldn't make sure that your request was saved. Shall I try once more?",
+        Language::Spanish => {
+            "No pude comprobar si su solicitud quedó guardada. ¿Quiere que lo intente otra vez?"
+        }
+        Language::French => {
+            "Je n'ai pas pu vérifier que votre demande a bien été enregistrée. Voulez-vous que je réessaie ?"
+        }
     };
     v1::ToolReply {
         status: "unknown".to_owned(),
@@ -112,6 +116,30 @@ fn reply(told: Told) -> v1::ToolReply {
     }
 }
 
+/// The tenant's own language is not known where its rows could not be read: English is understood most widely.
+fn spoken(language: &str) -> Language {
+    Language::read(language).unwrap_or_default()
+}
+
+/// A sentence in every language, in the order of [`Language::ALL`].
+type Sentence = [&'static str; 3];
+
+const NO_INTEGRATION: Sentence = [
+    "I'm sorry, I can't reach the clinic's calendar. The staff will help you.",
+    "Lo siento, no puedo ver la agenda de la clínica. El personal le ayudará.",
+    "Désolé, je n'ai pas accès à l'agenda de la clinique. Le personnel va vous aider.",
+];
+const STILL_RUNNING: Sentence = [
+    "I'm still working on that. One moment, please.",
+    "Todavía estoy en ello. Un momento, por favor.",
+    "J'y travaille encore. Un instant, s'il vous plaît.",
+];
+const UNAVAILABLE: Sentence = [
+    "I'm sorry, I can't do that just now. Shall I try again?",
+    "Lo siento, ahora mismo no puedo hacerlo. ¿Quiere que lo intente de nuevo?",
+    "Désolé, je ne peux pas le faire en ce moment. Voulez-vous que je réessaie ?",
+];
+
 fn unreadable(error: &Unreadable) -> v1::ToolReply {
     tracing::error!(error = %error, "a tool question cannot be read");
     sorry(&ToolError::Unavailable, "")
@@ -120,21 +148,15 @@ fn unreadable(error: &Unreadable) -> v1::ToolReply {
 /// What may be said when the tool was not used: nothing about the patient, and nothing untrue.
 fn sorry(error: &ToolError, language: &str) -> v1::ToolReply {
     tracing::warn!(error = %error, "a tool was not used");
-    let spanish = language.starts_with("es");
-    let (code, say) = match error {
-        ToolError::NoIntegration if spanish => {
-            ("no_integration", "Lo siento, no puedo ver la agenda de la clínica. El personal le ayudará.")
-        }
-        ToolError::NoIntegration => {
-            ("no_integration", "I'm sorry, I can't reach the clinic's calendar. The staff will help you.")
-        }
-        ToolError::KeyReused | ToolError::StillRunning | ToolError::Unavailable if spanish => {
-            ("unavailable", "Lo siento, ahora mismo no puedo hacerlo. ¿Quiere que lo intente de nuevo?")
-        }
-        ToolError::StillRunning => ("still_running", "I'm still working on that. One moment, please."),
-        ToolError::KeyReused | ToolError::Unavailable => {
-            ("unavailable", "I'm sorry, I can't do that just now. Shall I try again?")
-        }
+    let (code, [english, spanish, french]) = match error {
+        ToolError::NoIntegration => ("no_integration", NO_INTEGRATION),
+        ToolError::StillRunning => ("still_running", STILL_RUNNING),
+        ToolError::KeyReused | ToolError::Unavailable => ("unavailable", UNAVAILABLE),
+    };
+    let say = match spoken(language) {
+        Language::English => english,
+        Language::Spanish => spanish,
+        Language::French => french,
     };
     let data: Map<String, Value> = Map::from_iter([("reason".to_owned(), json!(error.to_string()))]);
     v1::ToolReply {
@@ -143,5 +165,28 @@ fn sorry(error: &ToolError, language: &str) -> v1::ToolReply {
         data_json: Value::Object(data).to_string(),
         code: code.to_owned(),
         vendor_ms: 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_a_tool_that_was_not_used_has_a_sentence_in_every_language_that_claims_nothing() {
+        let errors =
+            [ToolError::NoIntegration, ToolError::Unavailable, ToolError::KeyReused, ToolError::StillRunning];
+        let mut said = std::collections::BTreeSet::new();
+        for language in ["en", "es-MX", "fr-CA"] {
+            for reply in errors.iter().map(|error| sorry(error, language)).chain([not_sure(language)]) {
+                assert!(reply.say.ends_with(['.', '?']) && reply.say.len() > 20, "{}", reply.say);
+                for claim in ["booked", "reservad", "réservé", "confirm"] {
+                    assert!(!reply.say.to_lowercase().contains(claim), "{}", reply.say);
+                }
+                said.insert(reply.say);
+            }
+        }
+        assert_eq!(said.len(), 3 * 4, "each sentence is said in its own language");
+        assert_eq!(sorry(&ToolError::Unavailable, "de").say, UNAVAILABLE[0]);
     }
 }

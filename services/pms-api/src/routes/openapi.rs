@@ -13,6 +13,11 @@ const TWINS: &[(&str, &str, &str, Option<&str>)] = &[
     ("rescheduleAppointment", "patch", "/api/pms/appointments/{appointment}", Some("appointmentId")),
     ("cancelAppointment", "delete", "/api/pms/appointments/{appointment}", Some("appointmentId")),
     ("addPatientNote", "post", "/api/pms/patients/{patient}/notes", Some("patientId")),
+    ("listProviders", "get", "/api/pms/providers", None),
+    ("listAppointmentTypes", "get", "/api/pms/appointment-types", None),
+    ("getPatientBalance", "get", "/api/pms/patients/{patient}/balance", Some("patientId")),
+    ("processPayment", "post", "/api/pms/payments", None),
+    ("getPatientInsurance", "get", "/api/pms/patients/{patient}/insurance", Some("patientId")),
 ];
 
 /// `GET /api/openapi.json`.
@@ -62,7 +67,7 @@ fn operation(tool: &Tool, method: &str, path_field: Option<&str>) -> Value {
     });
     let mut parameters = vec![json!({
         "name": "Accept-Language", "in": "header", "required": false,
-        "description": "`en` or `es`: what the sentence is said in.", "schema": { "type": "string" },
+        "description": "`en`, `es` or `fr`: what the sentence is said in.", "schema": { "type": "string" },
     })];
     let properties = tool.arguments.get("properties").and_then(Value::as_object).cloned().unwrap_or_default();
     let required: Vec<&str> = tool

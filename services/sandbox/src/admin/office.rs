@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::Refusal;
 use super::sikka::OfficeView;
 use crate::Sandbox;
+use crate::sikka::books::Transaction;
 use crate::sikka::call::Body;
 use crate::sikka::columns;
 use crate::sikka::notes::Note;
@@ -48,6 +49,7 @@ struct PmsView {
     providers: Vec<Provider>,
     operatories: Vec<Operatory>,
     notes: Vec<Note>,
+    transactions: Vec<Transaction>,
 }
 
 /// What GETs see (`GET …/cloud`), every column of every row.
@@ -147,6 +149,7 @@ async fn pms(sandbox: Data<Sandbox>, path: Path<String>) -> Answer<PmsView> {
         providers: office.pms.providers.clone(),
         operatories: office.pms.operatories.clone(),
         notes: office.pms.notes.values().cloned().collect(),
+        transactions: office.pms.books.transactions.values().cloned().collect(),
     });
     view.map(Json)
 }

@@ -71,6 +71,11 @@ pub(super) fn list(
         | List::WritebackDetails
         | List::MedicalNotes
         | List::NoteTypes
+        | List::PatientBalance
+        | List::Subscribers
+        | List::InsuranceCompanies
+        | List::Transactions
+        | List::PaymentTypes
         | List::WritebackStatus => Err(Problem::internal("this list belongs to an office")),
     }
 }

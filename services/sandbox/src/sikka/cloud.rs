@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 
+use super::books;
 use super::notes;
 use super::pms::{Appointment, Operatory, Patient, Pms, Provider};
 use super::profile::Rules;
@@ -28,6 +29,8 @@ pub struct Cloud {
     pub schedule: Vec<Arc<Record>>,
     /// Monday of the week in which the schedule was last written out.
     pub schedule_week: Option<Date>,
+    /// Rows about money and insurance.
+    pub books: books::Rows,
     /// The appointments behind the rows, for the slots feed.
     pub booked: Vec<Appointment>,
     /// When the copy was taken.
@@ -65,6 +68,7 @@ impl Cloud {
         self.operatories =
             pms.operatories.iter().map(|chair| operatory_row(chair, office)).map(Arc::new).collect();
         self.notes = notes::rows(pms, office);
+        self.books = books::Rows::of(pms, office, local);
         self.booked =
             pms.appointments.values().filter(|held| !office.rules.frees(&held.status)).cloned().collect();
     }
@@ -117,6 +121,7 @@ fn patient_row(patient: &Patient, pms: &Pms, office: Office<'_>) -> Record {
     row.set("gender", patient.gender.clone());
     row.set("homephone", patient.homephone.clone());
     row.set("workphone", patient.workphone.clone());
+    row.set("other_phone", patient.other_phone.clone());
     row.set("chart_number", format!("C{id}"));
     row.set("cust_id", office.cust_id);
     row

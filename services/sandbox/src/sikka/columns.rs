@@ -1,5 +1,9 @@
 //! The columns, filters and sort keys of every list this simulator serves, as contract section 4 names them.
 
+mod books;
+
+pub use books::{INSURANCE_COMPANIES, PATIENT_BALANCE, PAYMENT_TYPES, SUBSCRIBERS, TRANSACTIONS};
+
 use super::record::Table;
 
 macro_rules! weekday {

@@ -2,6 +2,7 @@
 
 use jiff::civil::{Date, DateTime, Time};
 
+use super::books;
 use super::call::Body;
 use super::notes;
 use super::pms::{Appointment, Patient, Pms};
@@ -41,6 +42,7 @@ pub fn run(
         Operation::Edit { id, body } => edit(pms, rules, id, body, local),
         Operation::NewPatient(body) => new_patient(pms, rules, body, local),
         Operation::Note(body) => notes::add(pms, rules, body, local),
+        Operation::Payment(body) => books::post(pms, body, local),
     }?;
     pms.version += 1;
     Ok(done)

@@ -58,6 +58,11 @@ pub fn list(
             let kind = required(&call.query, "writeback_type")?;
             page(details(office, kind).iter(), &tables::WRITEBACK_DETAILS, call)
         }
+        List::PatientBalance => page(cloud.books.balances.iter(), &tables::PATIENT_BALANCE, call),
+        List::Subscribers => page(cloud.books.subscribers.iter(), &tables::SUBSCRIBERS, call),
+        List::InsuranceCompanies => page(cloud.books.companies.iter(), &tables::INSURANCE_COMPANIES, call),
+        List::Transactions => page(cloud.books.transactions.iter(), &tables::TRANSACTIONS, call),
+        List::PaymentTypes => page(cloud.books.payment_types.iter(), &tables::PAYMENT_TYPES, call),
         List::WritebackStatus => {
             let id: u64 =
                 required(&call.query, "id")?.parse().map_err(|_| Problem::invalid("id is not a number"))?;

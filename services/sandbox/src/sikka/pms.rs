@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::{Date, DateTime, Time};
 use serde::{Deserialize, Serialize};
 
+use super::books::Books;
 use super::notes::Note;
 use super::profile::Rules;
 
@@ -25,6 +26,8 @@ pub struct Pms {
     pub notes: BTreeMap<u64, Note>,
     /// Days on which the practice is closed whatever the hours say.
     pub holidays: Vec<Date>,
+    /// Ledger and insurances.
+    pub books: Books,
     /// Rises with every change, so that a copy knows whether it is old.
     pub version: u64,
 }
@@ -51,6 +54,8 @@ pub struct Patient {
     pub homephone: String,
     /// Work number as somebody typed it.
     pub workphone: String,
+    /// Any further number as somebody typed it; no filter looks at it.
+    pub other_phone: String,
     /// Email address.
     pub email: String,
     /// Street and number.

@@ -62,6 +62,11 @@ pub enum List {
     WritebackDetails,
     MedicalNotes,
     NoteTypes,
+    PatientBalance,
+    Subscribers,
+    InsuranceCompanies,
+    Transactions,
+    PaymentTypes,
     SupportedPmses,
     DataSyncStatus,
     PracticeLocation,
@@ -76,6 +81,8 @@ pub enum Write<'a> {
     Appointment,
     /// `POST /patient`.
     Patient,
+    /// `POST /transaction`.
+    Transaction,
     /// `PATCH /appointments/{id}`.
     Status(&'a str),
     /// `PUT /appointments/{id}`.
@@ -85,7 +92,7 @@ pub enum Write<'a> {
 }
 
 /// Every API name of a full plan.
-pub const SCOPES: [&str; 23] = [
+pub const SCOPES: &[&str] = &[
     "authorized_practices",
     "appointments",
     "appointments_available_slots",
@@ -109,6 +116,12 @@ pub const SCOPES: [&str; 23] = [
     "medical_notes",
     "note_types",
     "POST medical_notes",
+    "patient_balance",
+    "subscribers",
+    "insurance_companies",
+    "transactions",
+    "payment_types",
+    "POST transaction",
 ];
 
 /// The API of a method and the segments after `/v4`.
@@ -128,6 +141,7 @@ pub fn find<'a>(method: &str, segments: &'a [String]) -> Option<Route<'a>> {
         ("POST", ["appointment"]) => Some(write("/v4/appointment", "POST appointment", Write::Appointment)),
         ("POST", ["patient"]) => Some(write("/v4/patient", "POST patient", Write::Patient)),
         ("POST", ["medical_notes"]) => Some(write("/v4/medical_notes", "POST medical_notes", Write::Note)),
+        ("POST", ["transaction"]) => Some(write("/v4/transaction", "POST transaction", Write::Transaction)),
         ("PATCH", ["appointments", id]) => {
             Some(write("/v4/appointments/{id}", "PATCH appointments", Write::Status(id)))
         }
@@ -156,6 +170,11 @@ fn listing(name: &str) -> Option<Route<'static>> {
         "writeback_details" => ("/v4/writeback_details", Door::Key, List::WritebackDetails),
         "medical_notes" => ("/v4/medical_notes", Door::Key, List::MedicalNotes),
         "note_types" => ("/v4/note_types", Door::Key, List::NoteTypes),
+        "patient_balance" => ("/v4/patient_balance", Door::Key, List::PatientBalance),
+        "subscribers" => ("/v4/subscribers", Door::Key, List::Subscribers),
+        "insurance_companies" => ("/v4/insurance_companies", Door::Key, List::InsuranceCompanies),
+        "transactions" => ("/v4/transactions", Door::Key, List::Transactions),
+        "payment_types" => ("/v4/payment_types", Door::Key, List::PaymentTypes),
         "supported_pmses" => ("/v4/supported_pmses", Door::App, List::SupportedPmses),
         "data_sync_status" => ("/v4/data_sync_status", Door::App, List::DataSyncStatus),
         "practice_location" => ("/v4/practice_location", Door::App, List::PracticeLocation),
@@ -164,7 +183,7 @@ fn listing(name: &str) -> Option<Route<'static>> {
         _ => return None,
     };
     let scope = pattern.strip_prefix("/v4/").unwrap_or(pattern);
-    let tells_data_insert = matches!(list, List::Appointments | List::Patients);
+    let tells_data_insert = matches!(list, List::Appointments | List::Patients | List::Transactions);
     Some(Route { tells_data_insert, ..route(pattern, scope, door, Action::List(list)) })
 }
 

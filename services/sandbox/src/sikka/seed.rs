@@ -1,5 +1,6 @@
 //! Invented offices, the same for the same seed and day.
 
+mod books;
 mod diary;
 mod people;
 
@@ -116,6 +117,7 @@ impl Seed {
         pms.holidays = vec![diary::friday_after_next(today)];
         people::fill(&mut pms, index == 0, self.patients, profile.rules(), today, &mut rng);
         diary::fill(&mut pms, profile.rules(), today, self.weeks, self.fill, &mut rng);
+        books::fill(&mut pms, today);
         pms.version = 1;
 
         let mut office = Office {

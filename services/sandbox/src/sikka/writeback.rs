@@ -33,6 +33,8 @@ pub enum Operation {
     NewPatient(Body),
     /// `POST /medical_notes`.
     Note(Body),
+    /// `POST /transaction`.
+    Payment(Body),
 }
 
 /// One write, from its receipt on.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::account;
+use super::books::parse_amount;
 use super::call::{Body, Call, Reply};
 use super::errors::{Message, Problem};
 use super::execute::{parse_date, parse_length, parse_time};
@@ -18,6 +19,16 @@ use super::writeback::{Operation, Writeback};
 const BOOKING: [&str; 7] =
     ["patient_id", "provider_id", "practice_id", "operatory", "date", "time", "length"];
 const PATIENT: [&str; 4] = ["firstname", "lastname", "practice_id", "provider_id"];
+const TRANSACTION: [&str; 8] = [
+    "patient_id",
+    "guarantor_id",
+    "practice_id",
+    "provider_id",
+    "procedure_code",
+    "procedure_description",
+    "amount",
+    "transaction_date",
+];
 const EDITABLE: [&str; 6] = ["date", "time", "length", "operatory", "provider_id", "status"];
 
 /// Takes a write of an office and answers its receipt.
@@ -57,6 +68,7 @@ pub fn submit(
     let (status, code, method, api) = match write {
         Write::Appointment => (201, "API2016", "POST", "appointment"),
         Write::Patient => (201, "API2016", "POST", "patient"),
+        Write::Transaction => (201, "API2016", "POST", "transaction"),
         Write::Status(_) => (200, "API0007", "PATCH", "appointments"),
         Write::Edit(_) => (200, "API0007", "PUT", "appointments"),
         Write::Note => (201, "API2016", "POST", "medical_notes"),
@@ -107,6 +119,13 @@ fn check(write: &Write<'_>, body: &Body, optional: &[&str]) -> Result<Operation,
                 return Err(Problem::invalid("gender is male, female or unknown"));
             }
             Ok(Operation::NewPatient(body.clone()))
+        }
+        Write::Transaction => {
+            need(&TRANSACTION)?;
+            parse_amount(&body.text_or_empty("amount")).map_err(Problem::invalid)?;
+            parse_date(&body.text_or_empty("transaction_date"))
+                .map_err(|_| Problem::invalid("transaction_date is not yyyy-mm-dd"))?;
+            Ok(Operation::Payment(body.clone()))
         }
         Write::Status(id) => {
             need(&["op", "path", "value", "practice_id"])?;

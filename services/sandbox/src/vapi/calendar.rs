@@ -46,39 +46,43 @@ impl Calendar {
     }
 }
 
-/// A date the way it is said: `Monday, March 2` or `lunes 2 de marzo`.
+/// A date the way it is said: `Monday, March 2`, `lunes 2 de marzo` or `lundi 2 mars`.
 pub(super) fn spoken(date: Date, language: &str) -> String {
-    const DAYS: [[&str; 2]; 7] = [
-        ["Monday", "lunes"],
-        ["Tuesday", "martes"],
-        ["Wednesday", "miércoles"],
-        ["Thursday", "jueves"],
-        ["Friday", "viernes"],
-        ["Saturday", "sábado"],
-        ["Sunday", "domingo"],
+    const DAYS: [[&str; 3]; 7] = [
+        ["Monday", "lunes", "lundi"],
+        ["Tuesday", "martes", "mardi"],
+        ["Wednesday", "miércoles", "mercredi"],
+        ["Thursday", "jueves", "jeudi"],
+        ["Friday", "viernes", "vendredi"],
+        ["Saturday", "sábado", "samedi"],
+        ["Sunday", "domingo", "dimanche"],
     ];
-    const MONTHS: [[&str; 2]; 12] = [
-        ["January", "enero"],
-        ["February", "febrero"],
-        ["March", "marzo"],
-        ["April", "abril"],
-        ["May", "mayo"],
-        ["June", "junio"],
-        ["July", "julio"],
-        ["August", "agosto"],
-        ["September", "septiembre"],
-        ["October", "octubre"],
-        ["November", "noviembre"],
-        ["December", "diciembre"],
+    const MONTHS: [[&str; 3]; 12] = [
+        ["January", "enero", "janvier"],
+        ["February", "febrero", "février"],
+        ["March", "marzo", "mars"],
+        ["April", "abril", "avril"],
+        ["May", "mayo", "mai"],
+        ["June", "junio", "juin"],
+        ["July", "julio", "juillet"],
+        ["August", "agosto", "août"],
+        ["September", "septiembre", "septembre"],
+        ["October", "octubre", "octobre"],
+        ["November", "noviembre", "novembre"],
+        ["December", "diciembre", "décembre"],
     ];
-    let column = usize::from(language == "es");
+    let column = match language {
+        "es" => 1,
+        "fr" => 2,
+        _ => 0,
+    };
     let index = |number: i8| usize::try_from(number).unwrap_or_default();
     let day = DAYS[index(date.weekday().to_monday_zero_offset())][column];
     let month = MONTHS[index(date.month() - 1)][column];
-    if column == 1 {
-        format!("{day} {} de {month}", date.day())
-    } else {
-        format!("{day}, {month} {}", date.day())
+    match column {
+        1 => format!("{day} {} de {month}", date.day()),
+        2 => format!("{day} {} {month}", date.day()),
+        _ => format!("{day}, {month} {}", date.day()),
     }
 }
 
@@ -110,5 +114,6 @@ mod tests {
         let date = "2026-03-04".parse().unwrap();
         assert_eq!(spoken(date, "en"), "Wednesday, March 4");
         assert_eq!(spoken(date, "es"), "miércoles 4 de marzo");
+        assert_eq!(spoken(date, "fr"), "mercredi 4 mars");
     }
 }

@@ -16,7 +16,7 @@ pub struct Script {
     /// What happens, in a sentence.
     #[serde(default)]
     pub about: String,
-    /// `en` or `es`: what the assistant listens in (`transcriber.language`), and the language of spoken dates.
+    /// `en`, `es` or `fr`: what the assistant listens in (`transcriber.language`), and the language of spoken dates.
     #[serde(default = "english")]
     pub language: String,
     /// The caller's number, E.164; a template. The variable `caller` overrides it.

@@ -14,6 +14,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("all-messages", include_str!("../../calls/all-messages.toml")),
     ("asks-availability", include_str!("../../calls/asks-availability.toml")),
     ("bad-arguments", include_str!("../../calls/bad-arguments.toml")),
+    ("french-pays", include_str!("../../calls/french-pays.toml")),
     ("maria-books", include_str!("../../calls/maria-books.toml")),
     ("maria-moves-and-cancels", include_str!("../../calls/maria-moves-and-cancels.toml")),
     ("new-patient-books", include_str!("../../calls/new-patient-books.toml")),

@@ -1,6 +1,8 @@
 //! The Sikka simulator over real HTTP. Tests that show a quirk of the contract's list 7.4 start with its number.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod faults;

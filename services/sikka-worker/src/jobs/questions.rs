@@ -1,3 +1,5 @@
+mod accounts;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +54,7 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
             Err(error) => problem(&error, Duration::ZERO),
         },
         Ask::PatientBook(query) => patient_book(context, due, &query).await,
+        Ask::Account(ask) => accounts::answer(context, due, ask).await,
         Ask::Search(query) => patients(context, due, Operation::SearchPatients, query).await,
         Ask::Writes(ids) => match context.carrier.sight(due, &ids).await {
             Ok(seen) => v1::PmsReply {
@@ -147,6 +150,7 @@ enum Ask {
     DayBook(DayBookQuery),
     Writes(Vec<WritebackId>),
     PatientBook(PatientBookQuery),
+    Account(accounts::Ask),
 }
 
 fn read(letter: &Letter) -> Result<(DueConnection, Ask), Unreadable> {
@@ -179,6 +183,10 @@ fn read(letter: &Letter) -> Result<(DueConnection, Ask), Unreadable> {
         v1::pms_question::Ask::DayBook(read) => Ask::DayBook(DayBookQuery {
             covers: read.covers.ok_or(Unreadable::Field("day_book.covers"))?.try_into()?,
         }),
+        v1::pms_question::Ask::Clinicians(_) => Ask::Account(accounts::Ask::Clinicians),
+        v1::pms_question::Ask::AppointmentTypes(_) => Ask::Account(accounts::Ask::AppointmentTypes),
+        v1::pms_question::Ask::Balance(read) => Ask::Account(accounts::Ask::Balance(read.patient)),
+        v1::pms_question::Ask::Insurance(read) => Ask::Account(accounts::Ask::Insurance(read.patient)),
     };
     Ok((due, ask))
 }

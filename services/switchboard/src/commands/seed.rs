@@ -131,6 +131,11 @@ fn capabilities() -> Capabilities {
             Operation::RescheduleAppointment,
             Operation::CancelAppointment,
             Operation::AddNote,
+            Operation::RecordPayment,
+            Operation::ListClinicians,
+            Operation::ListAppointmentTypes,
+            Operation::ReadBalance,
+            Operation::ReadInsurance,
             Operation::BulkOutcomes,
         ]
         .into(),

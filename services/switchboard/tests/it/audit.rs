@@ -34,7 +34,7 @@ async fn p7_every_tool_use_is_in_the_chain_and_whoever_tampers_with_it_is_found_
     assert_eq!(stack.sql(others).await.unwrap().concat(), ["appointment.book.landed", "patient.read"]);
     let about = "SELECT DISTINCT action FROM audit_log WHERE patient = '101' AND ms >= 0 ORDER BY action";
     let about = stack.sql(about).await.unwrap().concat();
-    assert_eq!(about, ["appointment.book", "appointment.book.landed", "patient.read"]);
+    assert_eq!(about, ["appointment.book", "appointment.book.landed", "patient.read", "patient.search"]);
 
     assert_eq!(verify(&stack, &[]).await, (true, "[]".to_owned()));
     let (well, anchors) = run(&stack, &["audit", "anchor"]).await;

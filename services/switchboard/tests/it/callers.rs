@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use testbed::{Plan, Stack};
 
-use crate::desk::{MARIA, book, ended, free_times};
+use crate::desk::{MARIA, book, ended, free_times, let_anybody_book};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p4_a_hundred_callers_for_one_slot_one_wins_and_the_others_hear_other_times() {
@@ -16,6 +16,7 @@ async fn p4_a_hundred_callers_for_one_slot_one_wins_and_the_others_hear_other_ti
         .set("sikka_worker.budget_percent", 100)
         .set("database.pool_size", 24);
     let stack = Stack::start(plan).await.unwrap();
+    let_anybody_book(&stack).await;
     stack.sandbox.faults(&json!({ "rate_limit_per_minute": 5_000 })).await.unwrap();
     let clinic = &stack.clinics[0];
     let slot = &free_times(&stack, clinic, "call").await[0];

@@ -23,7 +23,14 @@ pub(crate) async fn free_times(stack: &Stack, clinic: &Clinic, call: &str) -> Ve
     told["slots"].as_array().unwrap().clone()
 }
 
-/// What the agent is told when it books.
+/// Lets whoever calls book for anybody, for tests that are about something else. Before the first question: what a
+/// tenant chose is remembered for a while.
+pub(crate) async fn let_anybody_book(stack: &Stack) {
+    let rules = r#"UPDATE tenants SET identity_rules = '{"tools": {"bookAppointment": "none"}}'"#;
+    stack.sql(rules).await.unwrap();
+}
+
+/// What the agent is told when it books, the caller having said who they are where it is for Maria.
 pub(crate) async fn book(
     stack: &Stack,
     clinic: &Clinic,
@@ -31,6 +38,10 @@ pub(crate) async fn book(
     patient: &str,
     slot: &Value,
 ) -> Value {
+    if patient == MARIA {
+        let who = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
+        use_tool(stack, clinic, (ids.0, &format!("{}-who", ids.0)), "searchPatients", &who).await;
+    }
     use_tool(stack, clinic, ids, "bookAppointment", &wish(patient, slot)).await
 }
 

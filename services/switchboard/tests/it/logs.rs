@@ -10,7 +10,8 @@ async fn live_through_it(stack: &Stack) {
         stack.tool(clinic, ("call-1", id), tool, &arguments).await.unwrap()
     };
     use_tool("1", "searchPatients", json!({ "phone": "(555) 010-0010" })).await;
-    use_tool("2", "searchPatients", json!({ "lastName": "Lopez", "dateOfBirth": "1988-03-14" })).await;
+    let maria = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
+    use_tool("2", "searchPatients", maria).await;
     use_tool("3", "searchPatients", json!({ "lastName": "Quillfeather", "dateOfBirth": "1990-02-30" })).await;
     use_tool("4", "createPatient", json!({ "firstName": "Quill", "lastName": "Quill\u{0}feather" })).await;
     use_tool("5", "eraseEverything", json!({ "really": "quillfeather" })).await;

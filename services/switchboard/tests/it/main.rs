@@ -6,6 +6,8 @@ mod audit;
 #[cfg(test)]
 mod callers;
 #[cfg(test)]
+mod calls;
+#[cfg(test)]
 mod change_calls;
 #[cfg(test)]
 mod change_crashes;
@@ -15,6 +17,8 @@ mod crashes;
 mod deadlines;
 #[cfg(test)]
 mod desk;
+#[cfg(test)]
+mod identity;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

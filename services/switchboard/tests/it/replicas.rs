@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use testbed::{Clinic, Plan, Stack, until};
 
-use crate::desk::{SOON, book, ended, free_times};
+use crate::desk::{SOON, book, ended, free_times, let_anybody_book};
 
 /// What the vendor allows in a minute.
 const LIMIT: u64 = 120;
@@ -19,6 +19,7 @@ async fn question(stack: &Stack, clinic: &Clinic) {
 async fn p3_p9_p11_two_replicas_of_each_keep_the_budget_the_order_and_book_once() {
     let plan = Plan { replicas: 2, clinics: 2, ..Plan::default() }.set("sikka_worker.look_ms", 1_000);
     let stack = Stack::start(plan).await.unwrap();
+    let_anybody_book(&stack).await;
     stack.sandbox.faults(&json!({ "rate_limit_per_minute": LIMIT })).await.unwrap();
     // What was asked for before the limit was known to the workers is not what this counts.
     for clinic in &stack.clinics {

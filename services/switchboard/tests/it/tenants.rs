@@ -18,7 +18,7 @@ fn search(call: &Value, clinic_number: &str, arguments: &Value) -> Value {
 async fn p6_a_call_that_names_two_tenants_is_refused_and_reaches_neither() {
     let stack = Stack::start(Plan { clinics: 2, ..Plan::default() }).await.unwrap();
     let (ours, theirs) = (&stack.clinics[0], &stack.clinics[1]);
-    let maria = json!({ "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
+    let maria = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
     let told = async |message: Value| {
         until(SOON, "an answer other than \"not now\"", || async {
             let answer = stack.webhook(ours, "unused", message.clone()).await.unwrap();
@@ -42,8 +42,8 @@ async fn p6_a_call_that_names_two_tenants_is_refused_and_reaches_neither() {
     }
     assert_eq!(stack.sql("SELECT count(*) FROM audit_log").await.unwrap().concat(), ["0"]);
     // An account that the model itself names among the arguments changes nothing.
-    let smuggled =
-        json!({ "lastName": "Lopez", "dateOfBirth": "1988-03-14", "accountId": theirs.tenant.to_string() });
+    let mut smuggled = maria.clone();
+    smuggled["accountId"] = json!(theirs.tenant.to_string());
     let found = told(search(&call("call-4", &mine), &ours.number, &smuggled)).await;
     assert!(found.contains(r#""patientId":"101""#), "{found}");
     let theirs = told(search(&call("call-5", &theirs.tenant.to_string()), &theirs.number, &maria)).await;

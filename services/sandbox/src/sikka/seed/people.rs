@@ -114,7 +114,14 @@ fn known(first: bool, rules: &Rules) -> Vec<Patient> {
             ..person("Walter", "Brandt", date(1954, 12, 2), "male", "")
         },
         person("Anna", "Novak", date(1979, 5, 2), "female", "5550100040"),
-        person("Anna", "Novak", date(2001, 11, 23), "female", "(555)0100041"),
+        Patient {
+            other_phone: if rules.ten_digit_phones {
+                digits("555-010-0042")
+            } else {
+                "555-010-0042".to_owned()
+            },
+            ..person("Anna", "Novak", date(2001, 11, 23), "female", "(555)0100041")
+        },
         Patient {
             status: "inactive".to_owned(),
             ..person("Tomas", "Berg", date(1967, 8, 15), "male", "1-555-010-0050")

@@ -150,7 +150,7 @@ pub(super) async fn office(
             state: write.state,
             reason: write.reason.unwrap_or_default(),
             created: write.created_vendor_id,
-            wanted: serde_json::from_slice(write.payload.expose()).ok().map(wanted),
+            wanted: serde_json::from_slice(write.payload.expose()).ok().and_then(wanted),
         })
         .collect();
     Ok(Office {
@@ -162,8 +162,8 @@ pub(super) async fn office(
     })
 }
 
-fn wanted(write: Write) -> Wanted {
-    match write {
+fn wanted(write: Write) -> Option<Wanted> {
+    Some(match write {
         Write::BookAppointment(new) => {
             Wanted::Appointment { start: new.window.start.as_second(), clinician: new.clinician }
         }
@@ -177,7 +177,9 @@ fn wanted(write: Write) -> Wanted {
             .person(),
         },
         Write::RescheduleAppointment(_) | Write::CancelAppointment(_) | Write::AddNote(_) => Wanted::Change,
-    }
+        // No caller of the load pays.
+        Write::RecordPayment(_) => return None,
+    })
 }
 
 /// What the machinery's tables say.

@@ -1,0 +1,132 @@
+use domain::{Balance, Money, Sensitive};
+use pms::Operation;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::proof::Given;
+use crate::turn::{PatientRef, Turn};
+use crate::{Status, Template, ToolAnswer, sentences, spoken};
+
+const NAME: &str = "getPatientBalance";
+
+/// Arguments of `getPatientBalance`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct GetPatientBalance {
+    /// The patient's id, as another tool gave it.
+    #[schemars(length(min = 1, max = 80))]
+    patient_id: String,
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    date_of_birth: Option<String>,
+}
+
+const OWED: Template = Template {
+    code: "balance_owed",
+    status: Status::Ok,
+    en: "The balance to pay on {firstName}'s account is {amount}.",
+    es: "El saldo por pagar en la cuenta de {firstName} es de {amount}.",
+    fr: "Le solde à payer au compte de {firstName} est de {amount}.",
+};
+const OWED_WITH_INSURANCE: Template = Template {
+    code: "balance_owed_with_insurance",
+    status: Status::Ok,
+    en: "The balance on {firstName}'s account is {amount}, and the clinic expects {expected} of it from the insurance.",
+    es: "El saldo en la cuenta de {firstName} es de {amount}, y la clínica espera que el seguro pague {expected}.",
+    fr: "Le solde au compte de {firstName} est de {amount}, et la clinique s'attend à ce que l'assurance en paie {expected}.",
+};
+const SETTLED: Template = Template {
+    code: "balance_settled",
+    status: Status::Ok,
+    en: "There is nothing to pay on {firstName}'s account.",
+    es: "No hay nada por pagar en la cuenta de {firstName}.",
+    fr: "Il n'y a rien à payer au compte de {firstName}.",
+};
+const CREDIT: Template = Template {
+    code: "balance_credit",
+    status: Status::Ok,
+    en: "There is a credit of {amount} on {firstName}'s account.",
+    es: "Hay un saldo a favor de {amount} en la cuenta de {firstName}.",
+    fr: "Il y a un crédit de {amount} au compte de {firstName}.",
+};
+const NO_ACCOUNT: Template = Template {
+    code: "balance_unknown",
+    status: Status::None,
+    en: "I don't find an account for {firstName}. The clinic's staff can look it up for you.",
+    es: "No encuentro una cuenta de {firstName}. El personal de la clínica puede buscarla.",
+    fr: "Je ne trouve pas de compte pour {firstName}. Le personnel de la clinique peut vérifier pour vous.",
+};
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: NAME,
+        description: "Read what is open on a patient's account, once the caller has given the patient's name and date of birth.",
+        access: Access::Reads,
+        needs: &[Operation::ReadBalance, Operation::ReadPatient],
+        audit_action: "patient.balance.read",
+        arguments: schema_of::<GetPatientBalance>(),
+        sentences: with_general(&[&OWED, &OWED_WITH_INSURANCE, &SETTLED, &CREDIT, &NO_ACCOUNT]),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        let raw: GetPatientBalance = arguments.read(turn.desk)?;
+        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        turn.require(Operation::ReadBalance)?;
+        turn.require(Operation::ReadPatient)?;
+        let id = match turn.patient_ref(&raw.patient_id).await? {
+            PatientRef::Vendor(id) => id,
+            PatientRef::Pending(_) => return Ok(turn.say(&sentences::PATIENT_PENDING, &[])),
+        };
+        let patient = turn.patient(&id).await?;
+        turn.identified((NAME, Access::Reads), &patient, &raw.patient_id, &given).await?;
+        let first = patient.name.first.expose().as_str();
+        let answer = match turn.balance(&id).await? {
+            Some(balance) => told(turn, &balance, first),
+            None => turn.say(&NO_ACCOUNT, &[("firstName", first)]),
+        };
+        Ok(answer.with("patientId", id).with("firstName", first))
+    })
+}
+
+fn told(turn: &Turn<'_>, balance: &Balance, first: &str) -> ToolAnswer {
+    let language = turn.desk.language;
+    let total = *balance.total.expose();
+    let amount = spoken::money(language, total);
+    let expected = balance.from_insurance.as_ref().map(|part| *part.expose()).filter(|part| part.minor > 0);
+    let answer = match (total.minor, expected) {
+        (0, _) => turn.say(&SETTLED, &[("firstName", first)]),
+        (..0, _) => turn.say(&CREDIT, &[("firstName", first), ("amount", &amount)]),
+        (_, Some(part)) => {
+            let expected = spoken::money(language, part);
+            let fills = [("firstName", first), ("amount", &amount), ("expected", &expected)];
+            turn.say(&OWED_WITH_INSURANCE, &fills)
+        }
+        (_, None) => turn.say(&OWED, &[("firstName", first), ("amount", &amount)]),
+    };
+    let mut answer = answer.with("balance", shown(total));
+    for (name, part) in [("fromPatient", &balance.from_patient), ("fromInsurance", &balance.from_insurance)] {
+        if let Some(part) = part.as_ref().map(Sensitive::expose) {
+            answer = answer.with(name, shown(*part));
+        }
+    }
+    match balance.as_of {
+        Some(day) => answer.with("asOf", day.to_string()),
+        None => answer,
+    }
+}
+
+/// An amount in whole cents, with its currency.
+pub(super) fn shown(money: Money) -> Value {
+    json!({ "minor": money.minor, "currency": money.currency.code() })
+}

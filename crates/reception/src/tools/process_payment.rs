@@ -1,0 +1,231 @@
+use domain::{Currency, Money, Patient, PaymentMethod, WritebackId};
+use jiff::{SignedDuration, Timestamp};
+use pms::{NewPayment, Operation, Write};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::get_patient_balance::shown;
+use super::{Access, Arguments, Running, Tool, create_patient, schema_of, with_general};
+use crate::ports::{NewWrite, Requested, WriteNews};
+use crate::proof::Given;
+use crate::sentences::input as said;
+use crate::turn::{PatientRef, Stop, Turn};
+use crate::{BadInput, Status, Template, ToolAnswer, card_number, sentences, spoken};
+
+const NAME: &str = "processPayment";
+
+/// Arguments of `processPayment`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ProcessPayment {
+    /// The patient's id, as another tool gave it.
+    #[schemars(length(min = 1, max = 80))]
+    patient_id: String,
+    /// What the payment service calls the payment that it has already taken. Never a card number.
+    #[schemars(length(min = 4, max = 64))]
+    reference: String,
+    /// The amount in cents: 4070 for 40.70.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    amount: i64,
+    /// The currency's three letters, such as USD.
+    #[schemars(length(min = 3, max = 3))]
+    currency: String,
+    /// How it was paid.
+    #[schemars(length(min = 1, max = 20), extend("enum" = ["card", "cash", "cheque", "transfer"]))]
+    method: String,
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    date_of_birth: Option<String>,
+}
+
+const POSTED: Template = Template {
+    code: "payment_posted",
+    status: Status::Confirmed,
+    en: "Thank you. The payment of {amount} is on {firstName}'s account.",
+    es: "Gracias. El pago de {amount} ya está en la cuenta de {firstName}.",
+    fr: "Merci. Le paiement de {amount} est inscrit au compte de {firstName}.",
+};
+const ON_ITS_WAY: Template = Template {
+    code: "payment_on_its_way",
+    status: Status::Accepted,
+    en: "The payment of {amount} is on its way to {firstName}'s account at the clinic. It isn't there yet.",
+    es: "El pago de {amount} va en camino a la cuenta de {firstName} en la clínica. Todavía no aparece en ella.",
+    fr: "Le paiement de {amount} est en route vers le compte de {firstName} à la clinique. Il n'y figure pas encore.",
+};
+const NOT_KNOWN: Template = Template {
+    code: "payment_not_known_yet",
+    status: Status::Unknown,
+    en: "I've sent the payment of {amount} on to the clinic's system, but I haven't heard back yet. The clinic will check it.",
+    es: "Envié el pago de {amount} al sistema de la clínica, pero todavía no tengo respuesta. La clínica lo revisará.",
+    fr: "J'ai transmis le paiement de {amount} au système de la clinique, mais je n'ai pas encore de réponse. La clinique va vérifier.",
+};
+const OFFLINE: Template = Template {
+    code: "payment_kept_offline",
+    status: Status::NeedsStaff,
+    en: "The clinic's computer can't be reached right now. I've kept the note of your payment of {amount}; it isn't on the account yet.",
+    es: "En este momento no hay conexión con la computadora de la clínica. Guardé la nota de su pago de {amount}; todavía no está en la cuenta.",
+    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé la note de votre paiement de {amount} ; il n'est pas encore au compte.",
+};
+const STAFF: Template = Template {
+    code: "payment_needs_staff",
+    status: Status::NeedsStaff,
+    en: "I couldn't put the payment of {amount} on the account in the clinic's system. The clinic's staff will have to do it; please keep your receipt.",
+    es: "No pude poner el pago de {amount} en la cuenta en el sistema de la clínica. El personal tendrá que hacerlo; guarde su recibo.",
+    fr: "Je n'ai pas pu porter le paiement de {amount} au compte dans le système de la clinique. Le personnel devra le faire ; gardez votre reçu.",
+};
+const REFERENCE_USED: Template = Template {
+    code: "payment_reference_used",
+    status: Status::Refused,
+    en: "That payment number already belongs to a different payment. Could you check the number?",
+    es: "Ese número de pago ya pertenece a otro pago. ¿Puede revisar el número?",
+    fr: "Ce numéro de paiement appartient déjà à un autre paiement. Pouvez-vous vérifier le numéro ?",
+};
+
+const SENTENCES: &[&Template] = &[&POSTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &REFERENCE_USED];
+
+/// Longer than a practice is closed over a weekend with a holiday.
+const NEEDED_FOR: SignedDuration = SignedDuration::from_hours(5 * 24);
+
+pub(crate) fn tool() -> Tool {
+    Tool {
+        name: NAME,
+        description: "Put a payment that the payment service has already taken on the patient's account. It charges nothing. Never ask for, repeat or pass on a card number.",
+        access: Access::Writes,
+        needs: &[Operation::RecordPayment, Operation::ReadPatient],
+        audit_action: "payment.record",
+        arguments: schema_of::<ProcessPayment>(),
+        sentences: with_general(SENTENCES),
+        run,
+    }
+}
+
+fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
+    Box::pin(async move {
+        if let Some(path) = card_number::found_in(arguments.given) {
+            let rule = "must not hold anything that looks like a card number";
+            return Err(BadInput::new(turn.desk, &path, &said::CARD_NUMBER, rule).into());
+        }
+        let raw: ProcessPayment = arguments.read(turn.desk)?;
+        let taken_as = reference(turn, &raw.reference)?;
+        let amount = Money::new(raw.amount, currency(turn, &raw.currency)?);
+        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        turn.require(Operation::RecordPayment)?;
+        turn.require(Operation::ReadPatient)?;
+        let id = match turn.patient_ref(&raw.patient_id).await? {
+            PatientRef::Vendor(id) => id,
+            PatientRef::Pending(_) => return Ok(turn.say(&sentences::PATIENT_PENDING, &[])),
+        };
+        let patient = turn.patient(&id).await?;
+        turn.identified((NAME, Access::Writes), &patient, &raw.patient_id, &given).await?;
+        let payment = NewPayment {
+            clinician: filed_under(turn, &patient).await?,
+            patient: id,
+            amount: amount.into(),
+            // The schema knows no other word.
+            method: PaymentMethod::from_word(&raw.method).unwrap_or(PaymentMethod::Card),
+            taken_as,
+            on: turn.desk.zone.to_datetime(turn.desk.now).date(),
+        };
+        record(turn, &patient, payment, amount).await
+    })
+}
+
+/// As payment services name a payment: a text that no ledger stumbles over.
+fn reference(turn: &Turn<'_>, text: &str) -> Result<String, BadInput> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.len() >= 4 && text.chars().all(plain) && text.chars().any(|c| c.is_ascii_alphanumeric()) {
+        return Ok(text.to_owned());
+    }
+    let rule = "must be 4 to 64 letters, digits, points, hyphens and underscores";
+    Err(BadInput::new(turn.desk, "reference", &said::NOT_A_REFERENCE, rule))
+}
+
+/// The practice's own currency, and no other.
+fn currency(turn: &Turn<'_>, text: &str) -> Result<Currency, BadInput> {
+    let own = Currency::of_country(&turn.desk.country);
+    match text.parse::<Currency>() {
+        Ok(given) if own.is_none_or(|own| own == given) => Ok(given),
+        _ => {
+            let rule = own.map_or("must be a currency".to_owned(), |own| format!("must be {own}"));
+            Err(BadInput::new(turn.desk, "currency", &said::NOT_A_CHOICE, rule))
+        }
+    }
+}
+
+/// The clinician the patient usually sees, or whom new patients are filed under.
+async fn filed_under(turn: &mut Turn<'_>, patient: &Patient) -> Result<String, Stop> {
+    match &patient.usual_clinician {
+        Some(clinician) => Ok(clinician.clone()),
+        None => create_patient::file_under(turn).await,
+    }
+}
+
+/// One reference is one payment, for ever: whoever asks again joins it, and whoever names it for something else is
+/// refused.
+async fn record(
+    turn: &mut Turn<'_>,
+    patient: &Patient,
+    payment: NewPayment,
+    amount: Money,
+) -> Result<ToolAnswer, Stop> {
+    let intent_key = turn.reception.intent_key(turn.desk, &["payment", &payment.taken_as]);
+    let write = Write::RecordPayment(payment);
+    let new = NewWrite {
+        write: write.clone(),
+        intent_key,
+        claim: None,
+        depends_on: None,
+        needed_by: turn.desk.now.checked_add(NEEDED_FOR).unwrap_or(Timestamp::MAX),
+    };
+    let writeback = match turn.request(new).await? {
+        Some(Requested::New(writeback)) => writeback,
+        Some(Requested::Joined(writeback)) => {
+            let known = turn.recorded(writeback).await?;
+            if !known.is_some_and(|known| is_same(&known, &write)) {
+                return Ok(turn.say(&REFERENCE_USED, &[]));
+            }
+            writeback
+        }
+        // A payment claims no time: only a ledger that is wrong says so.
+        None => return Ok(turn.say(&sentences::NOT_SURE_RECORDED, &[])),
+    };
+    answer(turn, patient, writeback, amount).await
+}
+
+/// Whether two are one payment of one patient. The day and the clinician may differ: it is asked for again later.
+fn is_same(known: &Write, asked: &Write) -> bool {
+    match (known, asked) {
+        (Write::RecordPayment(known), Write::RecordPayment(asked)) => {
+            known.patient == asked.patient && known.amount == asked.amount && known.taken_as == asked.taken_as
+        }
+        _ => false,
+    }
+}
+
+async fn answer(
+    turn: &mut Turn<'_>,
+    patient: &Patient,
+    writeback: WritebackId,
+    amount: Money,
+) -> Result<ToolAnswer, Stop> {
+    let template = match turn.news(writeback).await {
+        WriteNews::Succeeded { .. } => &POSTED,
+        WriteNews::Waiting => &ON_ITS_WAY,
+        WriteNews::Unknown => &NOT_KNOWN,
+        WriteNews::Offline => &OFFLINE,
+        WriteNews::Failed(_) | WriteNews::Parked => &STAFF,
+    };
+    let said = spoken::money(turn.desk.language, amount);
+    let fills = [("firstName", patient.name.first.expose().as_str()), ("amount", &said)];
+    Ok(turn
+        .say(template, &fills)
+        .with("patientId", patient.vendor_id.as_str())
+        .with("amount", shown(amount))
+        .with("writebackId", writeback.to_string()))
+}

@@ -1,0 +1,146 @@
+use domain::{Currency, Money, PaymentMethod};
+use pms::{FailureReason, Operation, Write};
+use reception::{Status, WriteNews};
+use serde_json::{Value, json};
+
+use crate::clinic::{clinic, proven_clinic};
+
+fn payment() -> Value {
+    json!({ "patientId": "104", "reference": "pi_3QabCD", "amount": 4_070, "currency": "USD", "method": "card" })
+}
+
+fn with(field: &str, value: Value) -> Value {
+    let mut payment = payment();
+    payment[field] = value;
+    payment
+}
+
+#[tokio::test]
+async fn p5_a_payment_is_on_the_account_when_the_practices_system_said_so_and_not_before() {
+    for (news, status, code) in [
+        (WriteNews::Succeeded { created: Some("9001".into()) }, Status::Confirmed, "payment_posted"),
+        (WriteNews::Waiting, Status::Accepted, "payment_on_its_way"),
+        (WriteNews::Unknown, Status::Unknown, "payment_not_known_yet"),
+        (WriteNews::Offline, Status::NeedsStaff, "payment_kept_offline"),
+        (WriteNews::Parked, Status::NeedsStaff, "payment_needs_staff"),
+        (WriteNews::Failed(FailureReason::Refused), Status::NeedsStaff, "payment_needs_staff"),
+    ] {
+        let clinic = proven_clinic();
+        clinic.rows(|rows| rows.news = Some(news));
+        let handled = clinic.run("processPayment", payment()).await;
+        assert_eq!((handled.answer.status, handled.answer.code), (status, code));
+        assert!(handled.answer.say.contains("40 dollars and 70 cents"), "{}", handled.answer.say);
+        assert_eq!(handled.answer.data["writebackId"], clinic.writes()[0].0.to_string());
+        let audit = handled.audit.unwrap();
+        assert_eq!((audit.action, audit.patients), ("payment.record", vec!["104".to_owned()]));
+    }
+}
+
+#[tokio::test]
+async fn a_payment_is_written_in_cents_under_the_clinician_the_patient_sees() {
+    let clinic = proven_clinic();
+    clinic.system(|system| system.patients[3].usual_clinician = Some("DR2".into()));
+    clinic.run("processPayment", payment()).await;
+    let (_, write) = &clinic.writes()[0];
+    let Write::RecordPayment(new) = &write.write else { panic!("not a payment") };
+    assert_eq!(*new.amount.expose(), Money::new(4_070, Currency::Usd));
+    assert_eq!((new.patient.as_str(), new.clinician.as_str()), ("104", "DR2"));
+    assert_eq!((new.method, new.taken_as.as_str()), (PaymentMethod::Card, "pi_3QabCD"));
+    assert_eq!(new.on, jiff::civil::date(2026, 11, 23));
+    assert_eq!((&write.claim, write.depends_on), (&None, None));
+    assert!(!write.intent_key.contains("pi_3") && write.intent_key.len() == 64);
+}
+
+#[tokio::test]
+async fn p3_one_reference_is_one_payment_however_often_it_is_asked_for() {
+    let clinic = proven_clinic();
+    let first = clinic.run("processPayment", payment()).await;
+    clinic.rows(|rows| rows.news = Some(WriteNews::Succeeded { created: None }));
+    let again = clinic.run("processPayment", payment()).await;
+    assert_eq!(clinic.writes().len(), 1);
+    assert_eq!(first.answer.data["writebackId"], again.answer.data["writebackId"]);
+    assert_eq!(again.answer.status, Status::Confirmed);
+    for (field, value) in [("amount", json!(4_071)), ("patientId", json!("101"))] {
+        let other = clinic.run("processPayment", with(field, value)).await;
+        assert_eq!(
+            (other.answer.status, other.answer.code),
+            (Status::Refused, "payment_reference_used"),
+            "{field}"
+        );
+        assert!(other.answer.data.is_empty());
+    }
+    let second = clinic.run("processPayment", with("reference", json!("pi_3QabCE"))).await;
+    assert_eq!(second.answer.status, Status::Confirmed);
+    assert_eq!(clinic.writes().len(), 2);
+}
+
+#[tokio::test]
+async fn p8_a_card_number_is_refused_in_any_field_before_anything_else_and_never_repeated() {
+    const CARD: &str = "4111 1111 1111 1111";
+    for field in ["reference", "patientId", "method", "currency", "firstName", "note", "cardNumber"] {
+        let clinic = clinic();
+        let handled = clinic.run("processPayment", with(field, json!(CARD))).await;
+        let bad = handled.bad_input.as_ref().unwrap_or_else(|| panic!("{field} was taken"));
+        assert_eq!((bad.path.as_str(), bad.code), (field, "card_number"));
+        assert!(!format!("{handled:?} {}", handled.answer.line()).contains("1111"), "{field}");
+        assert!(clinic.asked().is_empty() && clinic.writes().is_empty());
+    }
+    let clinic = clinic();
+    for arguments in [
+        with("amount", json!(4_111_111_111_111_111_u64)),
+        with("extra", json!({ "deep": ["ok", { "pan": "5555-5555-5555-4444" }] })),
+        json!({ "4111111111111111": true }),
+        json!(["4111111111111111"]),
+    ] {
+        let handled = clinic.run("processPayment", arguments).await;
+        assert_eq!(handled.bad_input.map(|bad| bad.code), Some("card_number"));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_payment_is_refused_by_its_field() {
+    for (field, value, code) in [
+        ("reference", json!("<b>"), "not_a_reference"),
+        ("reference", json!("ab"), "not_a_reference"),
+        ("reference", json!("----"), "not_a_reference"),
+        ("reference", Value::Null, "missing"),
+        ("amount", json!(0), "out_of_range"),
+        ("amount", json!(-4_070), "out_of_range"),
+        ("amount", json!(40.7), "wrong_type"),
+        ("amount", json!("forty"), "wrong_type"),
+        ("currency", json!("CAD"), "not_a_choice"),
+        ("currency", json!("XXX"), "not_a_choice"),
+        ("method", json!("barter"), "not_a_choice"),
+        ("patientId", json!("999"), "patient_unknown"),
+    ] {
+        let clinic = proven_clinic();
+        let handled = clinic.run("processPayment", with(field, value.clone())).await;
+        let bad = handled.bad_input.unwrap_or_else(|| panic!("{field} {value} was taken"));
+        assert_eq!((bad.path.as_str(), bad.code), (field, code), "{value}");
+        assert!(clinic.writes().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_payment_asks_who_the_caller_is_and_a_phone_is_not_enough() {
+    let clinic = clinic();
+    clinic.calls_from("+15550100020");
+    let handled = clinic.run("processPayment", payment()).await;
+    assert_eq!(handled.answer.code, "identity_needed");
+    let mut named = payment();
+    for (field, value) in [("firstName", "Daniel"), ("lastName", "Okafor"), ("dateOfBirth", "1990-01-31")] {
+        named[field] = json!(value);
+    }
+    assert_eq!(clinic.run("processPayment", named).await.answer.status, Status::Accepted);
+}
+
+#[tokio::test]
+async fn a_system_that_takes_no_payments_is_left_to_the_staff() {
+    let clinic = proven_clinic();
+    clinic.desk(|desk| {
+        desk.capabilities.operations.remove(&Operation::RecordPayment);
+    });
+    let handled = clinic.run("processPayment", payment()).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "cannot_here"));
+    assert!(clinic.writes().is_empty());
+}

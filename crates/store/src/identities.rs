@@ -1,0 +1,92 @@
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use domain::TenantId;
+use serde_json::Value;
+
+use crate::schema::tenants;
+use crate::{MachineryTx, StoreError, TenantTx};
+
+#[derive(QueryableByName)]
+struct ProofRow {
+    #[diesel(sql_type = Text)]
+    proof: String,
+}
+
+impl TenantTx {
+    /// Which tool asks the tenant's callers for which proof; `{}` is all strict.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn identity_rules(&mut self) -> Result<Value, StoreError> {
+        Ok(tenants::table
+            .select(tenants::identity_rules)
+            .filter(tenants::id.eq(self.tenant.uuid()))
+            .first(&mut self.conn)
+            .await?)
+    }
+
+    /// Keeps that the caller of a call has shown, by `proof`, to be or to speak for each of `patients`. The
+    /// greater proof stays.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] for a proof that is none.
+    pub async fn prove(&mut self, call_id: &str, patients: &[&str], proof: &str) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "INSERT INTO call_identities AS c (tenant_id, call_id, patient, proof)
+             SELECT $1, $2, patient, $4 FROM unnest($3) AS patient
+             ON CONFLICT (tenant_id, call_id, patient) DO UPDATE SET proof = EXCLUDED.proof, proven_at = now()
+             WHERE c.proof <> 'name_and_birth'",
+        )
+        .bind::<SqlUuid, _>(self.tenant.uuid())
+        .bind::<Text, _>(call_id)
+        .bind::<Array<Text>, _>(patients)
+        .bind::<Text, _>(proof)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// The greatest proof the caller of a call has given for any of `patients` in the last four hours: longer than
+    /// any call, and short enough for a number that is given to another call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn proof(&mut self, call_id: &str, patients: &[&str]) -> Result<Option<String>, StoreError> {
+        let row: Option<ProofRow> = diesel::sql_query(
+            "SELECT proof FROM call_identities
+             WHERE call_id = $1 AND patient = ANY($2) AND proven_at > now() - interval '4 hours'
+             ORDER BY proof = 'name_and_birth' DESC LIMIT 1",
+        )
+        .bind::<Text, _>(call_id)
+        .bind::<Array<Text>, _>(patients)
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        Ok(row.map(|row| row.proof))
+    }
+}
+
+impl MachineryTx {
+    /// Sets which tool asks a tenant's callers for which proof.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn put_identity_rules(&mut self, tenant: TenantId, rules: &Value) -> Result<(), StoreError> {
+        diesel::update(tenants::table.filter(tenants::id.eq(tenant.uuid())))
+            .set(tenants::identity_rules.eq(rules))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Forgets what callers have shown once it counts for nothing any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep_identities(&mut self) -> Result<usize, StoreError> {
+        Ok(diesel::sql_query("DELETE FROM call_identities WHERE proven_at < now() - interval '1 day'")
+            .execute(&mut self.conn)
+            .await?)
+    }
+}

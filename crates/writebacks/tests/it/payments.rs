@@ -1,0 +1,86 @@
+//! A payment reaches the ledger once, for as long as anybody may ask for it.
+
+use domain::{Currency, Money, PaymentMethod, WritebackId, WritebackState as S};
+use pms::{NewPayment, Write, WriteOutcome};
+use writebacks::Requested;
+
+use crate::rig::{Rig, new};
+use crate::vendor::Fate;
+
+fn payment() -> Write {
+    Write::RecordPayment(NewPayment {
+        patient: "201".into(),
+        clinician: "7".into(),
+        amount: Money::new(4_070, Currency::Usd).into(),
+        method: PaymentMethod::Card,
+        taken_as: "pi_1".into(),
+        on: jiff::civil::date(2026, 6, 1),
+    })
+}
+
+async fn again(rig: &Rig) -> WritebackId {
+    match rig.wish(&payment(), "payment pi_1").await.unwrap() {
+        Requested::Same(row) => row.id,
+        Requested::New(id) => panic!("a second payment: {id}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_payment_whose_reply_was_lost_is_found_and_posted_once() {
+    let rig = Rig::new().await;
+    let id = new(rig.wish(&payment(), "payment pi_1").await);
+    rig.vendor.next(&[Fate::TakeAndLoseReply]);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    assert_eq!(rig.state(id).await, S::Unknown);
+    assert_eq!(again(&rig).await, id, "asked for again while nobody knows");
+    rig.pass().await;
+    rig.carrier.look_for_lost(rig.due).await.unwrap();
+    rig.vendor.settle(None);
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(id).await, S::Succeeded);
+    assert_eq!((rig.vendor.held().len(), rig.vendor.sent().len()), (1, 1));
+    assert!(matches!(rig.vendor.held()[0].outcome, WriteOutcome::Succeeded { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_payment_that_was_posted_long_ago_is_still_the_same_one() {
+    let rig = Rig::new().await;
+    let id = new(rig.wish(&payment(), "payment pi_1").await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle(None);
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(again(&rig).await, id);
+    let long_ago = "UPDATE pms_writebacks SET finished_at = now() - interval '400 days'";
+    rig.owner.batch_execute(long_ago).await.unwrap();
+    assert_eq!(again(&rig).await, id);
+    assert_eq!(rig.vendor.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_payment_set_aside_is_not_posted_again_behind_the_staffs_back() {
+    let rig = Rig::new().await;
+    let id = new(rig.wish(&payment(), "payment pi_1").await);
+    rig.vendor.next(&[Fate::TakeAndLoseReply]);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    assert_eq!(rig.state(id).await, S::Parked);
+    assert_eq!(again(&rig).await, id);
+    assert_eq!(rig.vendor.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_payment_that_landed_is_in_the_audit_with_its_patient() {
+    let rig = Rig::new().await;
+    new(rig.wish(&payment(), "payment pi_1").await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle(None);
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+    let rows = rig.owner.query("SELECT action, patient, outcome FROM audit_log", &[]).await.unwrap();
+    let shown: Vec<(String, String, String)> =
+        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
+    assert_eq!(shown, [("payment.record.landed".into(), "201".into(), "succeeded".into())]);
+}

@@ -1,0 +1,134 @@
+//! People, kinds of appointment, accounts and insurances over REST and by voice.
+
+use serde_json::{Value, json};
+use testbed::{Answer, Plan, Stack, until};
+
+use crate::rest::{SOON, ask, ended, error};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practices_system_reads_its_people_accounts_and_insurances() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let read = async |path: &str| -> Value {
+        let answer = ask(&stack, "GET", path, None).await;
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()
+    };
+    let people = read("/api/pms/providers").await;
+    let names: Vec<&str> =
+        people["providers"].as_array().unwrap().iter().filter_map(|one| one["name"].as_str()).collect();
+    assert_eq!(names, ["Dr Park", "Dr Ortiz", "Nadia Frost"], "{people}");
+    let types = read("/api/pms/appointment-types").await;
+    assert_eq!(types["appointmentTypes"][0]["name"], "New Patient", "{types}");
+    let account = read("/api/pms/patients/101/balance").await;
+    assert_eq!(account["balance"], json!({ "minor": 14_070, "currency": "USD" }), "{account}");
+    assert_eq!(account["fromInsurance"]["minor"], 10_000);
+    let insured = read("/api/pms/patients/101/insurance").await;
+    assert_eq!(insured["insurances"][0]["carrier"], "Larkmoor Mutual", "{insured}");
+    assert_eq!(insured["insurances"][0]["memberId"], "LM-1001");
+    for path in ["/api/pms/patients/999999/balance", "/api/pms/patients/999999/insurance"] {
+        assert_eq!(ask(&stack, "GET", path, None).await.status, 422, "{path}");
+    }
+    let audited = "SELECT DISTINCT action FROM audit_log ORDER BY action";
+    assert_eq!(
+        stack.sql(audited).await.unwrap().concat(),
+        ["appointment_type.list", "patient.balance.read", "patient.insurance.read", "provider.list"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_hears_of_an_account_only_once_they_said_whose_it_is() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let maria = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
+    let bare = json!({ "patientId": "101" });
+    let hear = async |call: &str, id: &str, tool: &str, arguments: &Value| {
+        until(SOON, "an answer other than \"not now\"", || async {
+            let told = stack.tool(clinic, (call, id), tool, arguments).await.unwrap();
+            (told["status"] != "unknown" && told["status"] != "unavailable").then_some(told)
+        })
+        .await
+    };
+    let early = hear("call-1", "early", "getPatientBalance", &bare).await;
+    assert_eq!(early["status"], "refused", "{early}");
+    assert!(early.get("balance").is_none() && early.get("firstName").is_none(), "{early}");
+    let found = hear("call-1", "who", "searchPatients", &maria).await;
+    assert_eq!(found["patientId"], "101", "{found}");
+    let account = hear("call-1", "balance", "getPatientBalance", &bare).await;
+    assert_eq!(account["balance"]["minor"], 14_070, "{account}");
+    let insured = hear("call-1", "insurance", "getPatientInsurance", &bare).await;
+    assert_eq!(insured["insurances"][0]["carrier"], "Larkmoor Mutual", "{insured}");
+    assert!(!insured.to_string().contains("LM-1001"), "{insured}");
+    let elsewhere = hear("call-2", "balance", "getPatientBalance", &bare).await;
+    assert_eq!(elsewhere["status"], "refused", "what was shown in one call counts in no other: {elsewhere}");
+    let kept = "SELECT call_id, patient, proof FROM call_identities";
+    assert_eq!(stack.sql(kept).await.unwrap(), [["call-1", "101", "name_and_birth"]]);
+}
+
+fn payment(reference: &str) -> Value {
+    json!({ "patientId": "101", "reference": reference, "amount": 4_070, "currency": "USD", "method": "card" })
+}
+
+async fn pay(stack: &Stack, key: &str, body: &Value) -> Answer {
+    until(SOON, "an answer other than 503", || async {
+        let what = ("POST", "/api/pms/payments");
+        let clinic = &stack.clinics[0];
+        let answer =
+            stack.rest(&clinic.api_key, what, &[("idempotency-key", key)], Some(body)).await.unwrap();
+        (answer.status != 503).then_some(answer)
+    })
+    .await
+}
+
+/// The lines of the practice's own ledger that came from us.
+async fn posted(stack: &Stack) -> Vec<Value> {
+    let pms = stack.sandbox.office("GET", &stack.clinics[0].office, "/pms", None).await.unwrap();
+    let ours = |line: &&Value| line["note"].as_str().is_some_and(|note| note.starts_with("Phone payment"));
+    pms["transactions"].as_array().unwrap().iter().filter(ours).cloned().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_payment_is_posted_once_though_its_reply_is_lost_and_it_is_asked_for_again() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    stack.sandbox.faults(&json!({ "lose_reply_after_write": 1 })).await.unwrap();
+    let first = pay(&stack, "pay-1", &payment("pi_3QabCD")).await;
+    assert!([200, 202].contains(&first.status), "{first:?}");
+    // Another request, with a key of its own, for the same payment.
+    let again = pay(&stack, "pay-2", &payment("pi_3QabCD")).await;
+    assert_eq!(again.json()["writebackId"], first.json()["writebackId"]);
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+    let lines = posted(&stack).await;
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!((&lines[0]["amount"], &lines[0]["patient_id"]), (&json!(-4_070), &json!(101)));
+    assert_eq!(stack.sandbox.writes(&stack.clinics[0].office).await.unwrap().len(), 1);
+    let later = pay(&stack, "pay-3", &payment("pi_3QabCD")).await;
+    assert_eq!((later.status, later.json()["code"].as_str()), (200, Some("payment_posted")), "{later:?}");
+    let mut other = payment("pi_3QabCD");
+    other["amount"] = json!(9_999);
+    assert_eq!(pay(&stack, "pay-4", &other).await.json()["code"], "payment_reference_used");
+    assert_eq!(posted(&stack).await.len(), 1);
+    let landed = "SELECT DISTINCT action FROM audit_log WHERE action LIKE 'payment%' ORDER BY action";
+    assert_eq!(stack.sql(landed).await.unwrap().concat(), ["payment.record", "payment.record.landed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p8_a_card_number_reaches_neither_the_practice_nor_a_write_nor_a_log() {
+    const CARD: &str = "4111111111111111";
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    for field in ["reference", "note", "method"] {
+        let mut body = payment("pi_1");
+        body[field] = json!(CARD);
+        let refused = pay(&stack, &format!("card-{field}"), &body).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(error(&refused)["fields"][0]["path"], field);
+        assert!(!refused.text.contains(CARD), "{refused:?}");
+        let told = stack.tool(&stack.clinics[0], ("call-1", field), "processPayment", &body).await.unwrap();
+        assert_eq!(
+            (told["status"].as_str(), told["field"].as_str()),
+            (Some("refused"), Some(field)),
+            "{told}"
+        );
+    }
+    assert!(posted(&stack).await.is_empty());
+    assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["0"]);
+    assert!(!stack.logs().contains(CARD), "a card number is in a log");
+}
