@@ -1,11 +1,12 @@
 use serde_json::json;
 use testbed::{Plan, Stack, until};
 
-use crate::desk::{SOON, book, ended, free_times};
+use crate::desk::{SOON, book, ended, free_times, let_anybody_book};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p12_a_key_that_expires_or_is_revoked_in_the_middle_costs_no_booking() {
     let stack = Stack::start(Plan::default()).await.unwrap();
+    let_anybody_book(&stack).await;
     let clinic = &stack.clinics[0];
     let slots = free_times(&stack, clinic, "call-1").await;
     for (number, end) in ["/expire_key", "/revoke_key", "/expire_key"].into_iter().enumerate() {
