@@ -156,6 +156,20 @@ fn tool(name: &str, arguments: &Value, spanish: bool) -> Value {
         "searchPatients" if arguments["phone"] == "+15550100010" => json!({
             "status": "found", "patientId": "pat_1", "say": say("I found Maria Lopez.", "Encontré a Maria Lopez."),
         }),
+        "searchPatients" if arguments["firstName"] == "Maria" => json!({
+            "status": "found", "patientId": "pat_1", "say": "Merci, j'ai trouvé le dossier de Maria.",
+        }),
+        "getPatientBalance" if arguments["patientId"] == "pat_1" => json!({
+            "status": "ok", "say": "Le solde est de 140 dollars.", "balance": { "minor": 14_000, "currency": "USD" },
+        }),
+        "getPatientInsurance" if arguments["patientId"] == "pat_1" => json!({
+            "status": "ok", "say": "Une assurance est au dossier.", "insurances": [{ "rank": "primary" }],
+        }),
+        "processPayment" if arguments["reference"].as_str().is_some_and(|text| text.starts_with("GW-")) => {
+            json!({
+                "status": "accepted", "writebackId": "wb_3", "say": "Le paiement est en route vers la clinique.",
+            })
+        }
         "searchPatients" => json!({ "status": "none", "say": "I can't find anybody by that name." }),
         "createPatient" if arguments["firstName"].as_str().is_some_and(|name| !name.is_empty()) => json!({
             "status": "accepted", "patientId": "wb_1", "writebackId": "wb_1", "say": "I've noted your details.",
