@@ -95,7 +95,7 @@ impl Visitor<'_> for Scalar {
 }
 
 /// A request as the vendor echoes it: text that holds JSON, or the JSON itself. It holds a key and a patient.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Echo(Value);
 
 impl<'de> Deserialize<'de> for Echo {
