@@ -24,6 +24,20 @@ mod open_dental {
     pms::contract_tests!(stage);
 }
 
+mod open_dental_that_forgets_what_was_cancelled {
+    async fn stage() -> super::Sandbox {
+        let stage = super::sandbox("open_dental").await;
+        stage.post("/admin/sikka/faults", serde_json::json!({ "cancelled_vanish": true })).await;
+        stage
+    }
+    pms::contract_tests! { stage =>
+        a_patients_book_shows_their_appointments_and_nobody_elses
+        a_cancelled_appointment_no_longer_takes_its_time
+        p3_a_cancellation_whose_reply_was_lost_is_found
+        p3_changes_that_were_never_sent_are_nowhere
+    }
+}
+
 mod dentrix {
     async fn stage() -> super::Sandbox {
         super::sandbox("dentrix_g6").await

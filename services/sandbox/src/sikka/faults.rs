@@ -38,6 +38,8 @@ pub struct Faults {
     pub scopes_removed: Vec<String>,
     /// Simulated seconds after a refresh during which `Data-Insert` says "in progress".
     pub data_insert_seconds: i64,
+    /// Whether a cancelled appointment is no longer in the list, as in systems that delete them.
+    pub cancelled_vanish: bool,
     /// Whether the phone filters compare the text as typed instead of its digits.
     pub phone_match_raw: bool,
 }
@@ -61,6 +63,7 @@ impl Default for Faults {
             status_not_logged: 0,
             scopes_removed: Vec::new(),
             data_insert_seconds: 0,
+            cancelled_vanish: false,
             phone_match_raw: false,
         }
     }

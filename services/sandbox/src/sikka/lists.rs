@@ -30,7 +30,10 @@ pub fn list(
     let cloud = &office.cloud;
     let today = office.local(now).date();
     match list {
-        List::Appointments => page(cloud.appointments.iter(), &tables::APPOINTMENTS, call),
+        List::Appointments => {
+            let shown = |row: &&Arc<Record>| !faults.cancelled_vanish || row.get("cancelled") != "True";
+            page(cloud.appointments.iter().filter(shown), &tables::APPOINTMENTS, call)
+        }
         List::Patients => {
             let phones = Phones::new(&call.query, faults.phone_match_raw);
             page(cloud.patients.iter().filter(|row| phones.take(row)), &tables::PATIENTS, call)

@@ -184,6 +184,19 @@ fn tool(name: &str, arguments: &Value, spanish: bool) -> Value {
         "bookAppointment" if arguments["slotId"] != "slot_nobody_offered" => json!({
             "status": "accepted", "writebackId": "wb_2", "say": say("I've sent it to the practice.", "Lo envié a la clínica."),
         }),
+        "getAppointments" => json!({
+            "status": "ok", "say": "I see two appointments to come.",
+            "appointments": [
+                {"appointmentId": "app_1", "start": "2026-03-04T09:00:00-05:00", "durationMinutes": 30},
+                {"appointmentId": "app_2", "start": "2026-03-11T09:00:00-05:00", "durationMinutes": 30},
+            ],
+        }),
+        "rescheduleAppointment" | "cancelAppointment" if arguments["appointmentId"].is_string() => json!({
+            "status": "accepted", "writebackId": "wb_3", "say": "It's on its way to the practice.",
+        }),
+        "addPatientNote" if arguments["note"].is_string() => json!({
+            "status": "accepted", "writebackId": "wb_4", "say": "Your note is on its way.",
+        }),
         "eraseEverything" => json!("no such tool"),
         _ => json!({ "status": "refused", "say": "I didn't get that, could you say it again?" }),
     }
