@@ -24,6 +24,8 @@ mod keys;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod out_of_plan;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod replays;
