@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use async_trait::async_trait;
-use domain::{AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Phone, Sensitive, Window};
+use domain::{
+    AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Phone, Sensitive, Window,
+};
 use jiff::civil::Date;
 
 use crate::{Capabilities, PmsError, Receipt, Sighting, WriteOrder, WriteOutcome};

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use domain::{
-    AppointmentType, Balance, Clinician, DayBook, Freshness, Insurance, Patient, PatientBook, Window, WritebackId,
+    AppointmentType, Balance, Clinician, DayBook, Freshness, Insurance, Patient, PatientBook, Window,
+    WritebackId,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

@@ -14,11 +14,17 @@ const LONGEST: Duration = Duration::from_secs(300);
 /// A write that took longer says something about an outage, not about the practice.
 const MOST_BELIEVED: SignedDuration = SignedDuration::from_hours(6);
 
+/// While a practice's writes are usually finishing, a look comes after this part of what went before: known a
+/// moment after it is done, for a few dozen questions.
+const CLOSE: u32 = 30;
+/// Once most should be done, each wait is this part of what went before.
+const WIDE: u32 = 4;
+
 /// When to look at a practice's writes, as its last ones tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rhythm {
-    /// By when most of its writes have been done; nothing: too few were seen.
-    most: Option<Duration>,
+    /// From when on, and by when, most of its writes have been done; nothing: too few were seen.
+    most: Option<(Duration, Duration)>,
 }
 
 impl Rhythm {
@@ -28,23 +34,25 @@ impl Rhythm {
             return Self { most: None };
         }
         took.sort_unstable();
-        let most = took.get(took.len() * 6 / 10).and_then(|ms| u64::try_from(*ms).ok());
-        Self { most: most.map(Duration::from_millis) }
+        let at = |tenth: usize| {
+            let ms = took.get((took.len() - 1) * tenth / 10).copied().unwrap_or_default();
+            Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+        };
+        Self { most: Some((at(1), at(9))) }
     }
 
-    /// From the receipt to the first look.
+    /// From the receipt to the first look: a little before the quickest of the last writes were done.
     pub(crate) fn first_look(self, pace: &Pace) -> Duration {
-        self.most.map_or(pace.first_look, |most| most.min(LONGEST).max(pace.first_look))
+        self.most.map_or(pace.first_look, |(from, _)| (from * 4 / 5).min(LONGEST).max(pace.first_look))
     }
 
-    /// From this look to the next. Once most should be done, each wait is a quarter of what went before: a
-    /// write is known to be done at most that much late.
+    /// From this look to the next: close while most are finishing, then backing off.
     pub(crate) fn next_look(self, pace: &Pace, write: &Writeback, now: Timestamp) -> Duration {
         let sent = write.last_sent_at.or(write.first_sent_at);
-        let Some(most) = self.most else { return pace.next_look(sent, now) };
+        let Some((_, by)) = self.most else { return pace.next_look(sent, now) };
         let age = age(sent, now);
-        let wait = if age < most { most.saturating_sub(age) } else { age / 4 };
-        wait.min(LONGEST).max(pace.first_look)
+        let part = if age <= by * 5 / 4 { CLOSE } else { WIDE };
+        (age / part).min(LONGEST).max(pace.first_look)
     }
 
     /// How long a write that is found done now has taken, in milliseconds. It was done at some time since the
@@ -106,22 +114,22 @@ mod tests {
     }
 
     #[test]
-    fn the_first_look_is_when_most_writes_have_been_done() {
+    fn the_first_look_is_when_the_quickest_writes_have_been_done() {
         let pace = Pace::default();
         assert_eq!(Rhythm::of(&habits(vec![90_000; 4])).first_look(&pace), pace.first_look, "too few");
-        let spread = (1..=20).map(|n| n * 1_000).collect();
-        assert_eq!(Rhythm::of(&habits(spread)).first_look(&pace), Duration::from_secs(6));
+        let spread = (2..=20).map(|n| n * 10_000).collect();
+        assert_eq!(Rhythm::of(&habits(spread)).first_look(&pace), Duration::from_secs(16));
         assert_eq!(Rhythm::of(&habits(vec![5; 9])).first_look(&pace), pace.first_look, "not in a hurry");
         assert_eq!(Rhythm::of(&habits(vec![3_600_000; 9])).first_look(&pace), LONGEST);
     }
 
     #[test]
-    fn looks_after_the_first_grow_rarer_and_never_stop() {
+    fn looks_are_close_while_most_finish_then_grow_rarer_and_never_stop() {
         let (pace, now) = (Pace::default(), Timestamp::now());
         let rhythm = Rhythm::of(&habits(vec![60_000; 9]));
         let after =
             |secs| rhythm.next_look(&pace, &write(now - SignedDuration::from_secs(secs), 1), now).as_secs();
-        assert_eq!((after(10), after(60), after(120), after(7200)), (50, 15, 30, 300));
+        assert_eq!((after(10), after(60), after(75), after(120), after(7200)), (2, 2, 2, 30, 300));
     }
 
     #[test]
@@ -146,7 +154,7 @@ mod tests {
             }
             let most = Rhythm::of(&habits(recent)).first_look(&pace).as_secs();
             assert!((low..=high).contains(&most), "learnt {most} s");
-            assert!(looks < 30 * 6, "{looks} looks for 30 writes");
+            assert!(looks < 30 * 12, "{looks} looks for 30 writes");
         }
     }
 }

@@ -169,7 +169,8 @@ pub(crate) fn likeness(
             (since() && change::is_cancellation(row, gone, place.cancelled), "patch")
         }
     };
-    let has_reference = matches!(order.write, Write::BookAppointment(_) | Write::AddNote(_) | Write::RecordPayment(_));
+    let has_reference =
+        matches!(order.write, Write::BookAppointment(_) | Write::AddNote(_) | Write::RecordPayment(_));
     match (same, row.id.filled()) {
         (true, None) => Likeness::Perhaps,
         (true, Some(_)) if !has_reference && !is_ours => Likeness::Perhaps,

@@ -195,11 +195,9 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
             "votre préférence, le matin ou l'après-midi",
         ),
         "durationMinutes" => ("the length of the visit", "la duración de la visita", "la durée de la visite"),
-        "appointmentId" => (
-            "which appointment this is about",
-            "de qué cita se trata",
-            "le rendez-vous dont il s'agit",
-        ),
+        "appointmentId" => {
+            ("which appointment this is about", "de qué cita se trata", "le rendez-vous dont il s'agit")
+        }
         "note" => ("what the note should say", "qué debe decir la nota", "ce que la note doit dire"),
         "slotId" => ("the time you would like", "la hora que prefiere", "l'heure que vous préférez"),
         "reference" => ("the number of the payment", "el número del pago", "le numéro du paiement"),

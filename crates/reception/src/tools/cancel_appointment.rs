@@ -7,8 +7,8 @@ use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{Own, OwnBook, identified};
 use crate::ports::{NewWrite, Requested, WriteNews};
-use crate::sentences::changes;
 use crate::proof::Given;
+use crate::sentences::changes;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer};
 

@@ -10,8 +10,8 @@ use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::availability::still_free;
 use crate::own_book::{Own, OwnBook, identified};
 use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
-use crate::sentences::changes;
 use crate::proof::Given;
+use crate::sentences::changes;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer};
 

@@ -7,16 +7,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Appointment, AppointmentState, AppointmentType, Balance, Chair, Clinician, ClinicianKind, ConnectionId,
-    DayBook, Freshness, Insurance, OpenHours, Patient, PatientBook, PersonName, Phone, PracticeId, Resource, ResourceKind,
-    TenantId, Window, WritebackId,
+    DayBook, Freshness, Insurance, OpenHours, Patient, PatientBook, PersonName, Phone, PracticeId, Resource,
+    ResourceKind, TenantId, Window, WritebackId,
 };
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::{Capabilities, Operation, PatientQuery, Write};
 use reception::{
-    Answered, BookError, Caller, Change, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError, NewWrite,
-    PendingPatient, PracticeBook, Proof, Reception, RequestError, Requested, Settings, WriteNews,
+    Answered, BookError, Caller, Change, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError,
+    NewWrite, PendingPatient, PracticeBook, Proof, Reception, RequestError, Requested, Settings, WriteNews,
 };
 use seal::HmacKey;
 use serde_json::Value;

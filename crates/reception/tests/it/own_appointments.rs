@@ -56,14 +56,15 @@ async fn nothing_is_said_of_an_appointment_before_the_caller_has_shown_who_they_
     let clinic = with_an_appointment();
     clinic.calls_from("+15550100099");
     let slot = clinic.first_slot("2026-11-25").await;
-    for (tool, arguments) in [
+    let uses = [
         ("getAppointments", json!({})),
         ("cancelAppointment", json!({ "appointmentId": "a1" })),
         ("cancelAppointment", json!({ "appointmentId": "no such thing" })),
         ("rescheduleAppointment", json!({ "appointmentId": "a1", "slotId": slot })),
         ("addPatientNote", json!({ "note": "late" })),
-    ] {
-        for born in [Value::Null, json!("1990-02-01")] {
+    ];
+    for (tool, arguments) in &uses {
+        for born in [Value::Null, json!("1990-02-01"), json!("1990-01-31")] {
             let mut arguments = arguments.clone();
             arguments["patientId"] = json!("104");
             arguments["dateOfBirth"] = born;
@@ -71,9 +72,12 @@ async fn nothing_is_said_of_an_appointment_before_the_caller_has_shown_who_they_
             assert_eq!(handled.answer.code, "identity_needed", "{tool}");
             assert!(handled.answer.data.is_empty(), "{tool}");
         }
-        let mut arguments = arguments;
-        arguments["patientId"] = json!("104");
-        arguments["dateOfBirth"] = json!("1990-01-31");
+    }
+    for (tool, mut arguments) in uses {
+        let shown = json!({ "patientId": "104", "firstName": "Daniel", "lastName": "Okafor", "dateOfBirth": "1990-01-31" });
+        for (field, value) in shown.as_object().unwrap() {
+            arguments[field] = value.clone();
+        }
         assert_ne!(clinic.run(tool, arguments).await.answer.code, "identity_needed", "{tool}");
     }
 }

@@ -16,7 +16,7 @@ async fn booked() -> (Stack, Clinic, String, Value) {
     let (first, last) = (times.remove(0), times.pop().unwrap());
     book(&stack, &clinic, ("call-1", "book-1"), MARIA, &first).await;
     assert_eq!(ended(&stack).await, ["succeeded"]);
-    let own = json!({ "patientId": MARIA, "dateOfBirth": BORN });
+    let own = json!({ "patientId": MARIA, "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": BORN });
     let told = use_tool(&stack, &clinic, ("call-2", "own-1"), "getAppointments", &own).await;
     let mine = told["appointments"].as_array().unwrap().iter().find(|one| one["start"] == first["start"]);
     let id = mine.unwrap_or_else(|| panic!("{told}"))["appointmentId"].as_str().unwrap().to_owned();
@@ -29,8 +29,7 @@ async fn a_crash_after_the_send(tool: &str) {
     stack.workers[0].process.kill9();
     stack.workers[0] = stack.member("sikka-worker", Some("after_send=pause")).unwrap();
     stack.ready().await.unwrap();
-    let wish =
-        json!({ "patientId": MARIA, "dateOfBirth": BORN, "appointmentId": id, "slotId": slot["slotId"] });
+    let wish = json!({ "patientId": MARIA, "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": BORN, "appointmentId": id, "slotId": slot["slotId"] });
     let told = use_tool(&stack, &clinic, ("call-3", "change-1"), tool, &wish).await;
     assert_ne!(told["status"], "confirmed", "{told}");
     until(SOON, "the vendor to take it", || async {
