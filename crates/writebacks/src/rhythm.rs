@@ -154,7 +154,7 @@ mod tests {
             }
             let most = Rhythm::of(&habits(recent)).first_look(&pace).as_secs();
             assert!((low..=high).contains(&most), "learnt {most} s");
-            assert!(looks < 30 * 12, "{looks} looks for 30 writes");
+            assert!(looks < 30 * 20, "{looks} looks for 30 writes");
         }
     }
 }
