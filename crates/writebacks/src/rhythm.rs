@@ -16,7 +16,7 @@ const MOST_BELIEVED: SignedDuration = SignedDuration::from_hours(6);
 
 /// While a practice's writes are usually finishing, a look comes after this part of what went before: known a
 /// moment after it is done, for a few dozen questions.
-const CLOSE: u32 = 30;
+const CLOSE: u32 = 60;
 /// Once most should be done, each wait is this part of what went before.
 const WIDE: u32 = 4;
 
@@ -34,16 +34,17 @@ impl Rhythm {
             return Self { most: None };
         }
         took.sort_unstable();
-        let at = |tenth: usize| {
-            let ms = took.get((took.len() - 1) * tenth / 10).copied().unwrap_or_default();
-            Duration::from_millis(u64::try_from(ms).unwrap_or_default())
+        let time = |ms: Option<i32>| {
+            Duration::from_millis(ms.and_then(|ms| u64::try_from(ms).ok()).unwrap_or_default())
         };
-        Self { most: Some((at(1), at(9))) }
+        // Of writes sent together the slow ones end last: the quickest is looked for among all that are remembered.
+        let quickest = time(habits.recent_ms.iter().min().copied());
+        Self { most: Some((quickest, time(took.get((took.len() - 1) * 9 / 10).copied()))) }
     }
 
-    /// From the receipt to the first look: a little before the quickest of the last writes were done.
+    /// From the receipt to the first look: well before the quickest of the last writes was done.
     pub(crate) fn first_look(self, pace: &Pace) -> Duration {
-        self.most.map_or(pace.first_look, |(from, _)| (from * 4 / 5).min(LONGEST).max(pace.first_look))
+        self.most.map_or(pace.first_look, |(from, _)| (from / 2).min(LONGEST).max(pace.first_look))
     }
 
     /// From this look to the next: close while most are finishing, then backing off.
@@ -118,7 +119,7 @@ mod tests {
         let pace = Pace::default();
         assert_eq!(Rhythm::of(&habits(vec![90_000; 4])).first_look(&pace), pace.first_look, "too few");
         let spread = (2..=20).map(|n| n * 10_000).collect();
-        assert_eq!(Rhythm::of(&habits(spread)).first_look(&pace), Duration::from_secs(16));
+        assert_eq!(Rhythm::of(&habits(spread)).first_look(&pace), Duration::from_secs(10));
         assert_eq!(Rhythm::of(&habits(vec![5; 9])).first_look(&pace), pace.first_look, "not in a hurry");
         assert_eq!(Rhythm::of(&habits(vec![3_600_000; 9])).first_look(&pace), LONGEST);
     }
@@ -133,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn a_practice_that_became_faster_or_slower_is_learnt_within_a_few_writes() {
+    fn a_practice_that_became_faster_or_slower_is_learnt_within_as_many_writes_as_are_remembered() {
         let (pace, start) = (Pace::default(), Timestamp::UNIX_EPOCH);
-        for (was, is, low, high) in [(90_000, 20_000, 10, 30), (10_000, 100_000, 60, 130)] {
+        for (was, is, low, high) in [(90_000, 20_000, 5, 15), (10_000, 100_000, 40, 60)] {
             let mut recent = vec![was; 10];
             let mut looks = 0;
-            for _ in 0..30 {
+            for _ in 0..40 {
                 let rhythm = Rhythm::of(&habits(recent.clone()));
                 let mut age = rhythm.first_look(&pace);
                 let mut count = 0;
@@ -154,7 +155,7 @@ mod tests {
             }
             let most = Rhythm::of(&habits(recent)).first_look(&pace).as_secs();
             assert!((low..=high).contains(&most), "learnt {most} s");
-            assert!(looks < 30 * 20, "{looks} looks for 30 writes");
+            assert!(looks < 40 * 60, "{looks} looks for 40 writes");
         }
     }
 }

@@ -20,7 +20,7 @@ async fn the_first_look_is_just_before_that_practices_writes_were_done_and_late_
     tx.commit().await.unwrap();
     let id = rig.booked(0).await;
     rig.carrier.send_next(rig.due).await.unwrap();
-    assert!((70.0..77.0).contains(&waits(&rig, id).await), "{}", waits(&rig, id).await);
+    assert!((43.0..50.0).contains(&waits(&rig, id).await), "{}", waits(&rig, id).await);
     // Two minutes later it is not done.
     rig.sql("UPDATE pms_writebacks SET last_sent_at = now() - interval '2 min', next_check_at = now() WHERE connection_id = ").await;
     rig.carrier.look(rig.due).await.unwrap();
