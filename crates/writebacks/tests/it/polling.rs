@@ -41,6 +41,27 @@ async fn the_first_look_is_just_before_that_practices_writes_were_done_and_late_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p9_writes_that_are_nearly_due_are_asked_for_with_the_one_that_is() {
+    let rig = Rig::new().await;
+    let mut ids = Vec::new();
+    for minute in [0, 30, 60] {
+        ids.push(rig.booked(minute).await);
+        rig.carrier.send_next(rig.due).await.unwrap();
+    }
+    rig.vendor.settle(None);
+    let [due, nearly, later] = [ids[0].uuid(), ids[1].uuid(), ids[2].uuid()];
+    rig.sql(&format!(
+        "UPDATE pms_writebacks SET next_check_at = now() + CASE id WHEN '{due}' THEN interval '0 s'
+             WHEN '{nearly}' THEN interval '1500 ms' WHEN '{later}' THEN interval '1 hour' END WHERE connection_id = "
+    ))
+    .await;
+    rig.carrier.look(rig.due).await.unwrap();
+    for (id, state) in ids.iter().zip([S::Succeeded, S::Succeeded, S::Submitted]) {
+        assert_eq!(rig.state(*id).await, state);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p5_where_nobody_may_ask_a_write_is_done_once_the_practices_records_show_it() {
     let rig = Rig::new().await;
     rig.vendor.close_status();
