@@ -21,7 +21,8 @@ use crate::rpc::Replies;
 use crate::topology::Exchange;
 use crate::wire::{self, Manner};
 
-/// A seat on the bus. Clones share one connection.
+/// A seat on the bus. Clones share one connection, and one channel for letters unless one of them has
+/// [its own](Bus::with_own_channel).
 ///
 /// The connection heals by itself: after the broker was away, publishing works again, consumers are subscribed again and
 /// questions find their answers, without a word from the caller. What was unconfirmed at the moment of the break was
@@ -29,12 +30,12 @@ use crate::wire::{self, Manner};
 #[derive(Clone)]
 pub struct Bus {
     inner: Arc<Inner>,
+    letters: PostBox,
 }
 
 struct Inner {
     config: BusConfig,
     link: watch::Receiver<Link>,
-    letters: PostBox,
     questions: PostBox,
     replies: Arc<Replies>,
     sent: Sent,
@@ -47,6 +48,7 @@ struct Inner {
 }
 
 /// Where letters are handed in.
+#[derive(Clone)]
 struct PostBox {
     posts: mpsc::Sender<Post>,
     ready: watch::Receiver<bool>,
@@ -82,28 +84,13 @@ impl Bus {
         let (postmen, line) = (TaskTracker::new(), TaskTracker::new());
         let replies = Arc::new(Replies::default());
         line.spawn(line::keep(uri, config.clone(), first, link_in, hang_up.clone()));
-        let hire = |replies: Option<Arc<Replies>>| {
-            let (posts, queue) = mpsc::channel(1024);
-            let (ready_in, ready) = watch::channel(false);
-            let overdue = Arc::new(AtomicUsize::new(0));
-            let postman = Postman {
-                link: link.clone(),
-                ready: ready_in,
-                overdue: overdue.clone(),
-                replies,
-                patience: config.confirm_timeout,
-                closing: closing.clone(),
-            };
-            postmen.spawn(postman.work(queue));
-            PostBox { posts, ready, overdue }
-        };
+        let hire = Hiring { link: &link, config: &config, postmen: &postmen, closing: &closing };
         // Questions have a channel of their own: answers come back on the channel a question was sent on, and a flood
         // of letters must not delay them.
-        let (letters, questions) = (hire(None), hire(Some(replies.clone())));
+        let (letters, questions) = (hire.postman(None), hire.postman(Some(replies.clone())));
         let inner = Inner {
             config,
             link,
-            letters,
             questions,
             replies,
             sent: Sent::new(),
@@ -113,7 +100,16 @@ impl Bus {
             closing,
             hang_up,
         };
-        Self { inner: Arc::new(inner) }
+        Self { inner: Arc::new(inner), letters }
+    }
+
+    /// The same seat with a channel of its own for letters, tended on the runtime that calls this: whoever publishes
+    /// there is told of the confirm without another thread having to be woken. It is given up with its last clone.
+    #[must_use]
+    pub fn with_own_channel(&self) -> Self {
+        let Inner { link, config, postmen, closing, .. } = &*self.inner;
+        let letters = Hiring { link, config, postmen, closing }.postman(None);
+        Self { inner: self.inner.clone(), letters }
     }
 
     /// Waits until letters can be published and questions asked.
@@ -121,8 +117,7 @@ impl Bus {
     /// # Errors
     /// [`BusError::Unavailable`] if that takes longer than `patience`.
     pub async fn up_within(&self, patience: Duration) -> Result<(), BusError> {
-        let (mut letters, mut questions) =
-            (self.inner.letters.ready.clone(), self.inner.questions.ready.clone());
+        let (mut letters, mut questions) = (self.letters.ready.clone(), self.inner.questions.ready.clone());
         let both =
             async { letters.wait_for(|up| *up).await.is_ok() && questions.wait_for(|up| *up).await.is_ok() };
         match timeout(patience, both).await {
@@ -134,7 +129,7 @@ impl Bus {
     /// Whether letters can be published and questions asked now, as far as we know.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        *self.inner.letters.ready.borrow() && *self.inner.questions.ready.borrow()
+        *self.letters.ready.borrow() && *self.inner.questions.ready.borrow()
     }
 
     /// Sends a letter and waits until the broker has it safely in every queue it belongs to.
@@ -154,14 +149,13 @@ impl Bus {
             return Err(PublishError::Invalid("a command needs a key"));
         }
         let manner = Manner::default();
-        self.send(&self.inner.letters, exchange, routing_key, exchange.needs_a_listener(), letter, manner)
-            .await
+        self.send(&self.letters, exchange, routing_key, exchange.needs_a_listener(), letter, manner).await
     }
 
     /// Sends an answer. Whoever asked may have gone, so nobody needs to take it.
     pub(crate) async fn reply(&self, reply_to: &str, letter: Letter) -> Result<(), PublishError> {
         let manner = Manner { transient: true, ..Manner::default() };
-        self.send(&self.inner.letters, Exchange::Queue, reply_to, false, letter, manner).await
+        self.send(&self.letters, Exchange::Queue, reply_to, false, letter, manner).await
     }
 
     pub(crate) async fn question(
@@ -241,6 +235,32 @@ impl Bus {
 impl std::fmt::Debug for Bus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Bus").field("config", &self.inner.config).field("up", &self.is_up()).finish()
+    }
+}
+
+/// What a postman needs to start with.
+struct Hiring<'a> {
+    link: &'a watch::Receiver<Link>,
+    config: &'a BusConfig,
+    postmen: &'a TaskTracker,
+    closing: &'a CancellationToken,
+}
+
+impl Hiring<'_> {
+    fn postman(&self, replies: Option<Arc<Replies>>) -> PostBox {
+        let (posts, queue) = mpsc::channel(1024);
+        let (ready_in, ready) = watch::channel(false);
+        let overdue = Arc::new(AtomicUsize::new(0));
+        let postman = Postman {
+            link: self.link.clone(),
+            ready: ready_in,
+            overdue: overdue.clone(),
+            replies,
+            patience: self.config.confirm_timeout,
+            closing: self.closing.clone(),
+        };
+        self.postmen.spawn(postman.work(queue));
+        PostBox { posts, ready, overdue }
     }
 }
 

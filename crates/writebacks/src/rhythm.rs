@@ -11,6 +11,9 @@ const ENOUGH: usize = 5;
 const LATEST: usize = 9;
 /// However slow a practice is, somebody looks after this long.
 const LONGEST: Duration = Duration::from_secs(300);
+/// Until a write is this old its caller may still be on the line, and looks stay close whatever the practice's habits:
+/// its last writes may all have been quick ones.
+const ON_THE_LINE: Duration = Duration::from_mins(5);
 /// A write that took longer says something about an outage, not about the practice.
 const MOST_BELIEVED: SignedDuration = SignedDuration::from_hours(6);
 
@@ -47,12 +50,12 @@ impl Rhythm {
         self.most.map_or(pace.first_look, |(from, _)| (from / 2).min(LONGEST).max(pace.first_look))
     }
 
-    /// From this look to the next: close while most are finishing, then backing off.
+    /// From this look to the next: close while most are finishing or a caller waits, then backing off.
     pub(crate) fn next_look(self, pace: &Pace, write: &Writeback, now: Timestamp) -> Duration {
         let sent = write.last_sent_at.or(write.first_sent_at);
         let Some((_, by)) = self.most else { return pace.next_look(sent, now) };
         let age = age(sent, now);
-        let part = if age <= by * 5 / 4 { CLOSE } else { WIDE };
+        let part = if age <= (by * 5 / 4).max(ON_THE_LINE) { CLOSE } else { WIDE };
         (age / part).min(LONGEST).max(pace.first_look)
     }
 
@@ -130,7 +133,7 @@ mod tests {
         let rhythm = Rhythm::of(&habits(vec![60_000; 9]));
         let after =
             |secs| rhythm.next_look(&pace, &write(now - SignedDuration::from_secs(secs), 1), now).as_secs();
-        assert_eq!((after(10), after(60), after(75), after(120), after(7200)), (2, 2, 2, 30, 300));
+        assert_eq!((after(10), after(60), after(180), after(340), after(7200)), (2, 2, 3, 85, 300));
     }
 
     #[test]

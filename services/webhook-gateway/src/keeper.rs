@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use actix_web::web::Data;
-use bus::{Exchange, Letter, PublishError};
+use bus::{Bus, Exchange, Letter, PublishError};
 use messages::Named;
 use messages::v1::WebhookReceived;
 use service::Base;
 use store::{OutgoingLetter, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -44,15 +45,19 @@ pub(crate) struct Keeper {
     refusing: AtomicBool,
     /// Messages that are being kept beside or after their answers.
     beside: TaskTracker,
+    /// Where they are kept: the threads that answer requests are gone before everything is kept.
+    runtime: Handle,
     /// Room for those that were answered while nobody could keep them.
     room: Semaphore,
     give_up: CancellationToken,
 }
 
 impl Keeper {
+    /// To be called on the runtime that lives until the process ends.
     pub(crate) fn new(base: Base) -> Self {
         Self {
             base,
+            runtime: Handle::current(),
             spilling: AtomicBool::new(false),
             refusing: AtomicBool::new(false),
             beside: TaskTracker::new(),
@@ -61,11 +66,11 @@ impl Keeper {
         }
     }
 
-    /// Publishes, or else spills.
-    pub(crate) async fn keep(&self, event: &Event) -> Result<Kept, NotKept> {
+    /// Publishes over `bus`, or else spills.
+    pub(crate) async fn keep(&self, bus: &Bus, event: &Event) -> Result<Kept, NotKept> {
         let letter = Letter::with_id(event.message_id, WebhookReceived::NAME, event.body.clone())
             .traceparent(event.traceparent.clone());
-        match self.base.bus.publish(Exchange::Webhooks, &event.routing_key, letter).await {
+        match bus.publish(Exchange::Webhooks, &event.routing_key, letter).await {
             Ok(()) => {
                 if self.spilling.load(Ordering::Relaxed) && self.spilling.swap(false, Ordering::Relaxed) {
                     self.refusing.store(false, Ordering::Relaxed);
@@ -120,21 +125,22 @@ impl Keeper {
     pub(crate) fn keep_beside(context: &Data<Context>, event: Event) -> oneshot::Receiver<()> {
         let (waited_for, settled) = oneshot::channel();
         let shared = context.clone();
-        context.keeper.beside.spawn(async move {
+        let keeping = async move {
             let keeper = &shared.keeper;
             let keeping = keeper.give_up.run_until_cancelled(keeper.keep_on(&shared, &event, waited_for));
             if keeping.await != Some(true) {
                 counts::lost();
                 tracing::error!(message.id = %event.message_id, "an answered webhook could not be kept for the call log");
             }
-        });
+        };
+        context.keeper.beside.spawn_on(keeping, &context.keeper.runtime);
         settled
     }
 
     /// Tries until somebody has the message; `false` if there is no room to go on. Dropping `waited_for` lets the answer
     /// go.
     async fn keep_on(&self, context: &Context, event: &Event, waited_for: oneshot::Sender<()>) -> bool {
-        let kept = self.keep(event).await;
+        let kept = self.keep(&self.base.bus, event).await;
         context.counts.kept(event.label, kept);
         if kept.is_ok() {
             return true;
@@ -146,7 +152,7 @@ impl Keeper {
                 waited_for = None;
             }
             sleep(AGAIN).await;
-            let kept = self.keep(event).await;
+            let kept = self.keep(&self.base.bus, event).await;
             if kept.is_ok() {
                 context.counts.kept(event.label, kept);
                 drop(waited_for);

@@ -43,7 +43,7 @@ pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
         }
     });
 
-    let (for_ready, for_stop) = (base.clone(), shared.clone());
+    let (for_ready, for_stop, for_routes) = (base.clone(), shared.clone(), base.bus.clone());
     let readiness = Readiness::new().check("broker or database", move || {
         let Base { bus, store, .. } = for_ready.clone();
         async move { if bus.is_up() { Ok(()) } else { store.ping().await } }
@@ -52,7 +52,9 @@ pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
         .body_limit(BODY_LIMIT)
         .readiness(readiness)
         .hot_routes(move |config| {
-            config.app_data(shared.clone()).configure(routes::register);
+            // Once for each thread that answers requests.
+            let bus = web::Data::new(for_routes.with_own_channel());
+            config.app_data(shared.clone()).app_data(bus).configure(routes::register);
         })
         .on_stop(move || async move {
             for_stop.keeper.finish(Duration::from_secs(5)).await;

@@ -1,5 +1,6 @@
 use actix_web::web::{Bytes, Data, Query};
 use actix_web::{HttpRequest, HttpResponse};
+use bus::Bus;
 use jiff::Timestamp;
 use serde::Deserialize;
 use service::{ApiError, Path};
@@ -22,11 +23,12 @@ pub(super) async fn post(
     tool: Path<String>,
     body: Bytes,
     context: Data<Context>,
+    bus: Data<Bus>,
 ) -> Result<HttpResponse, ApiError> {
     let now = Timestamp::now();
     let verified = admit(&context, &request, &body, now)?;
     if let Ok(head) = Head::read(&verified) {
-        return webhook::handle(&context, &verified, &head, &body, now).await;
+        return webhook::handle(&context, &bus, &verified, &head, &body, now).await;
     }
     let deadline = Instant::now() + context.tool_budget;
     let account = Query::<Account>::from_query(request.query_string())

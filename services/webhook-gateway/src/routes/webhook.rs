@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpRequest, HttpResponse};
+use bus::Bus;
 use jiff::Timestamp;
 use service::ApiError;
 use tokio::time::{Instant, timeout_at};
@@ -20,16 +21,18 @@ pub(super) async fn post(
     request: HttpRequest,
     body: Bytes,
     context: Data<Context>,
+    bus: Data<Bus>,
 ) -> Result<HttpResponse, ApiError> {
     let now = Timestamp::now();
     let verified = admit(&context, &request, &body, now)?;
     let head = Head::read(&verified).unwrap_or_else(|_| Head::of_unreadable(&verified));
-    handle(&context, &verified, &head, &body, now).await
+    handle(&context, &bus, &verified, &head, &body, now).await
 }
 
 /// A verified message: kept, and answered where something waits.
 pub(super) async fn handle(
     context: &Data<Context>,
+    bus: &Bus,
     verified: &Verified<'_>,
     head: &Head<'_>,
     body: &Bytes,
@@ -39,7 +42,7 @@ pub(super) async fn handle(
         // A span of its own would cost more than the rest of this route.
         let trace = telemetry::trace::new_traceparent();
         let event = Event::new(head, body.clone(), now, Some(trace));
-        let kept = context.keeper.keep(&event).await;
+        let kept = context.keeper.keep(bus, &event).await;
         context.counts.kept(event.label, kept);
         return kept.map(|_| json(answer::RECEIVED)).map_err(|_| ApiError::unavailable(RETRY_AFTER));
     }
