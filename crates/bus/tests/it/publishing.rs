@@ -130,3 +130,44 @@ async fn closing_waits_for_what_is_on_its_way() {
     let after = rig.bus.publish(Exchange::Webhooks, "test.text", Letter::new("k", "")).await;
     assert!(matches!(after, Err(PublishError::Unavailable(_))));
 }
+
+#[test]
+fn p1_a_thread_that_goes_takes_only_its_own_channel_with_it() {
+    let lives_on = tokio::runtime::Runtime::new().unwrap();
+    let rig = lives_on.block_on(Rig::new());
+    let bus = rig.bus.clone();
+    let own = std::thread::spawn(move || {
+        let short_lived = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        short_lived.block_on(async {
+            let own = bus.with_own_channel();
+            own.up_within(SOON).await.unwrap();
+            own.publish(Exchange::Webhooks, "test.own", Letter::new("k", "1")).await.unwrap();
+            let lost = own.publish(Exchange::Webhooks, "nobody.wants.this", Letter::new("k", "")).await;
+            assert_eq!(lost, Err(PublishError::Unroutable));
+            own
+        })
+    });
+    let own = own.join().unwrap();
+    lives_on.block_on(async {
+        let sent = own.publish(Exchange::Webhooks, "test.own", Letter::new("k", "")).await;
+        assert!(matches!(sent, Err(PublishError::Unavailable(_))), "{sent:?}");
+        rig.bus.publish(Exchange::Webhooks, "test.shared", Letter::new("k", "2")).await.unwrap();
+        rig.until_depth(WORK, 2).await;
+        rig.bus.close().await;
+    });
+}
+
+#[tokio::test]
+async fn p1_a_channel_of_ones_own_is_opened_again_after_the_line_was_cut() {
+    let rig = Rig::new().await;
+    let (bus, proxy) = rig.behind_a_proxy().await;
+    let own = bus.with_own_channel();
+    own.up_within(SOON).await.unwrap();
+    proxy.cut();
+    proxy.heal();
+    until(SOON, "a letter goes out again", || async {
+        own.publish(Exchange::Webhooks, "test.own", Letter::new("k", "")).await.ok()
+    })
+    .await;
+    rig.until_depth(WORK, 1).await;
+}
