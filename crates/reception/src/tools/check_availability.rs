@@ -1,6 +1,6 @@
 use domain::{Clinician, ClinicianKind, DayBook, Window};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use pms::Operation;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::availability::{Ask, Opening, PartOfDay, choose, openings};
+use crate::availability::{Ask, Opening, PartOfDay, choose, openings, takes_patients};
 use crate::identity::words;
 use crate::ports::{Claim, Held};
 use crate::sentences::input as said;
@@ -26,9 +26,15 @@ struct CheckAvailability {
     /// The last day to look at, as YYYY-MM-DD. Left out: only the first.
     #[schemars(length(max = 40), extend("format" = "date"))]
     to: Option<String>,
+    /// Nothing earlier than this on the first day, as HH:MM on a 24-hour clock: for the first free time after a moment.
+    #[schemars(length(max = 20))]
+    not_before: Option<String>,
     /// What the visit is for, in the caller's words.
     #[schemars(length(max = 200))]
     reason: Option<String>,
+    /// The kind of appointment, by the name or the id that listAppointmentTypes gave: its length is looked up.
+    #[schemars(length(max = 120))]
+    appointment_type: Option<String>,
     /// Whom the caller would like to see, by name.
     #[schemars(length(max = 80))]
     provider: Option<String>,
@@ -107,23 +113,55 @@ pub(crate) fn tool() -> Tool {
     }
 }
 
+/// How much further is looked when all that was read first is full.
+const FURTHER_DAYS: i64 = 28;
+
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
-        let wanted = Wanted::read(turn, &arguments)?;
+        let mut wanted = Wanted::read(turn, &arguments)?;
         turn.require(Operation::ReadDayBook)?;
-        let covers = whole_days(&turn.desk.zone, wanted.from, wanted.days().max(LEAST_DAYS))
-            .ok_or_else(|| too_far(turn, "from"))?;
+        wanted.minutes = length(turn, &wanted).await?;
+        let days = wanted.days().max(LEAST_DAYS);
+        let covers = whole_days(&turn.desk.zone, wanted.from, days).ok_or_else(|| too_far(turn, "from"))?;
         let (held, book) = turn.calendar(covers).await?;
-        answer(turn, &wanted, &held, &book)
+        let answer = answer(turn, &wanted, &held, &book)?;
+        if answer.code != NONE.code {
+            return Ok(answer);
+        }
+        let Some(further) = wanted.further(turn, days) else { return Ok(answer) };
+        let (held, book) = turn.calendar(further).await?;
+        self::answer(turn, &wanted, &held, &book)
     })
+}
+
+/// How long the visit takes: as the caller was told, else as its kind usually does, else as the practice chose.
+async fn length(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<i64, Stop> {
+    let usual = turn.desk.settings.appointment_minutes;
+    let (None, Some(kind)) = (wanted.given_minutes, &wanted.kind) else {
+        return Ok(wanted.given_minutes.unwrap_or(usual));
+    };
+    if !turn.desk.capabilities.allows(Operation::ListAppointmentTypes) {
+        return Ok(usual);
+    }
+    let kinds = turn.appointment_types().await?;
+    let heard = words(kind);
+    let known = kinds.iter().find(|one| one.vendor_id == *kind || words(&one.name) == heard);
+    let rule = "must be one of the clinic's kinds of appointment";
+    let known =
+        known.ok_or_else(|| BadInput::new(turn.desk, "appointmentType", &said::KIND_UNKNOWN, rule))?;
+    Ok(known.minutes.filter(|minutes| *minutes > 0).unwrap_or(usual))
 }
 
 struct Wanted {
     from: Date,
     to: Date,
+    /// Nothing earlier on the first day.
+    clock: Option<Time>,
     reason: Option<String>,
+    kind: Option<String>,
     provider: Option<String>,
     part: Option<PartOfDay>,
+    given_minutes: Option<i64>,
     minutes: i64,
 }
 
@@ -148,15 +186,35 @@ impl Wanted {
         Ok(Self {
             from,
             to: to.min(last),
+            clock: raw.not_before.map(|text| input::clock(desk, "notBefore", &text)).transpose()?,
             reason: raw.reason,
+            kind: raw.appointment_type,
             provider: raw.provider,
             part: match raw.part_of_day.as_deref() {
                 Some("morning") => Some(PartOfDay::Morning),
                 Some(_) => Some(PartOfDay::Afternoon),
                 None => None,
             },
-            minutes: raw.duration_minutes.unwrap_or(desk.settings.appointment_minutes),
+            given_minutes: raw.duration_minutes,
+            minutes: desk.settings.appointment_minutes,
         })
+    }
+
+    /// The days after those that were read first, as far as the practice looks ahead.
+    fn further(&self, turn: &Turn<'_>, read: i64) -> Option<Window> {
+        let (zone, settings) = (&turn.desk.zone, &turn.desk.settings);
+        let after = self.from.checked_add(jiff::Span::new().try_days(read).ok()?).ok()?;
+        let today = zone.to_datetime(turn.desk.now).date();
+        let left = settings.days_ahead - days_between(today, after);
+        (left > 0).then(|| whole_days(zone, after, left.min(FURTHER_DAYS))).flatten()
+    }
+
+    /// The first moment that is not too early.
+    fn not_before(&self, turn: &Turn<'_>, zone: &TimeZone) -> Timestamp {
+        let lead = SignedDuration::from_mins(turn.desk.settings.lead_minutes.max(0));
+        let soonest = turn.desk.now.checked_add(lead).unwrap_or(Timestamp::MAX);
+        let wished = self.clock.and_then(|clock| first_moment(self.from.to_datetime(clock), zone));
+        wished.map_or(soonest, |wished| wished.max(soonest))
     }
 
     fn days(&self) -> i64 {
@@ -166,6 +224,14 @@ impl Wanted {
 
 fn days_between(first: Date, last: Date) -> i64 {
     last.duration_since(first).as_hours() / 24
+}
+
+/// When the wall clock first shows `wall` or later: a time that it skips comes when it has moved.
+fn first_moment(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    let at = zone.to_ambiguous_timestamp(wall);
+    let skipped = matches!(at.offset(), AmbiguousOffset::Gap { .. });
+    let earlier = at.earlier().ok()?;
+    if skipped { Some(zone.following(earlier).next()?.timestamp()) } else { Some(earlier) }
 }
 
 fn too_far(turn: &Turn<'_>, path: &str) -> BadInput {
@@ -188,7 +254,7 @@ fn answer(turn: &Turn<'_>, wanted: &Wanted, held: &[Held], book: &DayBook) -> Re
         let providers: Vec<&str> = book
             .clinicians
             .iter()
-            .filter(|clinician| clinician.bookable)
+            .filter(|clinician| takes_patients(clinician))
             .map(|clinician| clinician.spoken_name.as_str())
             .collect();
         let answer = turn.say(&NOBODY_BY_THAT_NAME, &[]);
@@ -223,13 +289,11 @@ fn free<'a>(
     clinicians: &[String],
     within: Window,
 ) -> (Vec<Opening<'a>>, Vec<Opening<'a>>) {
-    let settings = &turn.desk.settings;
-    let lead = SignedDuration::from_mins(settings.lead_minutes.max(0));
     let ask = Ask {
         within: Window { start: within.start, end: within.end.max(book.covers.end) },
         minutes: wanted.minutes,
-        step_minutes: settings.step_minutes,
-        not_before: turn.desk.now.checked_add(lead).unwrap_or(Timestamp::MAX),
+        step_minutes: turn.desk.settings.step_minutes,
+        not_before: wanted.not_before(turn, zone),
         clinicians: Some(clinicians),
         part: wanted.part,
         zone,
@@ -250,7 +314,7 @@ fn nothing_then(turn: &Turn<'_>, later: &[Opening<'_>], zone: &TimeZone) -> Tool
 /// `None` when nobody has the name.
 fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
     let ids = |keep: &dyn Fn(&Clinician) -> bool| -> Vec<String> {
-        let kept = book.clinicians.iter().filter(|one| one.bookable && keep(one));
+        let kept = book.clinicians.iter().filter(|one| takes_patients(one) && keep(one));
         kept.map(|one| one.vendor_id.clone()).collect()
     };
     if let Some(name) = &wanted.provider {

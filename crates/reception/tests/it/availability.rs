@@ -1,3 +1,4 @@
+use domain::AppointmentType;
 use jiff::SignedDuration;
 use jiff::civil::date;
 use pms::{ErrorKind, Operation};
@@ -126,6 +127,51 @@ async fn today_is_offered_only_from_the_lead_time_on() {
     clinic.desk(|desk| desk.settings.lead_minutes = 90);
     let body = clinic.run("checkAvailability", json!({ "from": "2026-11-23" })).await.answer.body();
     assert_eq!(starts(&body).first().unwrap(), "2026-11-23T09:30:00-05:00");
+}
+
+#[tokio::test]
+async fn the_first_free_time_after_a_moment_is_on_that_day_or_a_later_one() {
+    let clinic = clinic();
+    let ask = |clock: &str| json!({ "from": "2026-11-24", "to": "2026-11-25", "notBefore": clock });
+    let body = clinic.run("checkAvailability", ask("15:10")).await.answer.body();
+    assert_eq!(starts(&body).first().unwrap(), "2026-11-24T15:30:00-05:00");
+    let body = clinic.run("checkAvailability", ask("17:00")).await.answer.body();
+    assert_eq!(starts(&body).first().unwrap(), "2026-11-25T09:00:00-05:00");
+    let handled = clinic.run("checkAvailability", ask("half past three")).await;
+    assert_eq!((handled.answer.code, handled.bad_input.unwrap().path.as_str()), ("not_a_time", "notBefore"));
+}
+
+#[tokio::test]
+async fn a_kind_of_appointment_takes_as_long_as_the_practices_list_says() {
+    let clinic = clinic();
+    let kind =
+        |id: &str, name: &str, minutes| AppointmentType { vendor_id: id.into(), name: name.into(), minutes };
+    clinic.system(|system| {
+        system.types = vec![kind("7", "Crown", Some(90)), kind("8", "Check-up", None)];
+        system.appointments.push(taken(None, None, window(date(2026, 11, 24), 10, 0, 7 * 60)));
+        system.appointments.push(taken(None, None, window(date(2026, 11, 25), 10, 30, 7 * 60)));
+    });
+    let ask = |name: &str| json!({ "from": "2026-11-24", "to": "2026-11-25", "appointmentType": name });
+    for name in ["crown", "7"] {
+        let body = clinic.run("checkAvailability", ask(name)).await.answer.body();
+        assert_eq!(starts(&body), ["2026-11-25T09:00:00-05:00"], "{name}");
+    }
+    // Without a length of its own it takes the practice's usual one.
+    let body = clinic.run("checkAvailability", ask("check up")).await.answer.body();
+    assert_eq!(starts(&body).len(), 5);
+    let handled = clinic.run("checkAvailability", ask("a haircut")).await;
+    assert_eq!(handled.answer.code, "appointment_type_unknown");
+}
+
+#[tokio::test]
+async fn a_full_week_is_answered_with_the_first_time_after_it() {
+    let clinic = clinic();
+    let nine_days = window(date(2026, 11, 24), 0, 0, 9 * 24 * 60);
+    clinic.system(|system| system.appointments.push(taken(None, None, nine_days)));
+    let handled = clinic.run("checkAvailability", json!({ "from": "2026-11-24" })).await;
+    assert_eq!(handled.answer.code, "no_slots_but_later");
+    assert_eq!(handled.answer.data["laterSlots"][0]["start"], "2026-12-03T09:00:00-05:00");
+    assert_eq!(clinic.asked(), ["holds", "day_book", "holds", "day_book"]);
 }
 
 #[tokio::test]
