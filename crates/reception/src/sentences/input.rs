@@ -153,13 +153,6 @@ pub(crate) const NOT_A_TIME: Template = refused(
     "No entendí bien la hora. ¿Me puede repetir {thing}?",
     "Je n'ai pas bien compris l'heure. Pouvez-vous me redonner {thing} ?",
 );
-pub(crate) const KIND_UNKNOWN: Template = refused(
-    "appointment_type_unknown",
-    "I don't find that kind of appointment. What would the visit be for?",
-    "No encuentro ese tipo de cita. ¿Cuál sería el motivo de la visita?",
-    "Je ne trouve pas ce type de rendez-vous. Quel serait le motif de la visite ?",
-);
-
 /// Every refusal of an argument.
 pub(crate) const ALL: &[&Template] = &[
     &MISSING,
@@ -186,7 +179,6 @@ pub(crate) const ALL: &[&Template] = &[
     &CARD_NUMBER,
     &NOT_A_REFERENCE,
     &NOT_A_TIME,
-    &KIND_UNKNOWN,
 ];
 
 /// What a field is called when a person is asked for it.
@@ -210,7 +202,6 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
             "votre préférence, le matin ou l'après-midi",
         ),
         "notBefore" => ("from what time on", "desde qué hora", "à partir de quelle heure"),
-        "appointmentType" => ("the kind of appointment", "el tipo de cita", "le type de rendez-vous"),
         "durationMinutes" => ("the length of the visit", "la duración de la visita", "la durée de la visite"),
         "appointmentId" => {
             ("which appointment this is about", "de qué cita se trata", "le rendez-vous dont il s'agit")

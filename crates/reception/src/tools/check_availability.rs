@@ -32,9 +32,6 @@ struct CheckAvailability {
     /// What the visit is for, in the caller's words.
     #[schemars(length(max = 200))]
     reason: Option<String>,
-    /// The kind of appointment, by the name or the id that listAppointmentTypes gave: its length is looked up.
-    #[schemars(length(max = 120))]
-    appointment_type: Option<String>,
     /// Whom the caller would like to see, by name.
     #[schemars(length(max = 80))]
     provider: Option<String>,
@@ -118,9 +115,8 @@ const FURTHER_DAYS: i64 = 28;
 
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
-        let mut wanted = Wanted::read(turn, &arguments)?;
+        let wanted = Wanted::read(turn, &arguments)?;
         turn.require(Operation::ReadDayBook)?;
-        wanted.minutes = length(turn, &wanted).await?;
         let days = wanted.days().max(LEAST_DAYS);
         let covers = whole_days(&turn.desk.zone, wanted.from, days).ok_or_else(|| too_far(turn, "from"))?;
         let (held, book) = turn.calendar(covers).await?;
@@ -134,34 +130,14 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     })
 }
 
-/// How long the visit takes: as the caller was told, else as its kind usually does, else as the practice chose.
-async fn length(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<i64, Stop> {
-    let usual = turn.desk.settings.appointment_minutes;
-    let (None, Some(kind)) = (wanted.given_minutes, &wanted.kind) else {
-        return Ok(wanted.given_minutes.unwrap_or(usual));
-    };
-    if !turn.desk.capabilities.allows(Operation::ListAppointmentTypes) {
-        return Ok(usual);
-    }
-    let kinds = turn.appointment_types().await?;
-    let heard = words(kind);
-    let known = kinds.iter().find(|one| one.vendor_id == *kind || words(&one.name) == heard);
-    let rule = "must be one of the clinic's kinds of appointment";
-    let known =
-        known.ok_or_else(|| BadInput::new(turn.desk, "appointmentType", &said::KIND_UNKNOWN, rule))?;
-    Ok(known.minutes.filter(|minutes| *minutes > 0).unwrap_or(usual))
-}
-
 struct Wanted {
     from: Date,
     to: Date,
     /// Nothing earlier on the first day.
     clock: Option<Time>,
     reason: Option<String>,
-    kind: Option<String>,
     provider: Option<String>,
     part: Option<PartOfDay>,
-    given_minutes: Option<i64>,
     minutes: i64,
 }
 
@@ -188,15 +164,13 @@ impl Wanted {
             to: to.min(last),
             clock: raw.not_before.map(|text| input::clock(desk, "notBefore", &text)).transpose()?,
             reason: raw.reason,
-            kind: raw.appointment_type,
             provider: raw.provider,
             part: match raw.part_of_day.as_deref() {
                 Some("morning") => Some(PartOfDay::Morning),
                 Some(_) => Some(PartOfDay::Afternoon),
                 None => None,
             },
-            given_minutes: raw.duration_minutes,
-            minutes: desk.settings.appointment_minutes,
+            minutes: raw.duration_minutes.unwrap_or(desk.settings.appointment_minutes),
         })
     }
 

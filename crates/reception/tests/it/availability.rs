@@ -1,4 +1,3 @@
-use domain::AppointmentType;
 use jiff::SignedDuration;
 use jiff::civil::date;
 use pms::{ErrorKind, Operation};
@@ -139,28 +138,6 @@ async fn the_first_free_time_after_a_moment_is_on_that_day_or_a_later_one() {
     assert_eq!(starts(&body).first().unwrap(), "2026-11-25T09:00:00-05:00");
     let handled = clinic.run("checkAvailability", ask("half past three")).await;
     assert_eq!((handled.answer.code, handled.bad_input.unwrap().path.as_str()), ("not_a_time", "notBefore"));
-}
-
-#[tokio::test]
-async fn a_kind_of_appointment_takes_as_long_as_the_practices_list_says() {
-    let clinic = clinic();
-    let kind =
-        |id: &str, name: &str, minutes| AppointmentType { vendor_id: id.into(), name: name.into(), minutes };
-    clinic.system(|system| {
-        system.types = vec![kind("7", "Crown", Some(90)), kind("8", "Check-up", None)];
-        system.appointments.push(taken(None, None, window(date(2026, 11, 24), 10, 0, 7 * 60)));
-        system.appointments.push(taken(None, None, window(date(2026, 11, 25), 10, 30, 7 * 60)));
-    });
-    let ask = |name: &str| json!({ "from": "2026-11-24", "to": "2026-11-25", "appointmentType": name });
-    for name in ["crown", "7"] {
-        let body = clinic.run("checkAvailability", ask(name)).await.answer.body();
-        assert_eq!(starts(&body), ["2026-11-25T09:00:00-05:00"], "{name}");
-    }
-    // Without a length of its own it takes the practice's usual one.
-    let body = clinic.run("checkAvailability", ask("check up")).await.answer.body();
-    assert_eq!(starts(&body).len(), 5);
-    let handled = clinic.run("checkAvailability", ask("a haircut")).await;
-    assert_eq!(handled.answer.code, "appointment_type_unknown");
 }
 
 #[tokio::test]

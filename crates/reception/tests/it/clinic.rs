@@ -150,6 +150,8 @@ pub(crate) struct Rows {
     pub(crate) another_changes_it: bool,
     /// What callers have shown: call, patient, how.
     pub(crate) proofs: Vec<(String, String, Proof)>,
+    /// What callers have guessed wrongly: call, guess.
+    pub(crate) guesses: BTreeSet<(String, Vec<u8>)>,
     /// Every caller has shown to be every patient: for tests of what comes after.
     pub(crate) all_proven: bool,
 }
@@ -445,6 +447,19 @@ impl Ledger for Clinic {
                 rows.proofs.iter().filter(|(of, who, _)| *of == call && patients.contains(&who.as_str()));
             own.map(|(_, _, proof)| *proof).max()
         })
+    }
+
+    async fn guesses(&self, desk: &Desk) -> Result<u32, LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| {
+            u32::try_from(rows.guesses.iter().filter(|(of, _)| *of == call).count()).unwrap()
+        })
+    }
+
+    async fn guessed(&self, desk: &Desk, guess: &[u8]) -> Result<u32, LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| rows.guesses.insert((call, guess.to_vec())))?;
+        self.guesses(desk).await
     }
 
     async fn pending_patient(&self, _: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {

@@ -21,6 +21,8 @@ mod engine;
 #[cfg(test)]
 mod free_times;
 #[cfg(test)]
+mod guesses;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod notes;
