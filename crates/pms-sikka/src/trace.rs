@@ -53,7 +53,10 @@ impl SikkaOffice {
         if wanted.len() > 1 {
             // The list holds every practice's writes. A page more than there are writes to ask for saves nothing.
             let listed = match self.listed(wanted, 1, wanted.len()).await {
-                Err(error) if error.kind == ErrorKind::Unsupported => BTreeMap::new(),
+                // All practices of the application share what it may ask of the list: without it each is asked for.
+                Err(error) if matches!(error.kind, ErrorKind::Unsupported | ErrorKind::RateLimited) => {
+                    BTreeMap::new()
+                }
                 answer => answer?,
             };
             let under_way = listed.into_iter().filter(|(_, row)| !outcome::is_worth_asking(row));

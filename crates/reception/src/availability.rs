@@ -4,7 +4,7 @@ mod choose;
 mod free;
 mod spans;
 
-use domain::{Chair, Clinician, DayBook, Window};
+use domain::{Chair, Clinician, ClinicianKind, DayBook, Window};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -119,6 +119,11 @@ pub fn still_free<'a>(
     free.chair(who, &chairs, start, end)
 }
 
+/// Whether anybody may be booked with them at all.
+pub(crate) fn takes_patients(clinician: &Clinician) -> bool {
+    clinician.bookable && clinician.kind != ClinicianKind::Other
+}
+
 fn local(second: i64, zone: &TimeZone) -> i64 {
     Timestamp::from_second(second).map_or(second, |at| second + i64::from(zone.to_offset(at).seconds()))
 }
@@ -142,7 +147,8 @@ fn steps<'z>(from: i64, to: i64, ask: &Ask<'z>) -> impl Iterator<Item = i64> + u
             if next > to {
                 return None;
             }
-            let past = local(next, zone).rem_euclid(step);
+            // Of its day: steps that do not fill a day begin again at midnight.
+            let past = local(next, zone).rem_euclid(86_400).rem_euclid(step);
             if past == 0 {
                 let found = next;
                 next = found.saturating_add(step.min(900));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use domain::{Phone, PhoneError, TextError, clean_line};
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -142,6 +142,15 @@ pub(crate) fn date(desk: &Desk, path: &str, text: &str) -> Result<Date, BadInput
     shape.then(|| text.parse().ok()).flatten().ok_or_else(|| {
         BadInput::new(desk, path, &said::NOT_A_DATE, "must be a date that exists, as YYYY-MM-DD")
     })
+}
+
+/// `HH:MM` on a 24-hour clock.
+pub(crate) fn clock(desk: &Desk, path: &str, text: &str) -> Result<Time, BadInput> {
+    let parts =
+        text.split_once(':').filter(|(hour, minute)| (1..=2).contains(&hour.len()) && minute.len() == 2);
+    let time =
+        parts.and_then(|(hour, minute)| Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok());
+    time.ok_or_else(|| BadInput::new(desk, path, &said::NOT_A_TIME, "must be a time of day, as HH:MM"))
 }
 
 /// A date somebody now alive was born on.

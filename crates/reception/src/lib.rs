@@ -4,6 +4,7 @@ mod answer;
 pub mod availability;
 mod card_number;
 mod desk;
+mod guesses;
 mod identity;
 mod input;
 mod language;

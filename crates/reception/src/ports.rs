@@ -309,6 +309,18 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`].
     async fn proof(&self, desk: &Desk, patients: &[&str]) -> Result<Option<Proof>, LedgerError>;
 
+    /// How many different wrong guesses of who somebody is the desk's call has had.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn guesses(&self, desk: &Desk) -> Result<u32, LedgerError>;
+
+    /// Counts a wrong guess in the desk's call, the same one only once, and returns how many there are now.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn guessed(&self, desk: &Desk, guess: &[u8]) -> Result<u32, LedgerError>;
+
     /// How the creation of a patient stands.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use pms::PatientQuery;
 use serde::{Deserialize, Serialize};
 
+use crate::guesses::Said;
 use crate::identity::{Fit, fit, has_phone, matching};
 use crate::turn::{Stop, Turn};
 use crate::{Access, BadInput, Desk, input, sentences};
@@ -126,6 +127,10 @@ impl Given {
         })
     }
 
+    fn said<'a>(&'a self, of: &'a str) -> Said<'a> {
+        Said { first: self.first.as_deref(), last: self.last.as_deref(), born: self.born, of }
+    }
+
     /// Nothing that was said is wrong.
     fn fits(&self, patient: &Patient) -> bool {
         let named = |heard: &Option<String>, filed: &str| {
@@ -160,19 +165,26 @@ impl Turn<'_> {
         asked: &str,
         given: &Given,
     ) -> Result<(), Stop> {
+        let id = patient.vendor_id.as_str();
         if !given.fits(patient) {
+            self.guessed(&given.said(id)).await?;
             return Err(self.unidentified());
         }
-        let id = patient.vendor_id.as_str();
         let needed = self.desk.settings.identity.needed(tool, access);
         if self.desk.caller.vouched || needed == ProofNeeded::None {
             return Ok(());
         }
-        if given.names(patient) {
-            self.remember(&[id], Proof::NameAndBirth).await;
+        let shown = self.remembered(&[id, asked]).await?.is_some_and(|proof| covers(proof, needed));
+        if shown && !given.names(patient) {
             return Ok(());
         }
-        if self.remembered(&[id, asked]).await?.is_some_and(|proof| covers(proof, needed)) {
+        match self.may_still_show().await {
+            // What was shown before the guesses stays shown.
+            Err(_) if shown => return Ok(()),
+            may => may?,
+        }
+        if given.names(patient) {
+            self.remember(&[id], Proof::NameAndBirth).await;
             return Ok(());
         }
         if covers(Proof::Phone, needed) && self.phone_tells(patient, given).await? {

@@ -69,13 +69,23 @@ impl Reception {
 
     /// The same for the same wish of the same patient, and nothing anybody could guess a patient by.
     pub(crate) fn intent_key(&self, desk: &Desk, parts: &[&str]) -> String {
-        let mut signed: Vec<Vec<u8>> = vec![b"intent".to_vec(), desk.practice.uuid().as_bytes().to_vec()];
+        seal::sha256_hex(&self.signed(b"intent", desk, parts.iter().copied()))
+    }
+
+    /// The same for the same guess in the same call, and nothing anybody could read it from.
+    pub(crate) fn guess_key(&self, desk: &Desk, parts: &[String]) -> Vec<u8> {
+        let call = desk.caller.call.as_deref().unwrap_or_default();
+        self.signed(b"guess", desk, std::iter::once(call).chain(parts.iter().map(String::as_str)))
+    }
+
+    fn signed<'p>(&self, purpose: &[u8], desk: &Desk, parts: impl Iterator<Item = &'p str>) -> Vec<u8> {
+        let mut signed: Vec<Vec<u8>> = vec![purpose.to_vec(), desk.practice.uuid().as_bytes().to_vec()];
         for part in parts {
             signed.push((part.len() as u64).to_be_bytes().to_vec());
             signed.push(part.as_bytes().to_vec());
         }
         let signed: Vec<&[u8]> = signed.iter().map(Vec::as_slice).collect();
-        seal::sha256_hex(&self.key.sign(&signed))
+        self.key.sign(&signed)
     }
 }
 

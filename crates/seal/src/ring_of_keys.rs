@@ -69,6 +69,16 @@ struct Key {
     derive: hkdf::Prk,
 }
 
+impl Key {
+    fn hmac(&self, purpose: &str) -> Option<HmacKey> {
+        let info = [purpose.as_bytes()];
+        let okm = self.derive.expand(&info, hkdf::HKDF_SHA256).ok()?;
+        let mut bytes = [0; 32];
+        okm.fill(&mut bytes).ok()?;
+        Some(HmacKey::sha256(&bytes))
+    }
+}
+
 /// The keys of `ENCRYPTION_KEY`: the first seals, all of them open.
 pub struct KeyRing(Vec<Key>);
 
@@ -167,12 +177,14 @@ impl KeyRing {
     /// for as long as that key is kept in the ring.
     #[must_use]
     pub fn derive_hmac(&self, purpose: &str) -> Option<HmacKey> {
-        let key = self.0.last()?;
-        let info = [purpose.as_bytes()];
-        let okm = key.derive.expand(&info, hkdf::HKDF_SHA256).ok()?;
-        let mut bytes = [0; 32];
-        okm.fill(&mut bytes).ok()?;
-        Some(HmacKey::sha256(&bytes))
+        self.0.last()?.hmac(purpose)
+    }
+
+    /// The signing keys for `purpose` of every key of the ring, the oldest first: what one of them signed can be
+    /// told for as long as it is in the ring.
+    #[must_use]
+    pub fn derive_hmacs(&self, purpose: &str) -> Vec<HmacKey> {
+        self.0.iter().rev().filter_map(|key| key.hmac(purpose)).collect()
     }
 }
 
@@ -201,6 +213,17 @@ mod tests {
         assert_eq!(rotated.open("row", &sealed).unwrap(), b"value");
         assert_eq!(rotated.seal("row", b"x").unwrap().key_id(), Some("b"));
         assert_eq!(ring(&[("b", 2)]).open("row", &sealed), Err(SealError::UnknownKey("a".into())));
+    }
+
+    #[test]
+    fn what_a_key_signed_can_be_told_while_it_is_in_the_ring() {
+        let signed = |ring: &KeyRing| -> Vec<Vec<u8>> {
+            ring.derive_hmacs("use").iter().map(|key| key.sign(&[b"text"])).collect()
+        };
+        let (old, both, new) = (ring(&[("a", 1)]), ring(&[("b", 2), ("a", 1)]), ring(&[("b", 2)]));
+        assert_eq!(signed(&both), [signed(&old), signed(&new)].concat());
+        assert_eq!(both.derive_hmac("use").unwrap().sign(&[b"text"]), signed(&old)[0]);
+        assert_ne!(both.derive_hmacs("another")[0].sign(&[b"text"]), signed(&old)[0]);
     }
 
     #[test]

@@ -75,6 +75,19 @@ pub struct DueRefresh {
     pub connection: ConnectionId,
 }
 
+/// How a connection's key stands.
+#[derive(Debug, Clone)]
+pub struct KeyLife {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which.
+    pub connection: ConnectionId,
+    /// What the connection is: `active`, `reauthorise` …
+    pub status: String,
+    /// When the key stops working; `None`: there is none yet.
+    pub expires_at: Option<Timestamp>,
+}
+
 /// However long the refresher backs off, somebody who waits for a key may try this long after a failure.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 
@@ -284,6 +297,26 @@ impl TenantTx {
 }
 
 impl MachineryTx {
+    /// How the key of every connection stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn key_lives(&mut self) -> Result<Vec<KeyLife>, StoreError> {
+        let rows: Vec<(Uuid, Uuid, String, NullableTimestamp)> = c::table
+            .select((c::tenant_id, c::id, c::status, c::token_expires_at))
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(tenant, connection, status, expires_at)| KeyLife {
+                tenant: TenantId::from_uuid(tenant),
+                connection: ConnectionId::from_uuid(connection),
+                status,
+                expires_at: expires_at.into(),
+            })
+            .collect())
+    }
+
     /// Makes a connection; one that exists keeps its keys and gets the new config and credentials.
     ///
     /// # Errors

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::TenantId;
 use serde_json::Value;
@@ -67,6 +67,46 @@ impl TenantTx {
     }
 }
 
+#[derive(QueryableByName)]
+struct GuessesRow {
+    #[diesel(sql_type = BigInt)]
+    guesses: i64,
+}
+
+impl TenantTx {
+    /// How many different wrong guesses of who somebody is a call has had in the last four hours.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn guesses(&mut self, call_id: &str) -> Result<u32, StoreError> {
+        let row: GuessesRow = diesel::sql_query(
+            "SELECT count(*) AS guesses FROM call_guesses
+             WHERE call_id = $1 AND guessed_at > now() - interval '4 hours'",
+        )
+        .bind::<Text, _>(call_id)
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(u32::try_from(row.guesses).unwrap_or(u32::MAX))
+    }
+
+    /// Keeps a wrong guess, the same one of a call only once. `guess` is a keyed hash: nothing of what was said can
+    /// be read from it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn guessed(&mut self, call_id: &str, guess: &[u8]) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "INSERT INTO call_guesses (tenant_id, call_id, guess) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind::<SqlUuid, _>(self.tenant.uuid())
+        .bind::<Text, _>(call_id)
+        .bind::<Binary, _>(guess)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
+    }
+}
+
 impl MachineryTx {
     /// Sets which tool asks a tenant's callers for which proof.
     ///
@@ -80,13 +120,19 @@ impl MachineryTx {
         Ok(())
     }
 
-    /// Forgets what callers have shown once it counts for nothing any more.
+    /// Forgets what callers have shown and guessed once it counts for nothing any more.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep_identities(&mut self) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query("DELETE FROM call_identities WHERE proven_at < now() - interval '1 day'")
-            .execute(&mut self.conn)
-            .await?)
+        let guesses =
+            diesel::sql_query("DELETE FROM call_guesses WHERE guessed_at < now() - interval '1 day'")
+                .execute(&mut self.conn)
+                .await?;
+        let proofs =
+            diesel::sql_query("DELETE FROM call_identities WHERE proven_at < now() - interval '1 day'")
+                .execute(&mut self.conn)
+                .await?;
+        Ok(guesses + proofs)
     }
 }

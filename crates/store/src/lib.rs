@@ -32,7 +32,7 @@ mod writebacks;
 pub use alerts::{Alert, NewAlert};
 pub use audit::{AuditFault, AuditRecord, AuditReport, NewAudit};
 pub use budgets::BudgetUse;
-pub use connections::{Connection, DueRefresh, NewConnection, Tokens};
+pub use connections::{Connection, DueRefresh, KeyLife, NewConnection, Tokens};
 pub use error::StoreError;
 pub use held_successes::HeldSuccess;
 pub use holds::{Held, NewHold};

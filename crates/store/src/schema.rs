@@ -60,6 +60,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    call_guesses (tenant_id, call_id, guess) {
+        tenant_id -> Uuid,
+        call_id -> Text,
+        guess -> Binary,
+        guessed_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     call_identities (tenant_id, call_id, patient) {
         tenant_id -> Uuid,
         call_id -> Text,
@@ -274,6 +283,8 @@ diesel::table! {
         created_at -> Timestamptz,
         done_at -> Nullable<Timestamptz>,
         done_by -> Nullable<Text>,
+        call_id -> Nullable<Text>,
+        tool_call_id -> Nullable<Text>,
     }
 }
 
@@ -363,6 +374,7 @@ diesel::joinable!(api_keys -> tenants (tenant_id));
 diesel::joinable!(audit_anchors -> tenants (tenant_id));
 diesel::joinable!(audit_heads -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
+diesel::joinable!(call_guesses -> tenants (tenant_id));
 diesel::joinable!(call_identities -> tenants (tenant_id));
 diesel::joinable!(pms_connections -> tenants (tenant_id));
 diesel::joinable!(pms_replay_items -> tenants (tenant_id));
@@ -386,6 +398,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_anchors,
     audit_heads,
     audit_log,
+    call_guesses,
     call_identities,
     inbox,
     outbox,

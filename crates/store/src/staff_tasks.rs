@@ -7,7 +7,7 @@ use jiff_diesel::{NullableTimestamp, ToDiesel as _};
 use uuid::Uuid;
 
 use crate::schema::staff_tasks as t;
-use crate::{MachineryTx, StoreError, TenantTx};
+use crate::{MachineryTx, StoreError, TenantTx, ToolCallKey};
 
 /// Something for a person at the front desk. It names no patient.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct NewTask<'a> {
     pub next_action: &'a str,
     /// By when.
     pub due_at: Option<Timestamp>,
+    /// Which use of a tool left it: that use leaves no other, however often it comes.
+    pub tool_call: Option<&'a ToolCallKey>,
 }
 
 /// A task as it stands.
@@ -47,6 +49,8 @@ pub struct StaffTask {
     pub due_at: Option<Timestamp>,
     /// Since when.
     pub created_at: Timestamp,
+    /// The call it was left in, by the vendor's id: who called is told there.
+    pub call_id: Option<String>,
 }
 
 type Row = (
@@ -59,6 +63,7 @@ type Row = (
     String,
     NullableTimestamp,
     jiff_diesel::Timestamp,
+    Option<String>,
 );
 
 const COLUMNS: (
@@ -71,6 +76,7 @@ const COLUMNS: (
     t::next_action,
     t::due_at,
     t::created_at,
+    t::call_id,
 ) = (
     t::id,
     t::tenant_id,
@@ -81,10 +87,11 @@ const COLUMNS: (
     t::next_action,
     t::due_at,
     t::created_at,
+    t::call_id,
 );
 
 fn task(row: Row) -> StaffTask {
-    let (id, tenant, connection, writeback, code, sentence, next_action, due_at, created_at) = row;
+    let (id, tenant, connection, writeback, code, sentence, next_action, due_at, created_at, call_id) = row;
     StaffTask {
         id,
         tenant: TenantId::from_uuid(tenant),
@@ -95,6 +102,7 @@ fn task(row: Row) -> StaffTask {
         next_action,
         due_at: due_at.into(),
         created_at: created_at.to_jiff(),
+        call_id,
     }
 }
 
@@ -114,11 +122,22 @@ impl TenantTx {
                 t::sentence.eq(new.sentence),
                 t::next_action.eq(new.next_action),
                 t::due_at.eq(new.due_at.map(|at| at.to_diesel())),
+                t::call_id.eq(new.tool_call.map(|key| key.call_id.as_str())),
+                t::tool_call_id.eq(new.tool_call.map(|key| key.tool_call_id.as_str())),
             ))
             .on_conflict_do_nothing()
             .execute(&mut self.conn)
             .await?;
         Ok(added == 1)
+    }
+
+    /// Whether staff have an open task about a write.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn has_task_about(&mut self, writeback: WritebackId) -> Result<bool, StoreError> {
+        let open = t::table.filter(t::writeback_id.eq(writeback.uuid())).filter(t::done_at.is_null());
+        Ok(diesel::select(diesel::dsl::exists(open)).get_result(&mut self.conn).await?)
     }
 
     /// The tenant's open tasks, the most pressing first.

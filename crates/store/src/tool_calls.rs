@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Double, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::Sensitive;
 use seal::Sealed;
@@ -53,32 +53,39 @@ impl TenantTx {
     /// Claims the right to run a tool call for `lease_s` seconds. Of any number at once, one gets it;
     /// a runner that died loses it with its lease.
     ///
+    /// `hashes` are of what it was called with: a keyed hash first, which is stored, and then what an older version
+    /// or an older key would have stored, which still counts as the same.
+    ///
     /// # Errors
     /// [`StoreError`].
     pub async fn claim_tool_call(
         &mut self,
         key: &ToolCallKey,
         tool: &str,
-        arguments_hash: &[u8; 32],
+        hashes: &[[u8; 32]],
         lease_s: f64,
     ) -> Result<ToolCallClaim, StoreError> {
         let run = ToolRun(uuid::Uuid::now_v7());
+        let all: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
+        let arguments_hash = all.as_slice().first().copied().unwrap_or_default();
         let claimed = diesel::sql_query(
             "INSERT INTO tool_calls AS t
                  (tenant_id, call_id, tool_call_id, tool, arguments_hash, lease_until, runner)
              VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7)
              ON CONFLICT (tenant_id, call_id, tool_call_id)
-             DO UPDATE SET lease_until = EXCLUDED.lease_until, runner = EXCLUDED.runner
+             DO UPDATE SET lease_until = EXCLUDED.lease_until, runner = EXCLUDED.runner,
+                           arguments_hash = EXCLUDED.arguments_hash
              WHERE t.finished_at IS NULL AND t.lease_until < now()
-               AND t.tool = EXCLUDED.tool AND t.arguments_hash = EXCLUDED.arguments_hash",
+               AND t.tool = EXCLUDED.tool AND t.arguments_hash = ANY($8)",
         )
         .bind::<SqlUuid, _>(self.tenant.uuid())
         .bind::<Text, _>(&key.call_id)
         .bind::<Text, _>(&key.tool_call_id)
         .bind::<Text, _>(tool)
-        .bind::<Binary, _>(&arguments_hash[..])
+        .bind::<Binary, _>(arguments_hash)
         .bind::<Double, _>(lease_s)
         .bind::<SqlUuid, _>(run.0)
+        .bind::<Array<Binary>, _>(&all)
         .execute(&mut self.conn)
         .await?;
         if claimed == 1 {
@@ -91,7 +98,7 @@ impl TenantTx {
         .bind::<Text, _>(&key.tool_call_id)
         .get_result(&mut self.conn)
         .await?;
-        if row.tool != tool || row.arguments_hash != arguments_hash {
+        if row.tool != tool || !all.contains(&row.arguments_hash.as_slice()) {
             return Ok(ToolCallClaim::Different);
         }
         match row.answer {

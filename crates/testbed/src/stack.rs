@@ -259,6 +259,23 @@ impl Stack {
             .env("ENCRYPTION_KEY", ENCRYPTION_KEY))
     }
 
+    /// Where everything is, as `switchboard up` leaves it in its `up.json`; the tenant is the first.
+    ///
+    /// # Errors
+    /// When there is no tenant.
+    pub fn place(&self) -> Result<Value> {
+        let clinic = self.clinics.first().context("there is no tenant")?;
+        let urls =
+            |members: &[Member]| -> Vec<String> { members.iter().map(|member| member.url.clone()).collect() };
+        Ok(json!({
+            "database_url": self.database_url, "amqp_url": self.amqp_url,
+            "gateway": urls(&self.gateways), "pms_api": urls(&self.apis),
+            "sandbox": self.vendor_url, "sandbox_admin": self.sandbox.admin,
+            "webhook_secret": WEBHOOK_SECRET, "tenant": clinic.tenant.to_string(),
+            "office": clinic.office, "called": clinic.number, "api_key": clinic.api_key,
+        }))
+    }
+
     /// Runs SQL as the database's owner, for whom no row is hidden: the rows' columns as text, `""` for null.
     ///
     /// # Errors

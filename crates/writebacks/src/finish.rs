@@ -158,6 +158,7 @@ async fn tell_staff(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -
             sentence: why.sentence,
             next_action: why.next_action,
             due_at: write.about_at,
+            tool_call: None,
         })
         .await?;
     }

@@ -26,6 +26,7 @@ impl Carrier {
                     sentence: why.sentence,
                     next_action: why.next_action,
                     due_at: Some(write.deadline_at),
+                    tool_call: None,
                 };
                 told += usize::from(tx.add_task(&task).await?);
             }

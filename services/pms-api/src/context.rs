@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use reception::Reception;
-use seal::SealError;
+use seal::{HmacKey, SealError};
 use service::{Base, Relay};
 use store::Store;
 
@@ -22,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) desks: Desks,
     pub(crate) news: News,
     pub(crate) settings: Own,
+    /// What the arguments of tool calls are hashed with: they hold names and dates of birth. The first signs.
+    pub(crate) argument_keys: Vec<HmacKey>,
 }
 
 impl Context {
@@ -33,6 +35,7 @@ impl Context {
         let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
         let key = base.keys.derive_hmac("reception").ok_or(SealError::Empty)?;
         let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
-        Ok(Self { store, bus, relay, reception, desks, news, settings: own })
+        let argument_keys = base.keys.derive_hmacs("tool calls");
+        Ok(Self { store, bus, relay, reception, desks, news, settings: own, argument_keys })
     }
 }

@@ -224,6 +224,29 @@ impl Ledger for StoreLedger {
         kept.await.map_err(failed)
     }
 
+    async fn guesses(&self, desk: &Desk) -> Result<u32, LedgerError> {
+        let Some(call) = call_of(desk) else { return Ok(0) };
+        let read = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let guesses = tx.guesses(&call).await?;
+            tx.commit().await?;
+            Ok(guesses)
+        };
+        read.await.map_err(failed)
+    }
+
+    async fn guessed(&self, desk: &Desk, guess: &[u8]) -> Result<u32, LedgerError> {
+        let Some(call) = call_of(desk) else { return Ok(0) };
+        let counted = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            tx.guessed(&call, guess).await?;
+            let guesses = tx.guesses(&call).await?;
+            tx.commit().await?;
+            Ok(guesses)
+        };
+        counted.await.map_err(failed)
+    }
+
     async fn proof(&self, desk: &Desk, patients: &[&str]) -> Result<Option<Proof>, LedgerError> {
         let Some(call) = call_of(desk) else { return Ok(None) };
         let known = async {

@@ -4,6 +4,7 @@ mod book;
 mod config;
 mod context;
 mod desks;
+mod for_staff;
 mod jobs;
 mod ledger;
 mod news;

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use domain::{PracticeId, TenantId};
 use reception::{BadInput, Caller, Handled};
+use seal::HmacKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::{NewAudit, StoreError, ToolCallClaim, ToolCallKey, ToolRun};
@@ -9,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::context::Context;
 use crate::desks::NoDesk;
+use crate::for_staff::leave_task;
 
 /// One use of a tool, through whichever door.
 pub(crate) struct ToolUse<'a> {
@@ -82,11 +84,10 @@ pub(crate) async fn run_tool(
 ) -> Result<Told, ToolError> {
     let began = Instant::now();
     let Some(key) = &used.key else { return run_once(context, &used, None, began, caller).await };
-    let practice = used.practice.map(|id| id.to_string()).unwrap_or_default();
-    let hash = seal::sha256(format!("{}\n{practice}\n{}", used.tool, used.arguments).as_bytes());
+    let hashes = hashes(&context.argument_keys, &used, key);
     let run = loop {
         let mut tx = context.store.tenant(used.tenant).await?;
-        let claim = tx.claim_tool_call(key, used.tool, &hash, LEASE_SECONDS).await?;
+        let claim = tx.claim_tool_call(key, used.tool, &hashes, LEASE_SECONDS).await?;
         if let ToolCallClaim::Answered(stored) = &claim {
             let mut told: Told =
                 serde_json::from_slice(stored.expose()).map_err(|_| ToolError::Unavailable)?;
@@ -122,6 +123,16 @@ pub(crate) async fn run_tool(
     told
 }
 
+/// Tells one use from another: keyed, and of this one call, so that nobody who reads the rows can try names on them.
+/// The last is what versions before the keys stored, for rows that are still about.
+fn hashes(keys: &[HmacKey], used: &ToolUse<'_>, key: &ToolCallKey) -> Vec<[u8; 32]> {
+    let practice = used.practice.map(|id| id.to_string()).unwrap_or_default();
+    let what = format!("{}\n{practice}\n{}", used.tool, used.arguments);
+    let of = format!("{}\n{}\n{}\n", used.tenant, key.call_id, key.tool_call_id);
+    let keyed = keys.iter().filter_map(|key| key.sign(&[of.as_bytes(), what.as_bytes()]).try_into().ok());
+    keyed.chain([seal::sha256(what.as_bytes())]).collect()
+}
+
 async fn run_once(
     context: &Context,
     used: &ToolUse<'_>,
@@ -142,6 +153,10 @@ async fn run_once(
             tx.answer_tool_call(key, run, &told.status, &told.code, &kept, elapsed(began)).await?;
         }
     }
+    // Without a key every use is its own.
+    let own = ToolCallKey { call_id: used.actor.to_owned(), tool_call_id: uuid::Uuid::now_v7().to_string() };
+    let key = claim.map_or(&own, |(key, _)| key);
+    leave_task(&mut tx, desk.connection, used.tool, key, &told).await?;
     if let Some(note) = &handled.audit {
         tx.audit(&NewAudit {
             actor: used.actor,

@@ -29,6 +29,8 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .route("/admin/sikka/faults", web::get().to(faults::read))
         .route("/admin/sikka/faults", web::put().to(faults::replace))
         .route("/admin/sikka/faults", web::post().to(faults::change))
+        .route("/admin/sikka/quirks", web::get().to(faults::quirks))
+        .route("/admin/sikka/quirks", web::post().to(faults::every_quirk))
         .configure(office::configure);
 }
 

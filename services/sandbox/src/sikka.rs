@@ -16,6 +16,7 @@ pub mod notes;
 pub mod office;
 pub mod pms;
 pub mod profile;
+pub mod quirks;
 pub mod rate;
 pub mod record;
 pub mod route;
@@ -36,6 +37,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 
 use self::call::{Answer, Call, Loss, Query, ReplyBody};
+use self::envelope::Looks;
 use self::errors::Problem;
 use self::seed::Seed;
 use self::state::State;
@@ -90,7 +92,7 @@ async fn serve(request: HttpRequest, body: web::Bytes, sandbox: web::Data<Sandbo
 
 fn refuse() -> Answer {
     let reply = Problem::invalid("the query cannot be read").reply();
-    Answer { reply, delay: Duration::ZERO, loss: None, html: false, array_wrapped: false }
+    Answer { reply, delay: Duration::ZERO, loss: None, html: false, looks: Looks::default() }
 }
 
 fn cut(request: &HttpRequest) {
@@ -132,7 +134,7 @@ fn respond(answer: Answer) -> HttpResponse {
         ReplyBody::Empty => return response.finish(),
         ReplyBody::Plain(text) => return response.content_type("text/plain").body(text),
         ReplyBody::Json(text) => text,
-        ReplyBody::Page(page) => page.render(answer.array_wrapped),
+        ReplyBody::Page(page) => page.render(answer.looks),
     };
     let kind = if answer.html { "text/html; charset=utf-8" } else { "application/json; charset=utf-8" };
     response.insert_header((CONTENT_TYPE, kind));

@@ -96,9 +96,19 @@ pub(crate) struct UpArgs {
 pub(crate) struct BenchArgs {
     /// What to measure.
     pub(crate) name: BenchName,
-    /// How long to measure each thing; for `writeback`, the longest that a practice's system takes for a write.
+    /// How long to measure each thing; for `writeback`, the longest that a practice's system takes for a write; for
+    /// `refresher`, how long a key lives.
     #[arg(long)]
     pub(crate) seconds: Option<u64>,
+    /// For `refresher`: how many connections, 2,000 otherwise.
+    #[arg(long)]
+    pub(crate) connections: Option<usize>,
+    /// For `writebacks-at-size`: how many practices, 500 otherwise.
+    #[arg(long)]
+    pub(crate) practices: Option<usize>,
+    /// For `writebacks-at-size`: how many writes over all practices, 20,000 otherwise.
+    #[arg(long)]
+    pub(crate) writes: Option<usize>,
     /// Where the private servers of the measurement live: not those of `switchboard up`.
     #[arg(long, default_value = ".local/bench")]
     pub(crate) state: PathBuf,
@@ -113,6 +123,10 @@ pub(crate) enum BenchName {
     ToolCall,
     /// How soon a write that the practice's system has made is known.
     Writeback,
+    /// Keys of thousands of connections on one refresher: none expired, when they are refreshed, what it costs.
+    Refresher,
+    /// Tens of thousands of writes over hundreds of practices in two workers: how long, within which budgets.
+    WritebacksAtSize,
     /// All of these.
     All,
 }
@@ -135,7 +149,8 @@ pub(crate) struct ChaosArgs {
 
 #[derive(Debug, Args, Clone)]
 pub(crate) struct DemoArgs {
-    /// The call to play: a name from `switchboard sandbox calls`.
+    /// The call to play: a name from `switchboard sandbox calls`; or `sikka`: a clinic from the day it connects to
+    /// the night its server was down.
     #[arg(default_value = "maria-books")]
     pub(crate) call: String,
     #[command(flatten)]

@@ -26,7 +26,9 @@ pub(crate) struct Known<'a> {
     pub(crate) chairs: BTreeSet<&'a str>,
 }
 
-/// The hours of the weeks that `covers` touches. A holiday of the practice closes everybody.
+/// The hours of the weeks that `covers` touches. A day on which the practice has a holiday, or no hours in a week
+/// that it has a row for, is closed for everybody: otherwise a practice that is shut for weeks would look like one
+/// that keeps no hours of its own.
 pub(crate) fn hours(rows: &[wire::Schedule], known: &Known<'_>, covers: &Window, zone: &TimeZone) -> Hours {
     let (first, last) = time::days(covers, zone);
     let weeks: Vec<(Resource, Date, &wire::Schedule)> = rows
@@ -41,7 +43,7 @@ pub(crate) fn hours(rows: &[wire::Schedule], known: &Known<'_>, covers: &Window,
     let holidays: BTreeSet<Date> = weeks
         .iter()
         .filter(|(whose, ..)| whose.kind == ResourceKind::Practice)
-        .flat_map(|(_, start, row)| days(*start).filter(|day| is_holiday(row, day.weekday())))
+        .flat_map(|(_, start, row)| days(*start).filter(|day| closes(row, *day, zone)))
         .collect();
     let mut open = Vec::new();
     for (whose, start, row) in &weeks {
@@ -97,6 +99,10 @@ fn is_holiday(row: &wire::Schedule, day: Weekday) -> bool {
     word.and_then(|word| word.filled().map(|_| word.flag() != Some(false))).unwrap_or(false)
 }
 
+fn closes(row: &wire::Schedule, day: Date, zone: &TimeZone) -> bool {
+    is_holiday(row, day.weekday()) || windows(row, day, zone).next().is_none()
+}
+
 fn windows<'a>(row: &'a wire::Schedule, day: Date, zone: &'a TimeZone) -> impl Iterator<Item = Window> + 'a {
     let name = name(day.weekday());
     (1..=3).filter_map(move |part| {
@@ -108,6 +114,8 @@ fn windows<'a>(row: &'a wire::Schedule, day: Date, zone: &'a TimeZone) -> impl I
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn zone() -> TimeZone {
@@ -157,6 +165,110 @@ mod tests {
         assert!(starts_of(&hours, "HY1").is_empty());
         let away: Vec<_> = hours.away.iter().map(|whose| whose.vendor_id.as_str()).collect();
         assert_eq!(away, ["HY1"]);
+    }
+
+    #[test]
+    fn a_practice_that_is_shut_all_week_is_shut_for_its_clinicians_too() {
+        let practice =
+            serde_json::json!({ "resource_id": "1", "resource_type": "practice", "date": "2026-06-01" });
+        let clinician = serde_json::json!({
+            "resource_id": "DR1", "resource_type": "provider", "date": "2026-06-01",
+            "tuesday_start_1": "08:00", "tuesday_end_1": "12:00",
+        });
+        let rows: Vec<wire::Schedule> =
+            serde_json::from_value(serde_json::json!([practice, clinician])).unwrap();
+        let week = covers("2026-06-01T05:00:00Z", "2026-06-06T05:00:00Z");
+        assert!(hours(&rows, &known(), &week, &zone()).open.is_empty());
+    }
+
+    /// What is drawn for one resource and one week: its parts of a day in quarters of an hour, and its holidays.
+    type Drawn = (usize, Vec<(usize, u32, u32)>, Vec<usize>);
+
+    const NAMES: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
+    fn row(
+        whose: (&str, &str),
+        week: Date,
+        parts: &[(usize, u32, u32)],
+        holidays: &[usize],
+    ) -> serde_json::Value {
+        let mut row = serde_json::json!({
+            "resource_id": whose.1, "resource_type": whose.0, "date": week.to_string(),
+        });
+        let clock = |quarter: u32| format!("{:02}:{:02}", quarter / 4 % 24, quarter % 4 * 15);
+        let mut taken = [0; 7];
+        for (day, from, to) in parts {
+            taken[*day] += 1;
+            row[format!("{}_start_{}", NAMES[*day], taken[*day])] = clock(*from).into();
+            row[format!("{}_end_{}", NAMES[*day], taken[*day])] = clock(*to).into();
+        }
+        for day in holidays {
+            row[format!("{}_holiday", NAMES[*day])] = "True".into();
+        }
+        row
+    }
+
+    fn any_week() -> impl Strategy<Value = Drawn> {
+        let part = (0_usize..7, 0_u32..95, 1_u32..60)
+            .prop_map(|(day, from, length)| (day, from, (from + length).min(96)));
+        (0_usize..3, proptest::collection::vec(part, 0..12), proptest::collection::vec(0_usize..7, 0..2))
+            .prop_map(|(whose, parts, holidays)| {
+                let mut kept: Vec<(usize, u32, u32)> = Vec::new();
+                for part in parts {
+                    if kept.iter().filter(|one| one.0 == part.0).count() < 3 {
+                        kept.push(part);
+                    }
+                }
+                (whose, kept, holidays)
+            })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+        /// Every minute that is called open is inside the hours by the wall clock, on no holiday and in no break; and
+        /// the other way round, but for the hour of a night that passes twice or not at all.
+        #[test]
+        fn p4_open_is_what_the_wall_clock_says_on_both_nights_in_every_zone(
+            drawn in proptest::collection::vec(any_week(), 1..5), zone in 0_usize..6, autumn in any::<bool>(),
+        ) {
+            let zone = ["America/New_York", "America/St_Johns", "Europe/London", "Australia/Lord_Howe", "Asia/Beirut", "America/Phoenix"][zone];
+            let zone = TimeZone::get(zone).unwrap();
+            let year: jiff::Timestamp = "2027-01-01T00:00:00Z".parse().unwrap();
+            let moves = zone.following(year).nth(usize::from(autumn)).map_or(year, |moves| moves.timestamp());
+            let monday = zone.to_datetime(moves).date().nth_weekday(-1, Weekday::Monday).unwrap();
+            let whose = [("practice", "1"), ("provider", "DR1"), ("operatory", "OP1")];
+            let rows: Vec<serde_json::Value> =
+                drawn.iter().map(|(who, parts, holidays)| row(whose[*who], monday, parts, holidays)).collect();
+            let rows: Vec<wire::Schedule> = serde_json::from_value(serde_json::Value::Array(rows)).unwrap();
+            let at = |day: i64| monday.checked_add(day.days()).unwrap().to_zoned(zone.clone()).unwrap().timestamp();
+            let week = Window::new(at(0), at(7)).unwrap();
+            let known = Known { practice: "1", clinicians: ["DR1"].into(), chairs: ["OP1"].into() };
+            let hours = hours(&rows, &known, &week, &zone);
+
+            let day_is = |day: usize, keep: &dyn Fn(&Drawn) -> bool| {
+                drawn.iter().any(|one| one.0 == 0 && keep(one) && day < 7)
+            };
+            for (number, (_, id)) in whose.iter().enumerate() {
+                let mut at = week.start;
+                while at < week.end {
+                    let wall = zone.to_datetime(at);
+                    let (day, quarter) = (usize::try_from(wall.date().weekday().to_monday_zero_offset()).unwrap(),
+                        u32::try_from(i32::from(wall.hour()) * 4 + i32::from(wall.minute()) / 15).unwrap());
+                    // A row of the practice that closes the day closes it for all.
+                    let closed = day_is(day, &|one| one.2.contains(&day) || !one.1.iter().any(|part| part.0 == day));
+                    let open = !closed && drawn.iter().any(|(who, parts, holidays)| {
+                        *who == number && !holidays.contains(&day)
+                            && parts.iter().any(|(of, from, to)| *of == day && *from <= quarter && quarter < *to)
+                    });
+                    let said = hours.open.iter().any(|row| row.resource.vendor_id == *id && row.window.start <= at && at < row.window.end);
+                    prop_assert!(open || !said, "{id} is called open at {wall}");
+                    let odd = moves - 3.hours() <= at && at <= moves + 3.hours();
+                    prop_assert!(said || !open || odd, "{id} is called closed at {wall}");
+                    at += 15.minutes();
+                }
+            }
+        }
     }
 
     #[test]

@@ -38,6 +38,21 @@ mod open_dental_that_forgets_what_was_cancelled {
     }
 }
 
+/// The vendor on the worst of days: every quirk that may stay on is on (contract 7.4).
+mod open_dental_with_every_quirk {
+    async fn stage() -> super::Sandbox {
+        super::quirky("open_dental").await
+    }
+    pms::contract_tests!(stage);
+}
+
+mod dentrix_with_every_quirk {
+    async fn stage() -> super::Sandbox {
+        super::quirky("dentrix_g6").await
+    }
+    pms::contract_tests!(stage);
+}
+
 mod dentrix {
     async fn stage() -> super::Sandbox {
         super::sandbox("dentrix_g6").await
@@ -149,6 +164,12 @@ async fn sandbox(system: &str) -> Sandbox {
     let office = SikkaOffice::new(sikka.clone(), profile.clone(), keys.clone(), budget.clone()).unwrap();
     let scene = scene(&office, &profile).await;
     Sandbox { _process: process, admin, sikka, keys, budget, profile, office, scene }
+}
+
+async fn quirky(system: &str) -> Sandbox {
+    let stage = sandbox(system).await;
+    stage.post("/admin/sikka/quirks", json!({})).await;
+    stage
 }
 
 async fn scene(office: &SikkaOffice, profile: &OfficeProfile) -> Scene {

@@ -3,6 +3,7 @@ use std::collections::HashMap;
 use domain::{AppointmentState, Chair, Clinician, DayBook, ResourceKind, Window};
 
 use super::spans::Spans;
+use super::takes_patients;
 use crate::Held;
 
 /// The feed's say over one clinician and one chair.
@@ -28,7 +29,7 @@ impl<'a> Free<'a> {
         let clinicians: Vec<_> = book
             .clinicians
             .iter()
-            .filter(|clinician| clinician.bookable)
+            .filter(|clinician| takes_patients(clinician))
             .map(|clinician| {
                 let id = clinician.vendor_id.as_str();
                 let taken = busy.spans(&busy.clinicians, id);

@@ -147,6 +147,12 @@ pub(crate) const APPOINTMENT_UNKNOWN: Template = refused(
     "Je ne trouve pas ce rendez-vous pour ce patient. Voulez-vous que je cherche les prochains ?",
 );
 
+pub(crate) const NOT_A_TIME: Template = refused(
+    "not_a_time",
+    "I didn't get that time right. Could you tell me {thing} again?",
+    "No entendí bien la hora. ¿Me puede repetir {thing}?",
+    "Je n'ai pas bien compris l'heure. Pouvez-vous me redonner {thing} ?",
+);
 /// Every refusal of an argument.
 pub(crate) const ALL: &[&Template] = &[
     &MISSING,
@@ -172,6 +178,7 @@ pub(crate) const ALL: &[&Template] = &[
     &APPOINTMENT_UNKNOWN,
     &CARD_NUMBER,
     &NOT_A_REFERENCE,
+    &NOT_A_TIME,
 ];
 
 /// What a field is called when a person is asked for it.
@@ -194,6 +201,7 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
             "si prefiere la mañana o la tarde",
             "votre préférence, le matin ou l'après-midi",
         ),
+        "notBefore" => ("from what time on", "desde qué hora", "à partir de quelle heure"),
         "durationMinutes" => ("the length of the visit", "la duración de la visita", "la durée de la visite"),
         "appointmentId" => {
             ("which appointment this is about", "de qué cita se trata", "le rendez-vous dont il s'agit")

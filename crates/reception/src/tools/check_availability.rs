@@ -1,6 +1,6 @@
 use domain::{Clinician, ClinicianKind, DayBook, Window};
-use jiff::civil::Date;
-use jiff::tz::TimeZone;
+use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use pms::Operation;
 use schemars::JsonSchema;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::availability::{Ask, Opening, PartOfDay, choose, openings};
+use crate::availability::{Ask, Opening, PartOfDay, choose, openings, takes_patients};
 use crate::identity::words;
 use crate::ports::{Claim, Held};
 use crate::sentences::input as said;
@@ -26,6 +26,9 @@ struct CheckAvailability {
     /// The last day to look at, as YYYY-MM-DD. Left out: only the first.
     #[schemars(length(max = 40), extend("format" = "date"))]
     to: Option<String>,
+    /// Nothing earlier than this on the first day, as HH:MM on a 24-hour clock: for the first free time after a moment.
+    #[schemars(length(max = 20))]
+    not_before: Option<String>,
     /// What the visit is for, in the caller's words.
     #[schemars(length(max = 200))]
     reason: Option<String>,
@@ -107,20 +110,31 @@ pub(crate) fn tool() -> Tool {
     }
 }
 
+/// How much further is looked when all that was read first is full.
+const FURTHER_DAYS: i64 = 28;
+
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let wanted = Wanted::read(turn, &arguments)?;
         turn.require(Operation::ReadDayBook)?;
-        let covers = whole_days(&turn.desk.zone, wanted.from, wanted.days().max(LEAST_DAYS))
-            .ok_or_else(|| too_far(turn, "from"))?;
+        let days = wanted.days().max(LEAST_DAYS);
+        let covers = whole_days(&turn.desk.zone, wanted.from, days).ok_or_else(|| too_far(turn, "from"))?;
         let (held, book) = turn.calendar(covers).await?;
-        answer(turn, &wanted, &held, &book)
+        let answer = answer(turn, &wanted, &held, &book)?;
+        if answer.code != NONE.code {
+            return Ok(answer);
+        }
+        let Some(further) = wanted.further(turn, days) else { return Ok(answer) };
+        let (held, book) = turn.calendar(further).await?;
+        self::answer(turn, &wanted, &held, &book)
     })
 }
 
 struct Wanted {
     from: Date,
     to: Date,
+    /// Nothing earlier on the first day.
+    clock: Option<Time>,
     reason: Option<String>,
     provider: Option<String>,
     part: Option<PartOfDay>,
@@ -148,6 +162,7 @@ impl Wanted {
         Ok(Self {
             from,
             to: to.min(last),
+            clock: raw.not_before.map(|text| input::clock(desk, "notBefore", &text)).transpose()?,
             reason: raw.reason,
             provider: raw.provider,
             part: match raw.part_of_day.as_deref() {
@@ -159,6 +174,23 @@ impl Wanted {
         })
     }
 
+    /// The days after those that were read first, as far as the practice looks ahead.
+    fn further(&self, turn: &Turn<'_>, read: i64) -> Option<Window> {
+        let (zone, settings) = (&turn.desk.zone, &turn.desk.settings);
+        let after = self.from.checked_add(jiff::Span::new().try_days(read).ok()?).ok()?;
+        let today = zone.to_datetime(turn.desk.now).date();
+        let left = settings.days_ahead - days_between(today, after);
+        (left > 0).then(|| whole_days(zone, after, left.min(FURTHER_DAYS))).flatten()
+    }
+
+    /// The first moment that is not too early.
+    fn not_before(&self, turn: &Turn<'_>, zone: &TimeZone) -> Timestamp {
+        let lead = SignedDuration::from_mins(turn.desk.settings.lead_minutes.max(0));
+        let soonest = turn.desk.now.checked_add(lead).unwrap_or(Timestamp::MAX);
+        let wished = self.clock.and_then(|clock| first_moment(self.from.to_datetime(clock), zone));
+        wished.map_or(soonest, |wished| wished.max(soonest))
+    }
+
     fn days(&self) -> i64 {
         days_between(self.from, self.to) + 1
     }
@@ -166,6 +198,14 @@ impl Wanted {
 
 fn days_between(first: Date, last: Date) -> i64 {
     last.duration_since(first).as_hours() / 24
+}
+
+/// When the wall clock first shows `wall` or later: a time that it skips comes when it has moved.
+fn first_moment(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    let at = zone.to_ambiguous_timestamp(wall);
+    let skipped = matches!(at.offset(), AmbiguousOffset::Gap { .. });
+    let earlier = at.earlier().ok()?;
+    if skipped { Some(zone.following(earlier).next()?.timestamp()) } else { Some(earlier) }
 }
 
 fn too_far(turn: &Turn<'_>, path: &str) -> BadInput {
@@ -188,7 +228,7 @@ fn answer(turn: &Turn<'_>, wanted: &Wanted, held: &[Held], book: &DayBook) -> Re
         let providers: Vec<&str> = book
             .clinicians
             .iter()
-            .filter(|clinician| clinician.bookable)
+            .filter(|clinician| takes_patients(clinician))
             .map(|clinician| clinician.spoken_name.as_str())
             .collect();
         let answer = turn.say(&NOBODY_BY_THAT_NAME, &[]);
@@ -223,13 +263,11 @@ fn free<'a>(
     clinicians: &[String],
     within: Window,
 ) -> (Vec<Opening<'a>>, Vec<Opening<'a>>) {
-    let settings = &turn.desk.settings;
-    let lead = SignedDuration::from_mins(settings.lead_minutes.max(0));
     let ask = Ask {
         within: Window { start: within.start, end: within.end.max(book.covers.end) },
         minutes: wanted.minutes,
-        step_minutes: settings.step_minutes,
-        not_before: turn.desk.now.checked_add(lead).unwrap_or(Timestamp::MAX),
+        step_minutes: turn.desk.settings.step_minutes,
+        not_before: wanted.not_before(turn, zone),
         clinicians: Some(clinicians),
         part: wanted.part,
         zone,
@@ -250,7 +288,7 @@ fn nothing_then(turn: &Turn<'_>, later: &[Opening<'_>], zone: &TimeZone) -> Tool
 /// `None` when nobody has the name.
 fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
     let ids = |keep: &dyn Fn(&Clinician) -> bool| -> Vec<String> {
-        let kept = book.clinicians.iter().filter(|one| one.bookable && keep(one));
+        let kept = book.clinicians.iter().filter(|one| takes_patients(one) && keep(one));
         kept.map(|one| one.vendor_id.clone()).collect()
     };
     if let Some(name) = &wanted.provider {

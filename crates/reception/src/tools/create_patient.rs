@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::guesses::Said;
 use crate::identity::{Fit, fit, has_phone, matching, words};
 use crate::ports::{NewWrite, Requested, WriteNews};
 use crate::proof::Proof;
@@ -103,11 +104,15 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let email = raw.email.map(|text| input::email(desk, "email", text)).transpose()?;
         turn.require(Operation::CreatePatient)?;
         turn.require(Operation::SearchPatients)?;
+        // A record that is there already would be shown to whoever guesses its date of birth.
+        turn.may_still_show().await?;
 
         let known = known(turn, &first, &last, born, &phone).await?;
         if !known.is_empty() {
             return Ok(already(turn, &known, &first, &phone).await);
         }
+        let said = Said { first: Some(&first), last: Some(&last), born: Some(born), of: "" };
+        turn.found_nobody(&said, &[]).await?;
 
         let clinician = file_under(turn).await?;
         let folded = [words(&first).concat(), words(&last).concat(), born.to_string()];

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::guesses::Said;
 use crate::identity::{has_phone, matching};
 use crate::proof::Proof;
 use crate::turn::{Stop, Turn};
@@ -114,6 +115,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let wanted = Wanted::read(turn, &arguments)?;
         turn.require(Operation::SearchPatients)?;
+        turn.may_still_show().await?;
         if wanted.last.is_some() && wanted.born.is_some() {
             by_name(turn, &wanted).await
         } else if wanted.phone.is_some() {
@@ -162,6 +164,15 @@ impl Wanted {
         caller.vouched || caller.phone.as_ref().is_some_and(|phone| has_phone(patient, phone))
     }
 
+    fn said(&self) -> Said<'_> {
+        Said { first: self.first.as_deref(), last: self.last.as_deref(), born: self.born, of: "" }
+    }
+
+    /// Those of the name, whenever they were born.
+    fn called(&self, patients: Vec<Patient>) -> Vec<Patient> {
+        matching(patients, self.first.as_deref(), self.last.as_deref(), None, None)
+    }
+
     fn among(&self, patients: Vec<Patient>, phone: Option<&Phone>) -> Vec<Patient> {
         matching(patients, self.first.as_deref(), self.last.as_deref(), self.born, phone)
     }
@@ -174,13 +185,20 @@ async fn by_name(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, Sto
         born: wanted.born.map(Into::into),
         ..PatientQuery::default()
     };
-    let mut found = wanted.among(turn.search(&query).await?, None);
+    // Those of the family name born that day who are called otherwise, and those of the name born another day.
+    let mut near = turn.search(&query).await?;
+    let mut found = wanted.among(near.clone(), None);
     if found.is_empty()
         && let Some(phone) = &wanted.phone
     {
         // The practice may write the name with accents or hyphens that its search insists on.
         let query = PatientQuery { phone: Some(phone.clone()), ..PatientQuery::default() };
-        found = wanted.among(turn.search(&query).await?, Some(phone));
+        let on_phone = turn.search(&query).await?;
+        found = wanted.among(on_phone.clone(), Some(phone));
+        near.extend(wanted.called(on_phone));
+    }
+    if found.is_empty() {
+        turn.found_nobody(&wanted.said(), &near).await?;
     }
     if let (Some(phone), 2..) = (&wanted.phone, found.len()) {
         let here: Vec<Patient> = found.iter().filter(|patient| has_phone(patient, phone)).cloned().collect();
@@ -209,7 +227,11 @@ async fn by_phone(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, St
     }
     let proof = if wanted.own_phone { Proof::Phone } else { Proof::NameAndBirth };
     let query = PatientQuery { phone: wanted.phone.clone(), ..PatientQuery::default() };
-    let found = wanted.among(turn.search(&query).await?, wanted.phone.as_ref());
+    let on_phone = turn.search(&query).await?;
+    let found = wanted.among(on_phone.clone(), wanted.phone.as_ref());
+    if found.is_empty() {
+        turn.found_nobody(&wanted.said(), &on_phone).await?;
+    }
     match found.as_slice() {
         [] if more && wanted.born.is_none() => Ok(turn.say(&ASK_WHO, &[])),
         [] if more => Ok(turn.say(&NONE, &[])),

@@ -129,6 +129,29 @@ async fn today_is_offered_only_from_the_lead_time_on() {
 }
 
 #[tokio::test]
+async fn the_first_free_time_after_a_moment_is_on_that_day_or_a_later_one() {
+    let clinic = clinic();
+    let ask = |clock: &str| json!({ "from": "2026-11-24", "to": "2026-11-25", "notBefore": clock });
+    let body = clinic.run("checkAvailability", ask("15:10")).await.answer.body();
+    assert_eq!(starts(&body).first().unwrap(), "2026-11-24T15:30:00-05:00");
+    let body = clinic.run("checkAvailability", ask("17:00")).await.answer.body();
+    assert_eq!(starts(&body).first().unwrap(), "2026-11-25T09:00:00-05:00");
+    let handled = clinic.run("checkAvailability", ask("half past three")).await;
+    assert_eq!((handled.answer.code, handled.bad_input.unwrap().path.as_str()), ("not_a_time", "notBefore"));
+}
+
+#[tokio::test]
+async fn a_full_week_is_answered_with_the_first_time_after_it() {
+    let clinic = clinic();
+    let nine_days = window(date(2026, 11, 24), 0, 0, 9 * 24 * 60);
+    clinic.system(|system| system.appointments.push(taken(None, None, nine_days)));
+    let handled = clinic.run("checkAvailability", json!({ "from": "2026-11-24" })).await;
+    assert_eq!(handled.answer.code, "no_slots_but_later");
+    assert_eq!(handled.answer.data["laterSlots"][0]["start"], "2026-12-03T09:00:00-05:00");
+    assert_eq!(clinic.asked(), ["holds", "day_book", "holds", "day_book"]);
+}
+
+#[tokio::test]
 async fn the_age_of_the_copy_is_said_and_too_old_a_copy_offers_nothing() {
     let clinic = clinic();
     clinic.system(|system| system.copied_before = SignedDuration::from_hours(5));

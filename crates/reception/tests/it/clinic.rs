@@ -127,6 +127,8 @@ pub(crate) struct System {
     pub(crate) types: Vec<AppointmentType>,
     pub(crate) balance: Option<Balance>,
     pub(crate) insurance: Vec<Insurance>,
+    /// The day book of any days; without it, [`day_book`].
+    pub(crate) book: Option<Box<dyn Fn(Window) -> DayBook + Send>>,
 }
 
 /// What our rows hold, and how they fail.
@@ -148,6 +150,8 @@ pub(crate) struct Rows {
     pub(crate) another_changes_it: bool,
     /// What callers have shown: call, patient, how.
     pub(crate) proofs: Vec<(String, String, Proof)>,
+    /// What callers have guessed wrongly: call, guess.
+    pub(crate) guesses: BTreeSet<(String, Vec<u8>)>,
     /// Every caller has shown to be every patient: for tests of what comes after.
     pub(crate) all_proven: bool,
 }
@@ -296,6 +300,9 @@ impl PracticeBook for Clinic {
 
     async fn day_book(&self, _: &Desk, covers: Window) -> Result<Answered<DayBook>, BookError> {
         self.system_answers("day_book", |system| {
+            if let Some(book) = &system.book {
+                return book(covers);
+            }
             let mut book = day_book(covers);
             book.appointments = system.appointments.clone();
             book.freshness.copied_at = Some(now() - system.copied_before);
@@ -440,6 +447,19 @@ impl Ledger for Clinic {
                 rows.proofs.iter().filter(|(of, who, _)| *of == call && patients.contains(&who.as_str()));
             own.map(|(_, _, proof)| *proof).max()
         })
+    }
+
+    async fn guesses(&self, desk: &Desk) -> Result<u32, LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| {
+            u32::try_from(rows.guesses.iter().filter(|(of, _)| *of == call).count()).unwrap()
+        })
+    }
+
+    async fn guessed(&self, desk: &Desk, guess: &[u8]) -> Result<u32, LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| rows.guesses.insert((call, guess.to_vec())))?;
+        self.guesses(desk).await
     }
 
     async fn pending_patient(&self, _: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {

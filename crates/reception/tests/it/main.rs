@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod any_clinic;
+#[cfg(test)]
 mod availability;
 #[cfg(test)]
 mod bad_input;
@@ -17,9 +19,15 @@ mod create_patient;
 #[cfg(test)]
 mod engine;
 #[cfg(test)]
+mod free_times;
+#[cfg(test)]
+mod guesses;
+#[cfg(test)]
 mod identity;
 #[cfg(test)]
 mod notes;
+#[cfg(test)]
+mod oracle;
 #[cfg(test)]
 mod own_appointments;
 #[cfg(test)]

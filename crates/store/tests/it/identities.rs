@@ -56,6 +56,29 @@ async fn a_proof_of_a_call_long_over_counts_for_nothing_and_is_forgotten() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_guess_counts_once_in_its_tenants_call_and_is_forgotten() {
+    let rig = Rig::new().await;
+    let (mine, theirs) = (rig.clinic("mine").await.tenant, rig.clinic("theirs").await.tenant);
+    for guess in [b"one", b"two", b"one"] {
+        let mut tx = rig.store.tenant(mine).await.unwrap();
+        tx.guessed("call-1", guess).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    for (tenant, call, guesses) in [(mine, "call-1", 2), (mine, "call-2", 0), (theirs, "call-1", 0)] {
+        let mut tx = rig.store.tenant(tenant).await.unwrap();
+        assert_eq!(tx.guesses(call).await.unwrap(), guesses, "{call}");
+        tx.commit().await.unwrap();
+    }
+    rig.owner
+        .batch_execute("UPDATE call_guesses SET guessed_at = now() - interval '25 hours'")
+        .await
+        .unwrap();
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert_eq!(tx.sweep_identities().await.unwrap(), 2);
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_tenants_rules_are_its_own_and_strict_until_it_chooses() {
     let rig = Rig::new().await;
     let (mine, theirs) = (rig.clinic("mine").await.tenant, rig.clinic("theirs").await.tenant);

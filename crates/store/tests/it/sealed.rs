@@ -70,7 +70,7 @@ async fn write_everywhere(rig: &Rig, clinic: Clinic) {
     tx.store_tokens(clinic.connection, &secret, Some(&secret), later, later).await.unwrap();
     tx.call_news("call", &CallUpdate { report: Some(body), ..CallUpdate::default() }).await.unwrap();
     let key = ToolCallKey { call_id: "call".into(), tool_call_id: "t".into() };
-    let claim = tx.claim_tool_call(&key, "searchPatients", &[0; 32], 60.0).await.unwrap();
+    let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
     let ToolCallClaim::Run(run) = claim else { panic!("{claim:?}") };
     tx.answer_tool_call(&key, run, "ok", "", body, 1).await.unwrap();
     tx.commit().await.unwrap();
@@ -125,7 +125,7 @@ async fn p8_keys_rotate_without_losing_what_the_old_one_sealed() {
     let mut tx = store.tenant(clinic.tenant).await.unwrap();
     assert_eq!(tx.tokens(clinic.connection).await.unwrap().credentials, Secret::from(MARKER));
     let key = ToolCallKey { call_id: "call".into(), tool_call_id: "t".into() };
-    let claim = tx.claim_tool_call(&key, "searchPatients", &[0; 32], 60.0).await.unwrap();
+    let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
     assert!(matches!(claim, ToolCallClaim::Answered(_)));
     assert!(tx.verify_audit(None).await.unwrap().faults.is_empty());
 }

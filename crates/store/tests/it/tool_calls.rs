@@ -11,7 +11,7 @@ fn key() -> ToolCallKey {
 
 async fn claim(store: &Store, clinic: Clinic, tool: &str, hash: u8, lease_s: f64) -> ToolCallClaim {
     let mut tx = store.tenant(clinic.tenant).await.unwrap();
-    let claim = tx.claim_tool_call(&key(), tool, &[hash; 32], lease_s).await.unwrap();
+    let claim = tx.claim_tool_call(&key(), tool, &[[hash; 32], [hash + 100; 32]], lease_s).await.unwrap();
     tx.commit().await.unwrap();
     claim
 }
@@ -107,6 +107,29 @@ async fn a_key_used_again_for_something_else_is_told_apart() {
         matches!(claim(&rig.store, theirs, "u", 2, 60.0).await, ToolCallClaim::Run(_)),
         "another tenant's key"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_an_older_version_took_is_the_same_call_to_a_newer_one() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let hash = |hashes: &'static [[u8; 32]]| {
+        let store = rig.store.clone();
+        async move {
+            let mut tx = store.tenant(clinic.tenant).await.unwrap();
+            let claim = tx.claim_tool_call(&key(), "t", hashes, -1.0).await.unwrap();
+            tx.commit().await.unwrap();
+            claim
+        }
+    };
+    let old: &[[u8; 32]] = &[[7; 32]];
+    let new: &[[u8; 32]] = &[[8; 32], [7; 32]];
+    assert!(matches!(hash(old).await, ToolCallClaim::Run(_)));
+    let ToolCallClaim::Run(run) = hash(new).await else { panic!("its runner died") };
+    answer(&rig.store, clinic, run, b"done").await;
+    assert_eq!(answered(&hash(new).await), b"done");
+    let stored = rig.owner.query_one("SELECT arguments_hash FROM tool_calls", &[]).await.unwrap();
+    assert_eq!(stored.get::<_, Vec<u8>>(0), [8; 32], "who runs it again keys it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

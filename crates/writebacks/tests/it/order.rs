@@ -6,7 +6,7 @@ use domain::WritebackState as S;
 use pms::{Advice, ErrorKind};
 use tokio::task::JoinSet;
 
-use crate::rig::Rig;
+use crate::rig::{Ground, Rig};
 use crate::vendor::Fate;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,8 +62,8 @@ async fn p11_a_write_past_its_deadline_holds_nobody_up() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p11_one_practices_stalled_write_holds_no_other_practice_up() {
-    let database = crate::rig::database().await;
-    let (mine, theirs) = (Rig::on(database.clone()).await, Rig::on(database).await);
+    let ground = Ground::new().await;
+    let (mine, theirs) = (Rig::on(ground.clone()).await, Rig::on(ground).await);
     mine.vendor.next(&[Fate::TakeAndStall]);
     mine.booked(0).await;
     let other = theirs.booked(0).await;

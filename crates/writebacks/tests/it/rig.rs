@@ -18,32 +18,47 @@ pub(crate) const LOOKS: u32 = 4;
 /// A database, a connection, a vendor, and its carriers.
 pub(crate) struct Rig {
     pub(crate) store: Store,
-    pub(crate) owner: Client,
+    pub(crate) owner: Arc<Client>,
     pub(crate) vendor: Arc<Vendor>,
     pub(crate) carrier: Arc<Carrier>,
     pub(crate) other: Arc<Carrier>,
     pub(crate) due: DueConnection,
-    _database: Arc<Database>,
+    _ground: Arc<Ground>,
 }
 
-pub(crate) async fn database() -> Arc<Database> {
+/// A database with connections to it: for one rig, or for many one after the other.
+pub(crate) struct Ground {
+    store: Store,
+    owner: Arc<Client>,
+    _database: Database,
+}
+
+impl Ground {
+    pub(crate) async fn new() -> Arc<Self> {
+        let database = database().await;
+        let keys = KeyRing::parse("test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+        let store = Store::open(&Secret::new(database.url()), 8, Arc::new(keys)).await.unwrap();
+        let owner = Arc::new(database.owner().await.unwrap());
+        Arc::new(Self { store, owner, _database: database })
+    }
+}
+
+async fn database() -> Database {
     let fresh = Database::fresh(store::template_key(), |url| async move {
         store::migrate(&Secret::new(url)).await?;
         Ok(())
     });
-    Arc::new(fresh.await.unwrap())
+    fresh.await.unwrap()
 }
 
 impl Rig {
     pub(crate) async fn new() -> Self {
-        Self::on(database().await).await
+        Self::on(Ground::new().await).await
     }
 
-    /// A clinic and a vendor of its own in `database`.
-    pub(crate) async fn on(database: Arc<Database>) -> Self {
-        let keys = KeyRing::parse("test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
-        let store = Store::open(&Secret::new(database.url()), 8, Arc::new(keys)).await.unwrap();
-        let owner = database.owner().await.unwrap();
+    /// A clinic and a vendor of its own on `ground`.
+    pub(crate) async fn on(ground: Arc<Ground>) -> Self {
+        let (store, owner) = (ground.store.clone(), ground.owner.clone());
         let due = clinic(&store).await;
         let vendor = Vendor::new();
         let pace = Pace {
@@ -61,7 +76,7 @@ impl Rig {
             Arc::new(Carrier::new(store.clone(), offices, "scripted", pace.clone()))
         };
         let (carrier, other) = (carrier(), carrier());
-        Self { store, owner, vendor, carrier, other, due, _database: database }
+        Self { store, owner, vendor, carrier, other, due, _ground: ground }
     }
 
     pub(crate) async fn wish(&self, write: &Write, intent: &str) -> Result<Requested, RequestError> {

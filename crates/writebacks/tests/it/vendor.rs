@@ -71,6 +71,11 @@ pub(crate) struct Vendor {
 }
 
 impl Vendor {
+    /// Whether a request that was lost on its way may still arrive.
+    pub(crate) fn may_still_arrive(&self, reference: &str) -> bool {
+        self.inner().late.iter().any(|order| order.reference == reference)
+    }
+
     pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             inner: Mutex::default(),

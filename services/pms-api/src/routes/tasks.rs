@@ -52,6 +52,7 @@ fn object(task: &StaffTask) -> Value {
         "nextAction": task.next_action,
         "writebackId": task.writeback.map(|id| id.to_string()),
         "connectionId": task.connection.map(|id| id.to_string()),
+        "callId": task.call_id,
         "dueAt": task.due_at.map(|at| at.to_string()),
         "createdAt": task.created_at.to_string(),
     })

@@ -10,6 +10,8 @@ mod changes;
 #[cfg(test)]
 mod doors;
 #[cfg(test)]
+mod front_desk;
+#[cfg(test)]
 mod repeats;
 #[cfg(test)]
 mod rest;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::Refusal;
 use super::sikka::OfficeView;
 use crate::Sandbox;
-use crate::sikka::books::Transaction;
+use crate::sikka::books::{Books, Plan, Transaction};
 use crate::sikka::call::Body;
 use crate::sikka::columns;
 use crate::sikka::notes::Note;
@@ -50,6 +50,29 @@ struct PmsView {
     operatories: Vec<Operatory>,
     notes: Vec<Note>,
     transactions: Vec<Transaction>,
+    insurance_plans: Vec<PlanView>,
+}
+
+/// Who insures a patient.
+#[derive(Debug, Serialize)]
+struct PlanView {
+    patient_id: u64,
+    company_id: &'static str,
+    company_name: &'static str,
+    subscriber_id: String,
+}
+
+impl PlanView {
+    fn all(books: &Books) -> Vec<Self> {
+        let name = |id: &str| books.companies.iter().find(|one| one.id == id).map_or("", |one| one.name);
+        let view = |plan: &Plan| Self {
+            patient_id: plan.patient_id,
+            company_id: plan.company,
+            company_name: name(plan.company),
+            subscriber_id: plan.subscriber_id.clone(),
+        };
+        books.plans.iter().map(view).collect()
+    }
 }
 
 /// What GETs see (`GET …/cloud`), every column of every row.
@@ -150,6 +173,7 @@ async fn pms(sandbox: Data<Sandbox>, path: Path<String>) -> Answer<PmsView> {
         operatories: office.pms.operatories.clone(),
         notes: office.pms.notes.values().cloned().collect(),
         transactions: office.pms.books.transactions.values().cloned().collect(),
+        insurance_plans: PlanView::all(&office.pms.books),
     });
     view.map(Json)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::envelope::Page;
+use super::envelope::{Looks, Page};
 use super::errors::Problem;
 
 /// A vendor call as the simulator sees it.
@@ -142,6 +142,6 @@ pub struct Answer {
     pub loss: Option<Loss>,
     /// Whether the content type claims HTML.
     pub html: bool,
-    /// Whether a list is wrapped in a one-element array.
-    pub array_wrapped: bool,
+    /// The quirks of a list.
+    pub looks: Looks,
 }

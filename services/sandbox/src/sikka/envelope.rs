@@ -13,6 +13,15 @@ use super::rql;
 const DEFAULT_LIMIT: usize = 50;
 const MAX_LIMIT: usize = 5000;
 
+/// The quirks of an envelope and its rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Looks {
+    /// It comes in an array of one.
+    pub array_wrapped: bool,
+    /// Its rows say `1-1` for practice 1.
+    pub composite_practice_ids: bool,
+}
+
 /// One page of a list, cut but not yet rendered.
 #[derive(Debug)]
 pub struct Page {
@@ -60,8 +69,8 @@ impl Page {
         self.rows.is_empty()
     }
 
-    /// The page as JSON, in a one-element array when that quirk is on.
-    pub fn render(&self, array_wrapped: bool) -> String {
+    /// The page as JSON.
+    pub fn render(&self, looks: Looks) -> String {
         let last = self.total.saturating_sub(1) / self.limit;
         let at = |page: usize| format!("{}?offset={page}&limit={}", self.link, self.limit);
         let envelope = Envelope {
@@ -76,10 +85,21 @@ impl Page {
                 next: if self.offset < last { at(self.offset + 1) } else { String::new() },
                 last: at(last),
             },
-            items: self.rows.iter().map(|record| View { record, columns: &self.columns }).collect(),
+            items: self
+                .rows
+                .iter()
+                .map(|record| View {
+                    record,
+                    columns: &self.columns,
+                    composite: looks.composite_practice_ids,
+                })
+                .collect(),
         };
-        let text =
-            if array_wrapped { serde_json::to_string(&[envelope]) } else { serde_json::to_string(&envelope) };
+        let text = if looks.array_wrapped {
+            serde_json::to_string(&[envelope])
+        } else {
+            serde_json::to_string(&envelope)
+        };
         text.unwrap_or_default()
     }
 }

@@ -22,12 +22,16 @@ pub struct Faults {
     pub daily_quota: u32,
     /// Life of a request key, in simulated seconds.
     pub key_life_seconds: i64,
+    /// After so many calls a request key has expired; 0 for never.
+    pub key_calls: u64,
     /// Whether a refresh brings a new refresh key and kills the old one.
     pub rotate_refresh_key: bool,
     /// Whether the grant `request_key` hands out the key that is still running.
     pub reuse_running_key: bool,
     /// Whether lists come wrapped in a one-element array.
     pub array_wrapped: bool,
+    /// Whether the rows of an office say `1-1` for practice 1.
+    pub composite_practice_ids: bool,
     /// Whether an empty list is 200 with no items instead of 204.
     pub empty_as_200: bool,
     /// Whether JSON is sent as `text/html`.
@@ -55,9 +59,11 @@ impl Default for Faults {
             rate_limit_per_minute: 250,
             daily_quota: 0,
             key_life_seconds: 86_400,
+            key_calls: 0,
             rotate_refresh_key: false,
             reuse_running_key: false,
             array_wrapped: false,
+            composite_practice_ids: false,
             empty_as_200: false,
             html_content_type: false,
             status_not_logged: 0,

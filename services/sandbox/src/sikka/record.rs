@@ -80,13 +80,20 @@ pub struct View<'a> {
     pub record: &'a Arc<Record>,
     /// The columns shown.
     pub columns: &'a [&'static str],
+    /// Whether its practice is written as a composite.
+    pub composite: bool,
 }
 
 impl Serialize for View<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.columns.len()))?;
         for column in self.columns {
-            map.serialize_entry(column, self.record.get(column))?;
+            let value = self.record.get(column);
+            if self.composite && *column == "practice_id" && !value.is_empty() {
+                map.serialize_entry(column, &format!("1-{value}"))?;
+            } else {
+                map.serialize_entry(column, value)?;
+            }
         }
         map.end()
     }

@@ -19,7 +19,7 @@ use super::profile::Profile;
 use super::zone;
 
 /// Most offices one process invents.
-const MAX_OFFICES: u32 = 1000;
+const MAX_OFFICES: u32 = 5_000;
 
 /// What to invent (`POST /admin/seed`). Every field may be left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ use rand::RngExt;
 
 use super::auth::{self, Key, Keys};
 use super::call::{Answer, Call, Loss, Reply, ReplyBody};
+use super::envelope::Looks;
 use super::errors::Problem;
 use super::faults::{FailNext, Faults, Lost, count_off};
 use super::ledger::{self, Ledger};
@@ -145,7 +146,10 @@ impl State {
             delay: Duration::from_millis(self.faults.latency_ms.saturating_add(jitter)),
             loss,
             html: self.faults.html_content_type,
-            array_wrapped: self.faults.array_wrapped,
+            looks: Looks {
+                array_wrapped: self.faults.array_wrapped,
+                composite_practice_ids: self.faults.composite_practice_ids && call.app_id.is_none(),
+            },
         }
     }
 
@@ -208,6 +212,9 @@ impl State {
         let text =
             call.request_key.as_deref().ok_or_else(|| Problem::key_invalid("Request-Key is required"))?;
         let key = self.keys.find(text).ok_or_else(|| Problem::key_invalid("Request-Key is not valid"))?;
+        if self.faults.key_calls > 0 && key.calls >= self.faults.key_calls {
+            key.end = now;
+        }
         if key.end <= now {
             return Err(Problem::key_expired("Request-Key has expired"));
         }

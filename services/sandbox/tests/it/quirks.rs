@@ -164,6 +164,44 @@ async fn q09_practice_id_repeats_across_offices_and_the_zone_is_a_windows_name()
 }
 
 #[tokio::test]
+async fn q09_the_rows_of_an_office_can_name_their_practice_by_a_composite() {
+    let desk = Desk::open().await;
+    desk.dial(json!({"composite_practice_ids": true})).await;
+    let rows = desk.get("patients?practice_id=1").await.items();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["practice_id"] == "1-1"));
+    let listed = desk.app(Method::GET, "authorized_practices").await.items();
+    assert_eq!(listed[0]["practice_id"], "1", "the application's own list has the plain one");
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn q01_a_key_can_be_made_to_expire_after_some_calls() {
+    let mut desk = Desk::open().await;
+    desk.dial(json!({"key_calls": 3})).await;
+    let told = desk.grant(OFFICE).await;
+    desk.take(&told);
+    let mut codes = Vec::new();
+    for _ in 0..4 {
+        codes.push(desk.get("providers").await.status.as_u16());
+    }
+    assert_eq!(codes, [200, 200, 400, 400]);
+    assert_eq!(desk.get("providers").await.code(), (400, "API1025".to_owned()));
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn every_quirk_that_may_stay_on_is_switched_on_at_once() {
+    let desk = Desk::open().await;
+    let quirks = desk.admin(Method::GET, "sikka/quirks", json!(null)).await;
+    assert_eq!(quirks.as_array().map(Vec::len), Some(24));
+    let dials = desk.admin(Method::POST, "sikka/quirks", json!({})).await;
+    for dial in ["array_wrapped", "html_content_type", "composite_practice_ids"] {
+        assert_eq!(dials[dial], true, "{dial}");
+    }
+    desk.close().await;
+}
+
+#[tokio::test]
 async fn q10_status_words_are_the_systems_own_in_mixed_case() {
     let desk = Desk::with(Seed { fill: 0.9, ..Seed::default() }).await;
     let rows = desk.get("appointments?limit=5000").await.items();

@@ -2,11 +2,13 @@
 //!
 //! Every result is one line of JSON. The servers are private ones, and so is everything in them.
 
+mod at_size;
 mod ceiling;
 mod clinics;
 mod gateway;
 mod load;
 mod numbers;
+mod refresher;
 mod tool_call;
 mod twin;
 mod writeback;
@@ -18,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use seal::{KeyRing, Secret};
-use store::Store;
+use store::{KeyLife, Store};
 
 use crate::cli::{BenchArgs, BenchName};
 use crate::out::Out;
@@ -31,6 +33,9 @@ struct Bench<'a> {
     encryption_key: String,
     store: Store,
     seconds: Option<u64>,
+    connections: Option<usize>,
+    practices: Option<usize>,
+    writes: Option<usize>,
     out: Out,
 }
 
@@ -38,7 +43,7 @@ impl<'a> Bench<'a> {
     async fn prepare(
         state: &'a Path,
         servers: &'a Servers,
-        seconds: Option<u64>,
+        args: &BenchArgs,
         out: Out,
     ) -> anyhow::Result<Self> {
         let database_url = Secret::new(servers.database_url.clone());
@@ -46,7 +51,16 @@ impl<'a> Bench<'a> {
         let encryption_key = encryption_key(state)?;
         let keys = Arc::new(KeyRing::parse(&encryption_key)?);
         let store = Store::open(&database_url, 4, keys).await?;
-        Ok(Self { state, servers, encryption_key, store, seconds, out })
+        let BenchArgs { seconds, connections, practices, writes, .. } = *args;
+        Ok(Self { state, servers, encryption_key, store, seconds, connections, practices, writes, out })
+    }
+
+    /// How the keys of all connections stand.
+    async fn key_lives(&self) -> anyhow::Result<Vec<KeyLife>> {
+        let mut tx = self.store.machinery().await?;
+        let lives = tx.key_lives().await?;
+        tx.commit().await?;
+        Ok(lives)
     }
 
     /// How long to measure, unless the caller said otherwise.
@@ -61,8 +75,7 @@ pub(crate) async fn run(args: &BenchArgs, out: Out) -> anyhow::Result<ExitCode> 
         .with_context(|| format!("cannot make the directory {}", args.state.display()))?;
     let state = args.state.canonicalize()?;
     let servers = Servers::start(&state, out).await?;
-    let outcome =
-        async { measure(&Bench::prepare(&state, &servers, args.seconds, out).await?, args.name).await };
+    let outcome = async { measure(&Bench::prepare(&state, &servers, args, out).await?, args.name).await };
     let outcome = outcome.await;
     servers.stop().await;
     outcome.map(|()| ExitCode::SUCCESS)
@@ -79,6 +92,12 @@ async fn measure(bench: &Bench<'_>, name: BenchName) -> anyhow::Result<()> {
     }
     if all || name == BenchName::Writeback {
         writeback::run(bench).await?;
+    }
+    if all || name == BenchName::Refresher {
+        refresher::run(bench).await?;
+    }
+    if all || name == BenchName::WritebacksAtSize {
+        at_size::run(bench).await?;
     }
     Ok(())
 }

@@ -149,7 +149,7 @@ fn fleet_plan(
         encryption_key,
         webhook_secret: seal::sha256_hex(&seal::random::<32>()?),
         first_port: FIRST_PORT,
-        replicas: 2,
+        services: FleetPlan::every_service(2),
         sandbox: [
             ("--seed", (seed % 1_000).to_string()),
             ("--offices", OFFICES.to_string()),

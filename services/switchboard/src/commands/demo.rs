@@ -1,3 +1,6 @@
+mod caller;
+mod sikka;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -21,8 +24,11 @@ pub(crate) struct Played {
     pub(crate) confirmed_ms: Option<i64>,
 }
 
-/// `switchboard demo [CALL]`: against the stack that runs here.
+/// `switchboard demo [CALL]`, `switchboard demo sikka`: against the stack that runs here.
 pub(crate) async fn run(args: &DemoArgs, out: Out) -> anyhow::Result<ExitCode> {
+    if args.call == "sikka" {
+        return sikka::run(&args.target.state, out).await;
+    }
     let place = Place::read(&args.target.state)?;
     let store = place::store(&args.target.state).await?;
     let played = play_and_check(&place, &store, &args.call, out).await?;

@@ -72,9 +72,12 @@ async fn with_servers(args: &UpArgs, state: &Path, servers: &Servers, out: Out) 
         encryption_key,
         webhook_secret: seal::sha256_hex(&seal::random::<32>()?),
         first_port: args.port,
-        replicas: args.replicas.max(1),
+        services: FleetPlan::every_service(args.replicas.max(1)),
         // A practice that answers while the caller is still on the line; the default takes minutes.
-        sandbox: ["--writeback-min-ms", "1500", "--writeback-max-ms", "3000"].map(str::to_owned).into(),
+        // The second office is connected by `switchboard demo sikka`.
+        sandbox: ["--writeback-min-ms", "1500", "--writeback-max-ms", "3000", "--offices", "2"]
+            .map(str::to_owned)
+            .into(),
         settings: Vec::new(),
     };
     out.say("Starting the services and the sandbox.");

@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 
 use super::child::Child;
 use super::ports::free_port;
+use super::servers::Servers;
 
 /// The services, in the order they are started.
 const SERVICES: [&str; 4] = ["token-refresher", "sikka-worker", "pms-api", "webhook-gateway"];
@@ -22,11 +23,34 @@ pub(crate) struct FleetPlan {
     pub(crate) encryption_key: String,
     pub(crate) webhook_secret: String,
     pub(crate) first_port: u16,
-    pub(crate) replicas: u16,
+    /// Which services, and how many of each.
+    pub(crate) services: Vec<(&'static str, u16)>,
     /// Arguments of the sandbox beside its ports.
     pub(crate) sandbox: Vec<String>,
     /// Settings for every service: `SWITCHBOARD__…`.
     pub(crate) settings: Vec<(String, String)>,
+}
+
+impl FleetPlan {
+    /// Every service, so many times.
+    pub(crate) fn every_service(replicas: u16) -> Vec<(&'static str, u16)> {
+        SERVICES.map(|service| (service, replicas)).to_vec()
+    }
+
+    /// One of every service on these servers, with a webhook secret of its own.
+    pub(crate) fn new(state: &Path, servers: &Servers, encryption_key: &str) -> anyhow::Result<Self> {
+        Ok(Self {
+            state: state.to_owned(),
+            database_url: servers.database_url.clone(),
+            amqp_url: servers.amqp_url.clone(),
+            encryption_key: encryption_key.to_owned(),
+            webhook_secret: seal::sha256_hex(&seal::random::<32>()?),
+            first_port: 7700,
+            services: Self::every_service(1),
+            sandbox: Vec::new(),
+            settings: Vec::new(),
+        })
+    }
 }
 
 /// Every process of a stack.
@@ -81,19 +105,19 @@ impl Fleet {
         arguments.extend(plan.sandbox.iter().cloned());
         let program = programs.join("sandbox");
         fleet.children.push((Child::new("sandbox", program, arguments, Vec::new(), &logs), sandbox));
-        for service in SERVICES {
-            for replica in 1..=plan.replicas {
-                let at = match (service, replica) {
+        for (service, replicas) in &plan.services {
+            for replica in 1..=*replicas {
+                let at = match (*service, replica) {
                     ("webhook-gateway", 1) => gateway,
                     ("pms-api", 1) => api,
                     _ => port()?,
                 };
-                match service {
+                match *service {
                     "webhook-gateway" => fleet.gateways.push(url(at)),
                     "pms-api" => fleet.apis.push(url(at)),
                     _ => {}
                 }
-                let name = if replica == 1 { service.to_owned() } else { format!("{service}-{replica}") };
+                let name = if replica == 1 { (*service).to_owned() } else { format!("{service}-{replica}") };
                 let variables = variables(plan, at, &fleet.sandbox);
                 let program = programs.join(service);
                 fleet.children.push((Child::new(name, program, Vec::new(), variables, &logs), at));

@@ -85,6 +85,11 @@ pub(crate) async fn ended(stack: &Stack) -> Vec<String> {
 
 /// Runs a command of the `switchboard` program to its end: whether it exited 0, and what it printed.
 pub(crate) async fn run(stack: &Stack, arguments: &[&str]) -> (bool, String) {
+    run_within(stack, arguments, SOON).await
+}
+
+/// As [`run`], for a command that takes its time.
+pub(crate) async fn run_within(stack: &Stack, arguments: &[&str], limit: Duration) -> (bool, String) {
     let mut process = arguments.iter().fold(stack.program().unwrap(), |process, one| process.arg(*one));
     process.start().unwrap();
     let started = std::time::Instant::now();
@@ -92,7 +97,7 @@ pub(crate) async fn run(stack: &Stack, arguments: &[&str]) -> (bool, String) {
         if let Some(status) = process.exited().unwrap() {
             return (status.success(), process.log());
         }
-        assert!(started.elapsed() < SOON, "switchboard {arguments:?} did not end: {}", process.log());
+        assert!(started.elapsed() < limit, "switchboard {arguments:?} did not end: {}", process.log());
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

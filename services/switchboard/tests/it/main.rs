@@ -16,6 +16,8 @@ mod crashes;
 #[cfg(test)]
 mod deadlines;
 #[cfg(test)]
+mod demos;
+#[cfg(test)]
 mod desk;
 #[cfg(test)]
 mod identity;

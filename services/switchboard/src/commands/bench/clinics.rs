@@ -51,22 +51,12 @@ impl Clinics {
             tx.commit().await?;
             tenants.push(seeded);
         }
-        let secret = seal::sha256_hex(&seal::random::<32>()?);
         let offices = ["--offices".to_owned(), PRACTICES.to_string()];
-        let plan = FleetPlan {
-            state: bench.state.to_owned(),
-            database_url: bench.servers.database_url.clone(),
-            amqp_url: bench.servers.amqp_url.clone(),
-            encryption_key: bench.encryption_key.clone(),
-            webhook_secret: secret.clone(),
-            first_port: 7700,
-            replicas: 1,
-            sandbox: offices.into_iter().chain(sandbox).collect(),
-            settings: settings
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-                .collect(),
-        };
+        let mut plan = FleetPlan::new(bench.state, bench.servers, &bench.encryption_key)?;
+        plan.sandbox = offices.into_iter().chain(sandbox).collect();
+        plan.settings =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let secret = plan.webhook_secret.clone();
         bench.out.say("Starting the services and the sandbox.");
         let fleet = Fleet::start(&plan).await?;
         let gateway = fleet.gateways.first().context("no gateway runs")?;

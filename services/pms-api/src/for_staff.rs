@@ -1,0 +1,120 @@
+//! The task that a use of a tool leaves when it ended with "the staff will help you".
+
+use domain::WritebackId;
+use serde_json::{Map, Value};
+use store::{NewTask, StoreError, TenantTx, ToolCallKey};
+
+use crate::run_tool::Told;
+
+/// What somebody wanted, by the tool.
+fn wish(tool: &str) -> &'static str {
+    match tool {
+        "searchPatients" => "be found in your records",
+        "getPatientInfo" => "hear what their record says",
+        "createPatient" => "be registered",
+        "checkAvailability" => "find a free time",
+        "bookAppointment" => "book an appointment",
+        "getAppointments" => "hear about their appointments",
+        "rescheduleAppointment" => "move an appointment",
+        "cancelAppointment" => "cancel an appointment",
+        "addPatientNote" => "leave a note",
+        "getPatientBalance" => "hear what is open on their account",
+        "getPatientInsurance" => "hear about their insurance",
+        "processPayment" => "have a payment put on their account",
+        _ => "be helped",
+    }
+}
+
+/// Why they could not have it, and what to do, by the answer's code.
+fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
+    const CALL: &str = "Call them back and do it in your own system.";
+    match code {
+        "cannot_here" => ("Your system does not let that be done from outside.", CALL),
+        "identity_locked" => (
+            "They gave too many wrong names or dates of birth, so no record was opened.",
+            "Make sure who they are before you tell them anything.",
+        ),
+        "patient_similar" => (
+            "Somebody with nearly the same name and the same date of birth is in your records.",
+            "Find out whether they are the same person; if not, register them.",
+        ),
+        "not_connected" => (
+            "Your system is not connected, or has not been read for the first time.",
+            "Connect it again, and call them back.",
+        ),
+        "calendar_too_old" | "appointments_too_old" => (
+            "What is known of your calendar is too old to go by.",
+            "See that your server is on and sends its data, and call them back.",
+        ),
+        "practice_offline" => {
+            ("Your server could not be reached.", "See that your server is on, and call them back.")
+        }
+        _ if kept && code.ends_with("_offline") => (
+            "Your server could not be reached; the request is kept and is sent when it can be.",
+            "See that your server is on. If it cannot wait: enter it by hand and drop the request.",
+        ),
+        _ => ("It could not be entered in your system.", CALL),
+    }
+}
+
+/// Leaves a task for the front desk when an answer has said that staff will help: one for each use of a tool, and
+/// none where the write it is about has one.
+pub(crate) async fn leave_task(
+    tx: &mut TenantTx,
+    connection: domain::ConnectionId,
+    tool: &str,
+    key: &ToolCallKey,
+    told: &Told,
+) -> Result<(), StoreError> {
+    if told.status != "needs_staff" {
+        return Ok(());
+    }
+    let writeback = writeback(&told.data);
+    if let Some(id) = writeback
+        && tx.has_task_about(id).await?
+    {
+        return Ok(());
+    }
+    let (because, next_action) = why(&told.code, writeback.is_some());
+    let sentence = format!("Somebody wanted to {}. {because}", wish(tool));
+    tx.add_task(&NewTask {
+        connection: Some(connection),
+        writeback,
+        code: &told.code,
+        sentence: &sentence,
+        next_action,
+        due_at: None,
+        tool_call: Some(key),
+    })
+    .await?;
+    Ok(())
+}
+
+fn writeback(data: &Map<String, Value>) -> Option<WritebackId> {
+    data.get("writebackId").and_then(Value::as_str).and_then(|id| id.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use reception::Status;
+
+    use super::*;
+
+    #[test]
+    fn every_answer_that_needs_staff_says_what_was_wanted_why_not_and_what_to_do() {
+        let mut seen = 0;
+        for tool in reception::tools() {
+            for template in tool.sentences.iter().filter(|one| one.status == Status::NeedsStaff) {
+                for kept in [true, false] {
+                    let (because, next_action) = why(template.code, kept);
+                    assert!(because.ends_with('.') && next_action.ends_with('.'), "{}", template.code);
+                    assert!(kept || !because.contains("kept"), "{}", template.code);
+                }
+                seen += 1;
+            }
+            let lists = tool.name.starts_with("list");
+            assert_eq!(wish(tool.name) == "be helped", lists, "{}", tool.name);
+        }
+        assert!(seen > 40, "{seen}");
+    }
+}

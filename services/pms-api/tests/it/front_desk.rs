@@ -1,0 +1,89 @@
+//! Who is told that the staff will help is helped: the front desk has a task.
+
+use serde_json::{Value, json};
+use testbed::{Plan, Stack, until};
+
+use crate::rest::{SOON, ask};
+
+async fn tasks(stack: &Stack) -> Vec<Value> {
+    let answer = ask(stack, "GET", "/api/pms/tasks", None).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()["tasks"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_a_use_of_a_tool_that_needs_staff_leaves_one_task_however_often_it_comes() {
+    let stack = Stack::start(Plan { replicas: 2, ..Plan::default() }).await.unwrap();
+    let clinic = &stack.clinics[0];
+    stack
+        .sql(
+            "UPDATE pms_connections SET capabilities =
+             jsonb_set(capabilities, '{operations}', (capabilities -> 'operations') - 'AddNote')",
+        )
+        .await
+        .unwrap();
+    let maria = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
+    let mut note = maria.clone();
+    note["patientId"] = json!("101");
+    note["note"] = json!("Will be ten minutes late.");
+    let told = until(SOON, "an answer", || async {
+        let told = stack.tool(clinic, ("call-1", "note"), "addPatientNote", &note).await.unwrap();
+        (told["status"] != "unavailable" && told["status"] != "unknown").then_some(told)
+    })
+    .await;
+    assert_eq!(told["status"], "needs_staff", "{told}");
+    let again = (0..4).map(|_| stack.tool(clinic, ("call-1", "note"), "addPatientNote", &note));
+    for again in futures_util::future::join_all(again).await {
+        assert_eq!(again.unwrap()["say"], told["say"]);
+    }
+    let left = tasks(&stack).await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!((left[0]["code"].as_str(), left[0]["callId"].as_str()), (Some("cannot_here"), Some("call-1")));
+    assert_eq!(
+        left[0]["sentence"],
+        "Somebody wanted to leave a note. Your system does not let that be done from outside."
+    );
+    // Once it is done, a late delivery of the same use does not bring it back; another use is another task.
+    let id = left[0]["id"].as_str().unwrap();
+    assert_eq!(ask(&stack, "POST", &format!("/api/pms/tasks/{id}/done"), None).await.status, 200);
+    stack.tool(clinic, ("call-1", "note"), "addPatientNote", &note).await.unwrap();
+    assert_eq!(tasks(&stack).await.len(), 0);
+    stack.tool(clinic, ("call-1", "another note"), "addPatientNote", &note).await.unwrap();
+    assert_eq!(tasks(&stack).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_a_caller_who_guesses_is_stopped_audited_and_left_to_the_staff() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let said = async |number: u32, born: &str| {
+        let maria = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": born });
+        let id = format!("guess-{number}");
+        until(SOON, "an answer", || async {
+            let told = stack.tool(clinic, ("call-1", &id), "searchPatients", &maria).await.unwrap();
+            (told["status"] != "unavailable" && told["status"] != "unknown").then_some(told)
+        })
+        .await
+    };
+    for (number, born) in ["1988-03-11", "1988-03-12"].into_iter().enumerate() {
+        assert_eq!(said(u32::try_from(number).unwrap(), born).await["status"], "none");
+    }
+    assert_eq!(said(2, "1988-03-13").await["status"], "needs_staff");
+    let right = said(3, "1988-03-14").await;
+    assert_eq!(right["status"], "needs_staff", "{right}");
+    assert!(right.get("patientId").is_none() && right.get("firstName").is_none(), "{right}");
+    let audited = "SELECT detail ->> 'code' FROM audit_log WHERE action = 'patient.search' ORDER BY sequence";
+    assert_eq!(
+        stack.sql(audited).await.unwrap().concat(),
+        ["patient_not_found", "patient_not_found", "identity_locked", "identity_locked"]
+    );
+    assert_eq!(tasks(&stack).await.len(), 2);
+    // What is stored of the arguments cannot be tried out by whoever reads the rows.
+    let stored = stack.sql("SELECT encode(arguments_hash, 'hex') FROM tool_calls").await.unwrap().concat();
+    assert_eq!(stored.len(), 4);
+    let arguments = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
+    for practice in [String::new(), clinic.practice.to_string()] {
+        let plain = seal::sha256_hex(format!("searchPatients\n{practice}\n{arguments}").as_bytes());
+        assert!(!stored.contains(&plain), "{practice}");
+    }
+}
