@@ -3,6 +3,7 @@
 mod budget;
 mod client;
 mod error;
+mod guard;
 mod reply;
 mod request;
 mod stopwatch;
@@ -10,6 +11,7 @@ mod stopwatch;
 pub use budget::{Budget, BudgetSpent, MemoryBudget, RateSeen};
 pub use client::{VendorClient, VendorConfig};
 pub use error::{CallError, SetupError};
+pub use guard::{Answered, Forbidden, GuardedClient, Lookup, OutgoingError, Reach, SystemLookup, UrlGuard};
 pub use reply::{Reply, Verdict};
 pub use request::Request;
 pub use stopwatch::timed;
