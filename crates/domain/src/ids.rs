@@ -144,6 +144,8 @@ kinds! {
     HoldId = Hold "hold";
     /// A REST client's key.
     ApiKeyId = ApiKey "key";
+    /// A person who signs in.
+    UserId = User "user";
     /// Our record of one phone call.
     CallLogId = CallLog "call";
     /// One event a vendor sent.

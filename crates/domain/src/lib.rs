@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod access;
 mod account;
 mod appointment;
 mod ids;
@@ -12,11 +13,12 @@ mod text;
 mod window;
 mod writeback;
 
+pub use access::{Permission, Role, UnknownWord};
 pub use account::{AppointmentType, Balance, Insurance, InsuranceRank};
 pub use appointment::{Appointment, AppointmentState, DayBook, Freshness, PatientBook};
 pub use ids::{
-    ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, WebhookEventId,
-    WritebackId,
+    ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, UserId,
+    WebhookEventId, WritebackId,
 };
 pub use money::{Currency, Money, PaymentMethod, UnknownCurrency};
 pub use patient::{Patient, PersonName};

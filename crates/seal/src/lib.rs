@@ -2,11 +2,13 @@
 
 mod chain;
 mod ring_of_keys;
+mod rsa;
 mod secret;
 mod signature;
 
 pub use chain::{Link, chain_hash};
 pub use ring_of_keys::{KeyRing, SealError, Sealed};
+pub use rsa::{RsaPublicKey, RsaSigner};
 pub use secret::Secret;
 pub use signature::{Algorithm, Encoding, HmacKey, decode_secret, same_bytes};
 

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf;
 
-use crate::{HmacKey, random};
+use crate::{HmacKey, Secret, random};
 
 /// What can go wrong with a key or a sealed value. None of these carries the value.
 #[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
@@ -70,12 +70,35 @@ struct Key {
 }
 
 impl Key {
-    fn hmac(&self, purpose: &str) -> Option<HmacKey> {
+    fn derived(&self, purpose: &str) -> Option<Vec<u8>> {
         let info = [purpose.as_bytes()];
         let okm = self.derive.expand(&info, hkdf::HKDF_SHA256).ok()?;
-        let mut bytes = [0; 32];
+        let mut bytes = vec![0; 32];
         okm.fill(&mut bytes).ok()?;
-        Some(HmacKey::sha256(&bytes))
+        Some(bytes)
+    }
+
+    fn hmac(&self, purpose: &str) -> Option<HmacKey> {
+        Some(HmacKey::sha256(&self.derived(purpose)?))
+    }
+
+    fn seal(&self, identity: &str, plain: &[u8]) -> Result<Sealed, SealError> {
+        let nonce: [u8; NONCE_LEN] = random()?;
+        let mut body = plain.to_vec();
+        self.aead
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(identity.as_bytes()),
+                &mut body,
+            )
+            .map_err(|_| SealError::DoesNotOpen)?;
+        let length = u8::try_from(self.id.len()).map_err(|_| SealError::DoesNotOpen)?;
+        let mut out = Vec::with_capacity(1 + self.id.len() + NONCE_LEN + body.len());
+        out.push(length);
+        out.extend_from_slice(self.id.as_bytes());
+        out.extend_from_slice(&nonce);
+        out.append(&mut body);
+        Ok(Sealed(out))
     }
 }
 
@@ -128,28 +151,34 @@ impl KeyRing {
         self.0.first().map_or("", |key| key.id.as_str())
     }
 
+    /// The ids of all keys, newest first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|key| key.id.as_str())
+    }
+
+    /// How everything begins that the newest key has sealed.
+    #[must_use]
+    pub fn current_prefix(&self) -> Vec<u8> {
+        let id = self.current_id();
+        let length = u8::try_from(id.len()).unwrap_or_default();
+        [&[length], id.as_bytes()].concat()
+    }
+
     /// Seals `plain`, bound to `identity`: it opens only for the same row and column.
     ///
     /// # Errors
     /// [`SealError::NoRandomness`].
     pub fn seal(&self, identity: &str, plain: &[u8]) -> Result<Sealed, SealError> {
-        let Some(key) = self.0.first() else { return Err(SealError::Empty) };
-        let nonce: [u8; NONCE_LEN] = random()?;
-        let mut body = plain.to_vec();
-        key.aead
-            .seal_in_place_append_tag(
-                Nonce::assume_unique_for_key(nonce),
-                Aad::from(identity.as_bytes()),
-                &mut body,
-            )
-            .map_err(|_| SealError::DoesNotOpen)?;
-        let length = u8::try_from(key.id.len()).map_err(|_| SealError::DoesNotOpen)?;
-        let mut out = Vec::with_capacity(1 + key.id.len() + NONCE_LEN + body.len());
-        out.push(length);
-        out.extend_from_slice(key.id.as_bytes());
-        out.extend_from_slice(&nonce);
-        out.append(&mut body);
-        Ok(Sealed(out))
+        self.0.first().ok_or(SealError::Empty).and_then(|key| key.seal(identity, plain))
+    }
+
+    /// As [`KeyRing::seal`], with the key called `id`: for what shows that a key is the one it was.
+    ///
+    /// # Errors
+    /// [`SealError::UnknownKey`] or [`SealError::NoRandomness`].
+    pub fn seal_with(&self, id: &str, identity: &str, plain: &[u8]) -> Result<Sealed, SealError> {
+        let key = self.0.iter().find(|key| key.id == id);
+        key.ok_or_else(|| SealError::UnknownKey(id.to_owned())).and_then(|key| key.seal(identity, plain))
     }
 
     /// Opens what [`KeyRing::seal`] sealed for the same `identity`.
@@ -185,6 +214,12 @@ impl KeyRing {
     #[must_use]
     pub fn derive_hmacs(&self, purpose: &str) -> Vec<HmacKey> {
         self.0.iter().rev().filter_map(|key| key.hmac(purpose)).collect()
+    }
+
+    /// What [`KeyRing::derive_hmac`] makes its key of, to be sealed and kept beyond the ring's oldest key.
+    #[must_use]
+    pub fn derive_bytes(&self, purpose: &str) -> Option<Secret<Vec<u8>>> {
+        Some(Secret::new(self.0.last()?.derived(purpose)?))
     }
 }
 

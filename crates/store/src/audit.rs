@@ -129,7 +129,7 @@ impl TenantTx {
         write_sorted(content.detail, &mut detail);
         let present = [content.patient, content.call_id, content.tool].map(|field| u8::from(field.is_some()));
         chain_hash(
-            &self.store.audit_key,
+            self.store.audit_key(),
             &Link {
                 chain: &self.tenant.uuid().to_string(),
                 sequence,
@@ -151,7 +151,7 @@ impl TenantTx {
     }
 
     fn head_seal(&self, sequence: i64, hash: &[u8]) -> Vec<u8> {
-        self.store.audit_key.sign(&[b"head", self.tenant.uuid().as_bytes(), &sequence.to_be_bytes(), hash])
+        self.store.audit_key().sign(&[b"head", self.tenant.uuid().as_bytes(), &sequence.to_be_bytes(), hash])
     }
 
     /// Adds a record to the tenant's chain. Records of one tenant are added one after the other:

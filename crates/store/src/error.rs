@@ -16,6 +16,9 @@ pub enum StoreError {
         /// The constraint's name.
         rule: String,
     },
+    /// This process has other keys than the database was sealed with: nothing of it may be touched.
+    #[error("ENCRYPTION_KEY does not fit this database: {0}")]
+    OtherKeys(String),
     /// A sealed column does not open, or cannot be sealed.
     #[error(transparent)]
     Seal(#[from] SealError),

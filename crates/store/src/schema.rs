@@ -20,6 +20,12 @@ diesel::table! {
         hash -> Binary,
         created_at -> Timestamptz,
         revoked_at -> Nullable<Timestamptz>,
+        scopes -> Nullable<Array<Text>>,
+        begins_with -> Nullable<Text>,
+        created_by -> Nullable<Text>,
+        expires_at -> Nullable<Timestamptz>,
+        last_used_at -> Nullable<Timestamptz>,
+        revoked_by -> Nullable<Text>,
     }
 }
 
@@ -83,6 +89,16 @@ diesel::table! {
         consumer -> Text,
         message_id -> Uuid,
         taken_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    memberships (tenant_id, user_id) {
+        tenant_id -> Uuid,
+        user_id -> Uuid,
+        role -> Text,
+        created_at -> Timestamptz,
+        created_by -> Text,
     }
 }
 
@@ -256,6 +272,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    sealed_keys (name) {
+        name -> Text,
+        sealed -> Binary,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     slot_holds (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -318,6 +342,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    users (id) {
+        id -> Uuid,
+        issuer -> Text,
+        subject -> Text,
+        name -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     voice_calls (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -376,6 +410,8 @@ diesel::joinable!(audit_heads -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
 diesel::joinable!(call_guesses -> tenants (tenant_id));
 diesel::joinable!(call_identities -> tenants (tenant_id));
+diesel::joinable!(memberships -> tenants (tenant_id));
+diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(pms_connections -> tenants (tenant_id));
 diesel::joinable!(pms_replay_items -> tenants (tenant_id));
 diesel::joinable!(pms_replay_runs -> tenants (tenant_id));
@@ -401,6 +437,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     call_guesses,
     call_identities,
     inbox,
+    memberships,
     outbox,
     parked_messages,
     pms_connections,
@@ -412,10 +449,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     pms_writeback_drops,
     pms_writebacks,
     practices,
+    sealed_keys,
     slot_holds,
     staff_tasks,
     tenants,
     tool_calls,
+    users,
     voice_calls,
     voice_phone_numbers,
     webhook_acceptances,

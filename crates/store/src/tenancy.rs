@@ -1,8 +1,8 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use domain::{ApiKeyId, PracticeId, TenantId};
+use domain::{PracticeId, TenantId};
 
-use crate::schema::{api_keys, practices, tenants};
+use crate::schema::{practices, tenants};
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// A customer.
@@ -29,15 +29,6 @@ pub struct Practice {
     pub time_zone: String,
     /// Two letters: whose phone numbers need no country code.
     pub country: String,
-}
-
-/// Whose API key it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ApiKeyOwner {
-    /// The key.
-    pub key: ApiKeyId,
-    /// Its tenant.
-    pub tenant: TenantId,
 }
 
 impl TenantTx {
@@ -128,48 +119,5 @@ impl MachineryTx {
             .execute(&mut self.conn)
             .await?;
         Ok(())
-    }
-
-    /// Stores a new API key's hash; the key itself is shown once and kept nowhere. A key that exists
-    /// stays whose it is.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn add_api_key(
-        &mut self,
-        owner: ApiKeyOwner,
-        name: &str,
-        hash: &[u8; 32],
-    ) -> Result<(), StoreError> {
-        diesel::insert_into(api_keys::table)
-            .values((
-                api_keys::id.eq(owner.key.uuid()),
-                api_keys::tenant_id.eq(owner.tenant.uuid()),
-                api_keys::name.eq(name),
-                api_keys::hash.eq(&hash[..]),
-            ))
-            .on_conflict(api_keys::hash)
-            .do_nothing()
-            .execute(&mut self.conn)
-            .await?;
-        Ok(())
-    }
-
-    /// Whose key hashes to `hash`, unless it was revoked.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn api_key_owner(&mut self, hash: &[u8; 32]) -> Result<Option<ApiKeyOwner>, StoreError> {
-        let found: Option<(uuid::Uuid, uuid::Uuid)> = api_keys::table
-            .select((api_keys::id, api_keys::tenant_id))
-            .filter(api_keys::hash.eq(&hash[..]))
-            .filter(api_keys::revoked_at.is_null())
-            .first(&mut self.conn)
-            .await
-            .optional()?;
-        Ok(found.map(|(key, tenant)| ApiKeyOwner {
-            key: ApiKeyId::from_uuid(key),
-            tenant: TenantId::from_uuid(tenant),
-        }))
     }
 }

@@ -9,23 +9,27 @@ use diesel_async::{
 };
 use domain::TenantId;
 use seal::{HmacKey, KeyRing, SealError, Secret};
+use tokio::sync::OnceCell;
 
 use crate::StoreError;
 use crate::connect::manager;
+use crate::fit::Fitted;
 
 diesel::define_sql_function! {
     /// PostgreSQL's own: sets a setting, for this transaction when `local`.
     fn set_config(name: Text, value: Text, local: Bool) -> Text;
 }
 
-type Connection = PooledConnection<'static, AsyncPgConnection>;
+pub(crate) type Connection = PooledConnection<'static, AsyncPgConnection>;
 
 /// The database, with the keys that its sealed columns need. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
     pub(crate) keys: Arc<KeyRing>,
-    pub(crate) audit_key: HmacKey,
+    /// Signs the audit chains of a database that keeps no key for it yet.
+    pub(crate) first_audit_key: HmacKey,
+    pub(crate) fitted: Arc<OnceCell<Fitted>>,
 }
 
 impl std::fmt::Debug for Store {
@@ -41,7 +45,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Seal`] when the ring has no key, [`StoreError::Unavailable`] for a URL that is none.
     pub async fn open(url: &Secret, size: u32, keys: Arc<KeyRing>) -> Result<Self, StoreError> {
-        let audit_key = keys.derive_hmac("audit").ok_or(SealError::Empty)?;
+        let first_audit_key = keys.derive_hmac("audit").ok_or(SealError::Empty)?;
         let manager = manager(url.expose());
         let pool = Pool::builder()
             .max_size(size)
@@ -50,7 +54,7 @@ impl Store {
             .test_on_check_out(false)
             .error_sink(Box::new(bb8_sink::Quiet))
             .build_unchecked(manager);
-        Ok(Self { pool, keys, audit_key })
+        Ok(Self { pool, keys, first_audit_key, fitted: Arc::default() })
     }
 
     /// Whether the database answers.
@@ -82,6 +86,11 @@ impl Store {
     }
 
     async fn begin(&self, role: &str, tenant: &str) -> Result<Connection, StoreError> {
+        self.check_keys().await?;
+        self.enter_role(role, tenant).await
+    }
+
+    pub(crate) async fn enter_role(&self, role: &str, tenant: &str) -> Result<Connection, StoreError> {
         // A pooled connection may have died with a restarted server: the first statement tells, and
         // the pool drops it. There are never more dead ones than the pool is large.
         let mut tries = self.pool.state().connections + 1;
@@ -100,7 +109,7 @@ impl Store {
         }
     }
 
-    async fn connection(&self) -> Result<Connection, StoreError> {
+    pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
         self.pool.get_owned().await.map_err(|_| StoreError::Unavailable)
     }
 }

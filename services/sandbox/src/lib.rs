@@ -3,11 +3,13 @@
 pub mod admin;
 pub mod clock;
 pub mod config;
+pub mod oidc;
 pub mod server;
 pub mod sikka;
 pub mod vapi;
 
 use clock::SimClock;
+use oidc::Oidc;
 use sikka::Sikka;
 use sikka::seed::Seed;
 
@@ -17,6 +19,8 @@ pub struct Sandbox {
     pub clock: SimClock,
     /// The Sikka simulator: offices, keys, faults and the ledger of requests.
     pub sikka: Sikka,
+    /// The issuer of sign-ins.
+    pub oidc: Oidc,
 }
 
 impl Sandbox {
@@ -24,7 +28,7 @@ impl Sandbox {
     pub fn new(seed: Seed) -> Self {
         let clock = SimClock::default();
         let sikka = Sikka::new(seed, clock.now());
-        Self { clock, sikka }
+        Self { clock, sikka, oidc: Oidc::default() }
     }
 
     /// Carries out every writeback and refresh that is due by now. Requests do it too, so that what they read

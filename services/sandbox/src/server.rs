@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use crate::vapi::{self, Player};
-use crate::{Sandbox, admin, sikka};
+use crate::{Sandbox, admin, oidc, sikka};
 
 const TICK: Duration = Duration::from_millis(20);
 const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -73,6 +73,7 @@ pub fn start(
     let player = web::Data::new(player);
     let (vendor_listener, port) = bind(host, port)?;
     let (admin_listener, admin_port) = bind(host, admin_port)?;
+    sandbox.oidc.set_issuer(format!("http://{host}:{port}/oidc"));
     let data = web::Data::from(Arc::clone(&sandbox));
 
     let vendor_data = data.clone();
@@ -81,6 +82,7 @@ pub fn start(
             .app_data(vendor_data.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(sikka::configure)
+            .configure(oidc::configure)
     })
     .on_connect(|connection, extensions| {
         if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
@@ -100,6 +102,7 @@ pub fn start(
             .app_data(player.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(admin::configure)
+            .configure(oidc::configure_admin)
             .configure(vapi::configure)
     })
     .workers(1)

@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::rig::Rig;
 
-fn record(patient: &str) -> NewAudit<'_> {
+pub(crate) fn record(patient: &str) -> NewAudit<'_> {
     NewAudit {
         actor: "voice agent",
         action: "patient.search",

@@ -18,6 +18,8 @@ mod pool;
 #[cfg(test)]
 mod rig;
 #[cfg(test)]
+mod rotation;
+#[cfg(test)]
 mod schema;
 #[cfg(test)]
 mod sealed;

@@ -112,16 +112,19 @@ async fn a_letter_of_a_transaction_that_was_dropped_is_never_seen() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_that_does_not_open_is_set_aside_and_opens_again_once_its_key_is_back() {
     let rig = Rig::new().await;
-    let new_key = "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
-    let other_keys = Arc::new(KeyRing::parse(new_key).unwrap());
-    let other = Store::open(&Secret::new(rig.url()), 2, other_keys).await.unwrap();
-    send(&rig, 1).await;
-    let mut tx = other.machinery().await.unwrap();
+    let both = "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=,test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let both = Arc::new(KeyRing::parse(both).unwrap());
+    let both = Store::open(&Secret::new(rig.url()), 2, both).await.unwrap();
+    let mut tx = both.machinery().await.unwrap();
+    tx.send(&letter(&[0])).await.unwrap();
+    tx.commit().await.unwrap();
+    // A process that was not told of the new key.
+    let mut tx = rig.store.machinery().await.unwrap();
     tx.send(&letter(&[9])).await.unwrap();
     let letters = tx.claim_outbox(10, -1.0).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(letters.iter().map(|letter| letter.body[0]).collect::<Vec<_>>(), [9], "its neighbour goes on");
-    let mut tx = rig.store.machinery().await.unwrap();
+    let mut tx = both.machinery().await.unwrap();
     let parked = tx.parked(false, 10).await.unwrap();
     assert_eq!(parked.len(), 1);
     assert_eq!(tx.parked_one(parked[0].id).await.unwrap().1, [0]);

@@ -7,15 +7,18 @@ use uuid::Uuid;
 use crate::rig::Rig;
 
 /// Tables that are nobody's, and why.
-const NOBODYS: [(&str, &str); 3] = [
+const NOBODYS: [(&str, &str); 5] = [
     ("__diesel_schema_migrations", "names of migrations"),
     ("inbox", "ids of messages; the app role can neither read nor remove them"),
+    ("sealed_keys", "keys of the installation; the app role has no right to it"),
+    ("users", "people, who may belong to several tenants; its policy shows a tenant its own, tested beside them"),
     ("webhook_acceptances", "counts of what gateways took; the app role has no right to it"),
 ];
 
 /// What a column with a rule of its own may hold.
-const ALLOWED: [(&str, &str, &str); 4] = [
+const ALLOWED: [(&str, &str, &str); 5] = [
     ("call_identities", "proof", "'phone'"),
+    ("memberships", "role", "'owner'"),
     ("pms_writebacks", "operation", "'book_appointment'"),
     ("slot_holds", "kind", "'chair'"),
     ("slot_holds", "ends_at", "now() + interval '1 hour'"),
@@ -182,7 +185,7 @@ async fn p6_a_reference_to_a_tenants_row_names_the_tenant() {
         .owner
         .query(
             "SELECT k.conrelid::regclass::text, k.conname::text FROM pg_constraint k
-             WHERE k.contype = 'f' AND k.confrelid <> 'tenants'::regclass
+             WHERE k.contype = 'f' AND k.confrelid NOT IN ('tenants'::regclass, 'users'::regclass)
                AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = k.conrelid
                    AND a.attnum = ANY (k.conkey) AND a.attname = 'tenant_id')",
             &[],

@@ -16,7 +16,7 @@ use crate::rig::{Clinic, Rig, booking};
 const MARKER: &str = "Zyxwvana Quillfeather";
 
 /// Writes the marker wherever the store takes something about a patient, or a secret.
-async fn write_everywhere(rig: &Rig, clinic: Clinic) {
+pub(crate) async fn write_everywhere(rig: &Rig, clinic: Clinic) {
     let body = format!("{{\"name\":\"{MARKER}\"}}");
     let body = body.as_bytes();
     let letter = OutgoingLetter {
@@ -76,6 +76,27 @@ async fn write_everywhere(rig: &Rig, clinic: Clinic) {
     tx.commit().await.unwrap();
 }
 
+/// Reads back what [`write_everywhere`] wrote.
+pub(crate) async fn read_everywhere(store: &Store, clinic: Clinic) {
+    let mut tx = store.tenant(clinic.tenant).await.unwrap();
+    let tokens = tx.tokens(clinic.connection).await.unwrap();
+    let secret = Secret::from(MARKER);
+    assert_eq!((&tokens.credentials, tokens.key.as_ref(), tokens.refresh.as_ref()), (&secret, Some(&secret), Some(&secret)));
+    let key = ToolCallKey { call_id: "call".into(), tool_call_id: "t".into() };
+    let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
+    assert!(matches!(claim, ToolCallClaim::Answered(_)));
+    assert!(tx.call_report("call").await.unwrap().is_some());
+    assert!(tx.verify_audit(None).await.unwrap().faults.is_empty());
+    tx.commit().await.unwrap();
+    let mut tx = store.machinery().await.unwrap();
+    let parked = tx.parked(true, 10).await.unwrap();
+    let (_, body) = tx.parked_one(parked[0].id).await.unwrap();
+    assert!(String::from_utf8(body).unwrap().contains(MARKER));
+    let letters = tx.claim_outbox(10, 0.0).await.unwrap();
+    assert!(letters.iter().any(|letter| String::from_utf8_lossy(&letter.body).contains(MARKER)));
+    tx.commit().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p8_no_column_of_any_table_holds_a_patients_name_or_a_secret_in_the_clear() {
     let rig = Rig::new().await;
@@ -122,12 +143,7 @@ async fn p8_keys_rotate_without_losing_what_the_old_one_sealed() {
         "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=,test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let store =
         Store::open(&Secret::new(rig.url()), 2, Arc::new(KeyRing::parse(two).unwrap())).await.unwrap();
-    let mut tx = store.tenant(clinic.tenant).await.unwrap();
-    assert_eq!(tx.tokens(clinic.connection).await.unwrap().credentials, Secret::from(MARKER));
-    let key = ToolCallKey { call_id: "call".into(), tool_call_id: "t".into() };
-    let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
-    assert!(matches!(claim, ToolCallClaim::Answered(_)));
-    assert!(tx.verify_audit(None).await.unwrap().faults.is_empty());
+    read_everywhere(&store, clinic).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use actix_web::web::Json;
 use serde::Serialize;
 
-use crate::vapi;
+use crate::{oidc, vapi};
 
 const DOCUMENTED: &[&str] = &[
     "paths, parameter names, field names, receipt and error bodies and codes of the Sikka v4 documentation export of March 2026",
@@ -51,6 +51,7 @@ pub(super) struct Banner {
     what: &'static str,
     sikka: Claims,
     vapi: Claims,
+    oidc: Claims,
 }
 
 /// What one simulator rests on.
@@ -65,6 +66,7 @@ const BANNER: Banner = Banner {
            here; it shows nothing about the vendors' own services. All people in it are invented.",
     sikka: Claims { documented: DOCUMENTED, assumed: ASSUMED },
     vapi: Claims { documented: vapi::DOCUMENTED, assumed: vapi::ASSUMED },
+    oidc: Claims { documented: oidc::DOCUMENTED, assumed: oidc::ASSUMED },
 };
 
 pub(super) async fn show() -> Json<Banner> {
@@ -73,7 +75,7 @@ pub(super) async fn show() -> Json<Banner> {
 
 /// The banner as log lines.
 pub fn lines() -> impl Iterator<Item = String> {
-    let vendors = [("sikka", BANNER.sikka), ("vapi", BANNER.vapi)];
+    let vendors = [("sikka", BANNER.sikka), ("vapi", BANNER.vapi), ("oidc", BANNER.oidc)];
     let claims = vendors.into_iter().flat_map(|(vendor, claims)| {
         let documented = claims.documented.iter().map(move |line| format!("{vendor}, documented: {line}"));
         documented.chain(claims.assumed.iter().map(move |line| format!("{vendor}, assumed: {line}")))

@@ -1,0 +1,175 @@
+//! Whether the keys of this process are those that the database is sealed with.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+use diesel_async::RunQueryDsl;
+use seal::{HmacKey, SealError, Sealed};
+use uuid::Uuid;
+
+use crate::schema::{pms_connections as c, sealed_keys as s};
+use crate::tx::Connection;
+use crate::{MachineryTx, Store, StoreError};
+
+/// What signs the audit chains.
+const AUDIT: &str = "audit";
+/// The purposes of signing keys that outlive the keys they are sealed with: without them a new `ENCRYPTION_KEY`
+/// would break every chain, and every time that was offered and not yet booked.
+const LASTING: [&str; 2] = [AUDIT, "reception"];
+
+/// What is known once the keys are known to fit: the lasting keys, by purpose.
+pub(crate) type Fitted = BTreeMap<&'static str, HmacKey>;
+
+enum Misfit {
+    /// The migrations have not run: there is nothing to compare with.
+    NotYet,
+    Is(StoreError),
+}
+
+impl<E: Into<StoreError>> From<E> for Misfit {
+    fn from(error: E) -> Self {
+        Self::Is(error.into())
+    }
+}
+
+fn identity(name: &str) -> String {
+    format!("sealed_keys/{name}")
+}
+
+fn mark(id: &str) -> String {
+    format!("mark:{id}")
+}
+
+impl Store {
+    /// Makes sure that this process has the keys that the database is sealed with. The first process of all leaves
+    /// the marks that the others compare with. Every transaction does it by itself; a service does it at start,
+    /// to stop there.
+    ///
+    /// # Errors
+    /// [`StoreError::OtherKeys`]: nothing of this database may be touched then. [`StoreError::Unavailable`].
+    pub async fn check_keys(&self) -> Result<(), StoreError> {
+        match self.fitted.get_or_try_init(|| self.fit()).await {
+            Ok(_) | Err(Misfit::NotYet) => Ok(()),
+            Err(Misfit::Is(error)) => Err(error),
+        }
+    }
+
+    /// The installation's signing key for a purpose: the one the database keeps, or the ring's own derived one where
+    /// the database has not been reached yet.
+    #[must_use]
+    pub fn lasting_key(&self, purpose: &str) -> Option<HmacKey> {
+        let kept = self.fitted.get().and_then(|fitted| fitted.get(purpose));
+        kept.cloned().or_else(|| self.keys.derive_hmac(purpose))
+    }
+
+    pub(crate) fn audit_key(&self) -> &HmacKey {
+        self.fitted.get().and_then(|fitted| fitted.get(AUDIT)).unwrap_or(&self.first_audit_key)
+    }
+
+    async fn fit(&self) -> Result<Fitted, Misfit> {
+        let mut conn = self.connection().await?;
+        let is_there = diesel::dsl::sql::<Bool>("to_regclass('sealed_keys') IS NOT NULL");
+        if !diesel::select(is_there).get_result::<bool>(&mut conn).await? {
+            return Err(Misfit::NotYet);
+        }
+        drop(conn);
+        let conn = self.enter_role("switchboard_machinery", "").await?;
+        let mut tx = MachineryTx { conn, store: self.clone() };
+        let mut kept = sealed_keys(&mut tx.conn).await?;
+        let missing = self.missing(&kept);
+        if !missing.is_empty() {
+            if !kept.contains_key(AUDIT) {
+                self.opens_a_connection(&mut tx.conn).await?;
+            }
+            let rows: Vec<_> = missing
+                .iter()
+                .map(|(name, sealed)| (s::name.eq(name), s::sealed.eq(sealed.as_bytes())))
+                .collect();
+            diesel::insert_into(s::table)
+                .values(rows)
+                .on_conflict_do_nothing()
+                .execute(&mut tx.conn)
+                .await?;
+            // Another process may have been first, with other keys.
+            kept = sealed_keys(&mut tx.conn).await?;
+        }
+        for id in self.keys.ids() {
+            self.open_kept(&kept, &mark(id))?;
+        }
+        let mut fitted = Fitted::new();
+        for purpose in LASTING {
+            fitted.insert(purpose, HmacKey::sha256(&self.open_kept(&kept, purpose)?));
+        }
+        tx.commit().await?;
+        Ok(fitted)
+    }
+
+    /// What is to be left where it is not yet, in an order that two processes share.
+    fn missing(&self, kept: &BTreeMap<String, Sealed>) -> Vec<(String, Sealed)> {
+        let lasting = LASTING.into_iter().map(str::to_owned);
+        let names: BTreeSet<String> =
+            self.keys.ids().map(mark).chain(lasting).filter(|name| !kept.contains_key(name)).collect();
+        let seal = |name: &String| match name.strip_prefix("mark:") {
+            Some(id) => self.keys.seal_with(id, &identity(name), id.as_bytes()).ok(),
+            None => self.keys.seal(&identity(name), self.keys.derive_bytes(name)?.expose()).ok(),
+        };
+        names.iter().filter_map(|name| Some((name.clone(), seal(name)?))).collect()
+    }
+
+    /// A database that was used before there were marks has at least its connections to compare with.
+    async fn opens_a_connection(&self, conn: &mut Connection) -> Result<(), StoreError> {
+        let found: Option<(Uuid, Vec<u8>)> =
+            c::table.select((c::id, c::credentials)).order(c::id).first(conn).await.optional()?;
+        let Some((id, sealed)) = found else { return Ok(()) };
+        let sealed = Sealed::from_bytes(sealed);
+        let opened = self.keys.open(&format!("pms_connections/{id}/credentials"), &sealed);
+        opened.map(drop).map_err(|error| StoreError::OtherKeys(in_words(&error, sealed.key_id())))
+    }
+
+    fn open_kept(&self, kept: &BTreeMap<String, Sealed>, name: &str) -> Result<Vec<u8>, StoreError> {
+        let sealed = kept.get(name).ok_or(StoreError::Unreadable("sealed_keys.sealed"))?;
+        self.keys
+            .open(&identity(name), sealed)
+            .map_err(|error| StoreError::OtherKeys(in_words(&error, sealed.key_id())))
+    }
+}
+
+impl MachineryTx {
+    /// Seals what outlives the keys anew under the newest: the last step of a rotation, because from then on
+    /// processes start without the older ones.
+    pub(crate) async fn reseal_kept_keys(&mut self) -> Result<(), StoreError> {
+        let kept = sealed_keys(&mut self.conn).await?;
+        for purpose in LASTING {
+            let plain = self.store.open_kept(&kept, purpose)?;
+            let sealed = self.store.keys.seal(&identity(purpose), &plain)?;
+            diesel::update(s::table.filter(s::name.eq(purpose)))
+                .set(s::sealed.eq(sealed.as_bytes()))
+                .execute(&mut self.conn)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Under which keys the lasting ones are sealed.
+    pub(crate) async fn lasting_under(&mut self) -> Result<Vec<String>, StoreError> {
+        let kept = sealed_keys(&mut self.conn).await?;
+        let lasting = LASTING.into_iter().filter_map(|purpose| kept.get(purpose));
+        Ok(lasting.filter_map(Sealed::key_id).map(str::to_owned).collect())
+    }
+}
+
+async fn sealed_keys(conn: &mut Connection) -> Result<BTreeMap<String, Sealed>, StoreError> {
+    let rows: Vec<(String, Vec<u8>)> = s::table.select((s::name, s::sealed)).load(conn).await?;
+    Ok(rows.into_iter().map(|(name, sealed)| (name, Sealed::from_bytes(sealed))).collect())
+}
+
+fn in_words(error: &SealError, id: Option<&str>) -> String {
+    match (error, id) {
+        (SealError::UnknownKey(id), _) => {
+            format!("its values are sealed with the key `{id}`, which is not in ENCRYPTION_KEY")
+        }
+        (_, Some(id)) => format!("the key `{id}` in ENCRYPTION_KEY is not the one it was sealed with"),
+        (_, None) => "its mark of the key cannot be read".to_owned(),
+    }
+}
