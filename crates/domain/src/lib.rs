@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod account;
+mod alert;
 mod appointment;
 mod ids;
 mod money;
@@ -13,10 +14,11 @@ mod window;
 mod writeback;
 
 pub use account::{AppointmentType, Balance, Insurance, InsuranceRank};
+pub use alert::AlertKind;
 pub use appointment::{Appointment, AppointmentState, DayBook, Freshness, PatientBook};
 pub use ids::{
-    ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, WebhookEventId,
-    WritebackId,
+    AlertDeliveryId, AlertDestinationId, AlertId, ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError,
+    Kind, PracticeId, TenantId, WebhookEventId, WritebackId,
 };
 pub use money::{Currency, Money, PaymentMethod, UnknownCurrency};
 pub use patient::{Patient, PersonName};

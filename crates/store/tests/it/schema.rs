@@ -14,7 +14,8 @@ const NOBODYS: [(&str, &str); 3] = [
 ];
 
 /// What a column with a rule of its own may hold.
-const ALLOWED: [(&str, &str, &str); 4] = [
+const ALLOWED: [(&str, &str, &str); 5] = [
+    ("alert_deliveries", "news", "'raised'"),
     ("call_identities", "proof", "'phone'"),
     ("pms_writebacks", "operation", "'book_appointment'"),
     ("slot_holds", "kind", "'chair'"),
