@@ -3,11 +3,13 @@
 pub mod admin;
 pub mod clock;
 pub mod config;
+mod hooks;
 pub mod server;
 pub mod sikka;
 pub mod vapi;
 
 use clock::SimClock;
+pub use hooks::Hooks;
 use sikka::Sikka;
 use sikka::seed::Seed;
 
@@ -17,6 +19,8 @@ pub struct Sandbox {
     pub clock: SimClock,
     /// The Sikka simulator: offices, keys, faults and the ledger of requests.
     pub sikka: Sikka,
+    /// The receivers of alerts, and what they got.
+    pub hooks: Hooks,
 }
 
 impl Sandbox {
@@ -24,7 +28,7 @@ impl Sandbox {
     pub fn new(seed: Seed) -> Self {
         let clock = SimClock::default();
         let sikka = Sikka::new(seed, clock.now());
-        Self { clock, sikka }
+        Self { clock, sikka, hooks: Hooks::default() }
     }
 
     /// Carries out every writeback and refresh that is due by now. Requests do it too, so that what they read

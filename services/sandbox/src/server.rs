@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use crate::vapi::{self, Player};
-use crate::{Sandbox, admin, sikka};
+use crate::{Sandbox, admin, hooks, sikka};
 
 const TICK: Duration = Duration::from_millis(20);
 const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -81,6 +81,7 @@ pub fn start(
             .app_data(vendor_data.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(sikka::configure)
+            .configure(hooks::configure)
     })
     .on_connect(|connection, extensions| {
         if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
@@ -100,6 +101,7 @@ pub fn start(
             .app_data(player.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(admin::configure)
+            .configure(hooks::configure_admin)
             .configure(vapi::configure)
     })
     .workers(1)
