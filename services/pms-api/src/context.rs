@@ -4,9 +4,11 @@ use std::time::Duration;
 use bus::Bus;
 use reception::Reception;
 use seal::SealError;
+use service::settings::SlackSettings;
 use service::{Base, Relay};
 use store::Store;
 
+use crate::alerts::Mailer;
 use crate::book::BusBook;
 use crate::config::Own;
 use crate::desks::Desks;
@@ -21,11 +23,12 @@ pub(crate) struct Context {
     pub(crate) reception: Reception,
     pub(crate) desks: Desks,
     pub(crate) news: News,
+    pub(crate) mailer: Mailer,
     pub(crate) settings: Own,
 }
 
 impl Context {
-    pub(crate) fn new(own: Own, base: &Base) -> Result<Self, SealError> {
+    pub(crate) fn new(own: Own, slack: SlackSettings, base: &Base) -> anyhow::Result<Self> {
         let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
         let news = News::new();
         let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
@@ -33,6 +36,7 @@ impl Context {
         let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
         let key = base.keys.derive_hmac("reception").ok_or(SealError::Empty)?;
         let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
-        Ok(Self { store, bus, relay, reception, desks, news, settings: own })
+        let mailer = Mailer::new(slack.webhook_url, own.allow_local_urls)?;
+        Ok(Self { store, bus, relay, reception, desks, news, mailer, settings: own })
     }
 }

@@ -4,11 +4,15 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
 mod doors;
+#[cfg(test)]
+mod insight;
 #[cfg(test)]
 mod repeats;
 #[cfg(test)]
