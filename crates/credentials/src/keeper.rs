@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{ConnectionId, TenantId};
+use domain::{AlertKind, ConnectionId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use messages::{Named as _, proto_time, v1};
 use pms::{Advice, ErrorKind, Grant, PmsError, PmsLogin, SessionKey};
@@ -193,7 +193,9 @@ impl KeyKeeper {
         let refresh = grant.refresh.as_ref().or(old_refresh);
         let due_at = refresh_at(Timestamp::now(), grant.expires_at);
         tx.store_tokens(connection, &grant.key.0, refresh, grant.expires_at, due_at).await?;
-        tx.clear(Some(connection), "reauthorise").await?;
+        for healed in [AlertKind::Reauthorise, AlertKind::RefreshFailing, AlertKind::TokenExpiring] {
+            tx.clear(Some(connection), healed).await?;
+        }
         let body = v1::TokenRefreshed {
             tenant_id: tenant.to_string(),
             connection_id: connection.to_string(),
@@ -229,8 +231,8 @@ impl KeyKeeper {
         if dead {
             tx.raise(&NewAlert {
                 connection: Some(connection),
-                code: "reauthorise",
-                what_to_do: "The practice withdrew access or its secret changed: connect it again.",
+                kind: AlertKind::Reauthorise,
+                happened: "The vendor no longer takes this connection's credentials. Its key is not refreshed any more.",
             })
             .await?;
         }

@@ -6,8 +6,9 @@ use rand::RngExt as _;
 #[must_use]
 pub(crate) fn refresh_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
     let life = expires_at.duration_since(now).as_millis().max(0);
-    let share = rand::rng().random_range(45..=55);
-    now + SignedDuration::from_millis(i64::try_from(life * share / 100).unwrap_or(0))
+    // Finer than a per cent: of a day that is a quarter of an hour, and thousands would share eleven moments.
+    let share = rand::rng().random_range(450_000..=550_000);
+    now + SignedDuration::from_millis(i64::try_from(life * share / 1_000_000).unwrap_or(0))
 }
 
 /// When to try again after the `failures`-th failure in a row: 5 s, doubling, at most 5 min.
@@ -30,5 +31,19 @@ mod tests {
             assert!(at >= now + SignedDuration::from_hours(10) && at <= now + SignedDuration::from_hours(14));
         }
         assert!(refresh_at(now, now - SignedDuration::from_secs(5)) <= now);
+    }
+
+    #[test]
+    fn thousands_of_keys_got_at_once_are_not_refreshed_at_once() {
+        let now = Timestamp::now();
+        let expires = now + SignedDuration::from_hours(24);
+        let mut by_minute = std::collections::BTreeMap::new();
+        for _ in 0..2_000 {
+            let minute = refresh_at(now, expires).duration_since(now).as_mins();
+            *by_minute.entry(minute).or_insert(0) += 1;
+        }
+        // 2.4 hours have 144 minutes: 14 of 2,000 in each, were they shared out by hand.
+        let most = by_minute.values().max().copied().unwrap_or(0);
+        assert!(by_minute.len() > 100 && most < 60, "{} minutes, at most {most}", by_minute.len());
     }
 }

@@ -150,6 +150,12 @@ kinds! {
     CallLogId = CallLog "call";
     /// One event a vendor sent.
     WebhookEventId = WebhookEvent "evt";
+    /// Something somebody should look at.
+    AlertId = Alert "alert";
+    /// Where a tenant wants its alerts sent.
+    AlertDestinationId = AlertDestination "dest";
+    /// One piece of news on its way to one destination.
+    AlertDeliveryId = AlertDelivery "adel";
 }
 
 #[cfg(test)]

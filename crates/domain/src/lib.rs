@@ -2,6 +2,7 @@
 
 mod access;
 mod account;
+mod alert;
 mod appointment;
 mod ids;
 mod money;
@@ -15,10 +16,11 @@ mod writeback;
 
 pub use access::{Permission, Role, UnknownWord};
 pub use account::{AppointmentType, Balance, Insurance, InsuranceRank};
+pub use alert::AlertKind;
 pub use appointment::{Appointment, AppointmentState, DayBook, Freshness, PatientBook};
 pub use ids::{
-    ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError, Kind, PracticeId, TenantId, UserId,
-    WebhookEventId, WritebackId,
+    AlertDeliveryId, AlertDestinationId, AlertId, ApiKeyId, CallLogId, ConnectionId, HoldId, Id, IdError,
+    Kind, PracticeId, TenantId, UserId, WebhookEventId, WritebackId,
 };
 pub use money::{Currency, Money, PaymentMethod, UnknownCurrency};
 pub use patient::{Patient, PersonName};

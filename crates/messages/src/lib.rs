@@ -68,4 +68,5 @@ named! {
     CallEnded = "call.ended.v1",
     TokenRefreshed = "token.refreshed.v1",
     AlertRaised = "alert.raised.v1",
+    AlertResolved = "alert.resolved.v1",
 }

@@ -56,6 +56,7 @@ impl Sikka {
             write_deadline: app.deadline.saturating_mul(2),
             judge,
             rate_seen,
+            day_spent: error::day_spent,
             ..VendorConfig::new("sikka", &app.base_url)
         })?;
         Ok(Self { http, app: Arc::new(app), recent: Recent::default() })

@@ -32,7 +32,8 @@ use ErrorKind::{
 use Then::{After, Again, GiveUp, ThereAlready, WindowEnds};
 
 /// An hour: where the practice's day ends for the vendor is not documented, and asking hourly costs little.
-const DAY_IS_SPENT: Then = After(3600);
+const AN_HOUR: u64 = 3600;
+const DAY_IS_SPENT: Then = After(AN_HOUR);
 
 /// Code, meaning, what then. A write that met a 5xx may have been taken all the same, whatever its line says.
 const TABLE: &[(&str, ErrorKind, Then)] = &[
@@ -109,6 +110,13 @@ fn meaning(reply: &Reply) -> (ErrorKind, Then, Option<String>) {
     let line = code.as_deref().and_then(|code| TABLE.iter().find(|(listed, ..)| *listed == code));
     let (kind, then) = line.map_or_else(|| by_status(reply.status), |(_, kind, then)| (*kind, *then));
     (kind, then, code)
+}
+
+/// Whether the practice's quota of the day is used up, and when to ask again.
+pub(crate) fn day_spent(reply: &Reply) -> Option<Duration> {
+    // Nearly every answer is none: only a refusal for there having been too many is read a second time.
+    let code = (reply.status == 429).then(|| code_of(reply)).flatten()?;
+    matches!(code.as_str(), "API2011" | "API2012").then_some(Duration::from_secs(AN_HOUR))
 }
 
 fn window_end(reply: &Reply) -> Duration {

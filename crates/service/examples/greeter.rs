@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use actix_web::web;
 use serde::{Deserialize, Serialize};
-use service::settings::{Chassis, DatabaseSettings, HttpSettings, LogSettings, OtlpSettings};
+use service::settings::{Chassis, DatabaseSettings, HttpSettings, LogSettings, OtlpSettings, SentrySettings};
 use service::{App, Readiness, Start};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -16,12 +16,14 @@ struct Settings {
     log: LogSettings,
     #[serde(default)]
     otlp: OtlpSettings,
+    #[serde(default)]
+    sentry: SentrySettings,
     database: DatabaseSettings,
 }
 
 impl service::settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 }
 

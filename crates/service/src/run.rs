@@ -50,7 +50,7 @@ where
         Err(error) => return give_up(name, &error.to_string(), 2),
     };
     let chassis = settings.chassis();
-    let guard = match telemetry::init(name, chassis.log, chassis.otlp) {
+    let guard = match telemetry::init(name, chassis.log, chassis.otlp, chassis.sentry) {
         Ok(guard) => guard,
         Err(error) => return give_up(name, &error.to_string(), 2),
     };

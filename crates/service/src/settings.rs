@@ -26,9 +26,9 @@ pub use names::{ALIASES, SECTIONS, SERVICES};
 pub use refusal::SettingsError;
 pub use sections::{
     BrokerSettings, DatabaseSettings, EncryptionSettings, Filled, Hide, HttpSettings, SikkaSettings,
-    VapiSettings, filled, hidden,
+    SlackSettings, VapiSettings, filled, hidden,
 };
-pub use telemetry::{LogFormat, LogSettings, OtlpSettings};
+pub use telemetry::{LogFormat, LogSettings, OtlpSettings, SentrySettings};
 
 pub(crate) use refusal::plain_rule;
 
@@ -61,4 +61,6 @@ pub struct Chassis<'a> {
     pub log: &'a LogSettings,
     /// Where its traces go.
     pub otlp: &'a OtlpSettings,
+    /// Where its errors are reported.
+    pub sentry: &'a SentrySettings,
 }

@@ -1,3 +1,5 @@
+mod newest;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;

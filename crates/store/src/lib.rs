@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+mod alert_deliveries;
+mod alert_destinations;
+mod alert_findings;
 mod alerts;
 mod api_keys;
 mod audit;
@@ -22,18 +25,23 @@ mod parked;
 mod replay_runs;
 mod replays;
 mod reseal;
+mod reports;
 mod rounds;
 mod schema;
 mod staff_tasks;
 mod tenancy;
 mod tool_calls;
 mod tx;
+mod usage;
 mod voice;
 mod webhooks;
 mod write_habits;
 mod writebacks;
 
-pub use alerts::{Alert, NewAlert};
+pub use alert_deliveries::{AlertDelivery, AlertMail, AlertNews, DeliveryEnd};
+pub use alert_destinations::{AlertDestination, NewAlertDestination};
+pub use alert_findings::{AlertFinding, AlertRules};
+pub use alerts::{Alert, AlertFilter, NewAlert};
 pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, NewApiKey};
 pub use audit::{AuditFault, AuditRecord, AuditReport, NewAudit};
 pub use budgets::BudgetUse;
@@ -49,11 +57,13 @@ pub use parked::{NewParked, Parked};
 pub use replay_runs::{NewReplayRun, ReplayItem, ReplayRun};
 pub use replays::NewReplay;
 pub use reseal::{Rotation, SealedCount};
+pub use reports::Report;
 pub use rounds::{DueConnection, StuckWriteback, WritebackCounts};
 pub use staff_tasks::{NewTask, StaffTask};
 pub use tenancy::{Practice, Tenant};
 pub use tool_calls::{ToolCallClaim, ToolCallKey, ToolRun};
 pub use tx::{MachineryTx, Store, TenantTx};
+pub use usage::{DayUsage, MinuteUsage, Usage};
 pub use voice::{CallUpdate, NumberOwner};
 pub use webhooks::{EventState, Ledger, NewEvent, Taken};
 pub use write_habits::{NightCandidate, WriteHabits};

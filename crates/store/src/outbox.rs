@@ -121,6 +121,15 @@ impl MachineryTx {
         insert_letter!(self, None::<Uuid>, letter)
     }
 
+    /// Writes a message of a tenant's, or nobody's, to be published after this transaction.
+    pub(crate) async fn send_of(
+        &mut self,
+        tenant: Option<TenantId>,
+        letter: &OutgoingLetter<'_>,
+    ) -> Result<(), StoreError> {
+        insert_letter!(self, tenant.map(TenantId::uuid), letter)
+    }
+
     /// Claims the `most` oldest messages nobody is publishing, for `seconds`.
     ///
     /// # Errors

@@ -1,14 +1,48 @@
 // @generated from migrations/ by scripts/generate-schema. Do not edit.
 
 diesel::table! {
-    alerts (id) {
+    alert_deliveries (id) {
+        id -> Uuid,
+        tenant_id -> Nullable<Uuid>,
+        alert_id -> Uuid,
+        news -> Text,
+        destination_id -> Nullable<Uuid>,
+        state -> Text,
+        attempts -> Integer,
+        next_at -> Timestamptz,
+        lease_until -> Nullable<Timestamptz>,
+        reason -> Nullable<Text>,
+        created_at -> Timestamptz,
+        ended_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    alert_destinations (id) {
         id -> Uuid,
         tenant_id -> Uuid,
+        name -> Text,
+        url -> Binary,
+        secret -> Binary,
+        created_by -> Text,
+        created_at -> Timestamptz,
+        removed_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    alerts (id) {
+        id -> Uuid,
+        tenant_id -> Nullable<Uuid>,
         connection_id -> Nullable<Uuid>,
         code -> Text,
         what_to_do -> Text,
         raised_at -> Timestamptz,
         cleared_at -> Nullable<Timestamptz>,
+        happened -> Text,
+        cleared_by -> Nullable<Text>,
+        told_raised_at -> Nullable<Timestamptz>,
+        told_cleared_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -190,6 +224,15 @@ diesel::table! {
         refilled_at -> Timestamptz,
         admitted -> Bool,
         closed_until -> Nullable<Timestamptz>,
+        minute_start -> Timestamptz,
+        minute_used -> Integer,
+        day_start -> Timestamptz,
+        day_used -> Integer,
+        day_most -> Nullable<Integer>,
+        day_spent_at -> Nullable<Timestamptz>,
+        reached_80_at -> Nullable<Timestamptz>,
+        reached_93_at -> Nullable<Timestamptz>,
+        reached_100_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -403,6 +446,8 @@ diesel::table! {
     }
 }
 
+diesel::joinable!(alert_deliveries -> tenants (tenant_id));
+diesel::joinable!(alert_destinations -> tenants (tenant_id));
 diesel::joinable!(alerts -> tenants (tenant_id));
 diesel::joinable!(api_keys -> tenants (tenant_id));
 diesel::joinable!(audit_anchors -> tenants (tenant_id));
@@ -429,6 +474,8 @@ diesel::joinable!(voice_phone_numbers -> tenants (tenant_id));
 diesel::joinable!(webhook_events -> tenants (tenant_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
+    alert_deliveries,
+    alert_destinations,
     alerts,
     api_keys,
     audit_anchors,

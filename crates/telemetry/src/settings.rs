@@ -1,6 +1,8 @@
+use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use sentry::types::Dsn;
+use serde::{Deserialize, Serialize, Serializer};
 use tracing::Level;
 use tracing_subscriber::filter::Targets;
 
@@ -84,9 +86,54 @@ pub struct OtlpSettings {
     pub endpoint: Option<String>,
 }
 
+/// The `sentry` section: where errors are reported.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SentrySettings {
+    /// A project's DSN. Without it nothing is reported.
+    pub dsn: Option<SentryDsn>,
+    /// The environment that events are filed under, as in `production`.
+    pub environment: Option<String>,
+}
+
+/// A checked DSN: who has it can report errors as this installation. It prints one fixed word.
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub struct SentryDsn(pub(crate) Dsn);
+
+impl fmt::Debug for SentryDsn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+impl Serialize for SentryDsn {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("[secret]")
+    }
+}
+
+impl TryFrom<String> for SentryDsn {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().map(Self).map_err(|_| "must be a Sentry DSN: https://key@host/project")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn p8_a_dsn_is_checked_and_prints_one_fixed_word() {
+        let dsn = SentryDsn::try_from("https://examplekey@errors.example.com/7".to_owned()).expect("a DSN");
+        assert_eq!(
+            format!("{dsn:?} {}", serde_json::to_string(&dsn).expect("text")),
+            "[secret] \"[secret]\""
+        );
+        assert!(SentryDsn::try_from("errors.example.com".to_owned()).is_err());
+    }
 
     #[test]
     fn the_default_filter_is_what_its_text_says() {

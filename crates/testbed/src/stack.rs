@@ -231,6 +231,7 @@ impl Stack {
             .env("SIKKA_APP_ID", "sandbox-app")
             .env("SIKKA_APP_KEY", SANDBOX_KEY)
             .env("VAPI_WEBHOOK_SECRET", WEBHOOK_SECRET)
+            .env("SLACK_WEBHOOK_URL", format!("{}/hooks/slack/tests", self.vendor_url))
             .env("SWITCHBOARD__HTTP__PORT", port.to_string())
             .env("SWITCHBOARD__HTTP__DRAIN_SECONDS", "2")
             .env("SWITCHBOARD__SIKKA__BASE_URL", format!("{}/v4", self.vendor_url))
@@ -246,6 +247,13 @@ impl Stack {
         }
         process.start()?;
         Ok(Member { process, url: format!("http://127.0.0.1:{port}") })
+    }
+
+    /// The URL of a webhook at the sandbox; `GET /admin/hooks` shows what arrived there. The operator's Slack is
+    /// there too.
+    #[must_use]
+    pub fn hook(&self, name: &str) -> String {
+        format!("{}/hooks/webhook/{name}", self.vendor_url)
     }
 
     /// A command of the `switchboard` program on this stack; run it with [`Process::start`].

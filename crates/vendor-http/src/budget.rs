@@ -36,6 +36,9 @@ pub trait Budget: Send + Sync {
 
     /// Learns what the vendor's answer advertised.
     async fn observe(&self, seen: RateSeen);
+
+    /// Learns that the day's quota of this budget's practice is used up: ask again after `rest`.
+    async fn day_spent(&self, rest: Duration);
 }
 
 /// A budget that one process keeps for itself.
@@ -111,6 +114,9 @@ impl Budget for MemoryBudget {
             state.limiter = Arc::new(fresh);
         }
     }
+
+    /// Changes nothing: this budget is an application's own, and one practice's day must not stop the others.
+    async fn day_spent(&self, _rest: Duration) {}
 }
 
 #[cfg(test)]

@@ -33,6 +33,8 @@ pub struct VendorConfig {
     pub judge: fn(&Reply) -> Verdict,
     /// What a reply says about the vendor's limit.
     pub rate_seen: fn(&Reply) -> Option<RateSeen>,
+    /// Whether a reply says that the practice's quota of the day is used up, and when to ask again.
+    pub day_spent: fn(&Reply) -> Option<Duration>,
 }
 
 impl VendorConfig {
@@ -50,6 +52,7 @@ impl VendorConfig {
             retries: 2,
             judge: |reply| if reply.status >= 500 { Verdict::Again } else { Verdict::Answer },
             rate_seen: |_| None,
+            day_spent: |_| None,
         }
     }
 }
@@ -207,6 +210,11 @@ impl VendorClient {
             && let Some(seen) = (self.config.rate_seen)(reply)
         {
             budget.observe(seen).await;
+        }
+        if let Ok(reply) = &answer
+            && let Some(rest) = (self.config.day_spent)(reply)
+        {
+            budget.day_spent(rest).await;
         }
         answer
     }

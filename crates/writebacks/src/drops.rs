@@ -64,7 +64,7 @@ pub async fn give_up(
     tx.release_holds(id).await?;
     tx.end_tasks_about(id, by).await?;
     if tx.parked_left(connection).await? == 0 {
-        tx.clear(Some(connection), "writeback_parked").await?;
+        tx.clear(Some(connection), domain::AlertKind::WritebackParked).await?;
     }
     // The reason stays with the drop: it is free text, and the record holds no patient's data.
     note(&mut tx, &write, by, "writeback.drop", write.state.as_str(), json!({})).await?;

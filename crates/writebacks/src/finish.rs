@@ -1,4 +1,4 @@
-use domain::{WritebackId, WritebackState};
+use domain::{AlertKind, WritebackId, WritebackState};
 use jiff::{SignedDuration, Timestamp};
 use messages::{Named as _, proto_time, v1};
 use pms::Write;
@@ -110,8 +110,8 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
     if ending.to == WritebackState::Parked {
         tx.raise(&NewAlert {
             connection: Some(write.connection),
-            code: "writeback_parked",
-            what_to_do: "Look the requests of `switchboard writebacks list` up in the practice's own calendar, then `switchboard writebacks settle` each.",
+            kind: AlertKind::WritebackParked,
+            happened: reason(ending.reason.unwrap_or_default()).sentence,
         })
         .await?;
     }

@@ -127,7 +127,7 @@ pub(crate) async fn replay_in(
     tx.pass_holds_on(old.id, new).await?;
     tx.end_tasks_about(old.id, by).await?;
     if tx.parked_left(connection).await? == 0 {
-        tx.clear(Some(connection), "writeback_parked").await?;
+        tx.clear(Some(connection), domain::AlertKind::WritebackParked).await?;
     }
     note(tx, &old, by, "writeback.replay", state.as_str(), json!({ "replay": new.to_string() })).await?;
     let row = tx.writeback(new).await?;

@@ -57,7 +57,7 @@ pub async fn settle(
     }
     let mut tx = store.tenant(tenant).await?;
     if tx.parked_left(write.connection).await? == 0 {
-        tx.clear(Some(write.connection), "writeback_parked").await?;
+        tx.clear(Some(write.connection), domain::AlertKind::WritebackParked).await?;
     }
     Ok(tx.commit().await?)
 }

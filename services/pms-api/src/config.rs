@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
-    OtlpSettings,
+    OtlpSettings, SentrySettings, SlackSettings,
 };
 
 /// What pms-api is told at start.
@@ -14,9 +14,13 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     #[serde(default)]
     pub(crate) otlp: OtlpSettings,
+    #[serde(default)]
+    pub(crate) sentry: SentrySettings,
     pub(crate) database: DatabaseSettings,
     pub(crate) broker: BrokerSettings,
     pub(crate) encryption: EncryptionSettings,
+    #[serde(default)]
+    pub(crate) slack: SlackSettings,
     #[serde(default)]
     pub(crate) pms_api: Own,
 }
@@ -33,16 +37,30 @@ pub(crate) struct Own {
     pub(crate) question_seconds: u64,
     /// Days an answered tool call and a taken message are remembered; bodies of events three times as long.
     pub(crate) keep_days: i32,
+    /// Seconds between two looks at what is worth an alert.
+    pub(crate) alert_seconds: u64,
+    /// Seconds between two looks at the newest part of every tenant's audit chain.
+    pub(crate) audit_look_seconds: u64,
+    /// Lets the URLs that tenants set be `http` and lead to this machine and its network. For local use only.
+    pub(crate) allow_local_urls: bool,
 }
 
 impl Default for Own {
     fn default() -> Self {
-        Self { tool_calls_at_once: 64, write_wait_seconds: 8, question_seconds: 8, keep_days: 30 }
+        Self {
+            tool_calls_at_once: 64,
+            write_wait_seconds: 8,
+            question_seconds: 8,
+            keep_days: 30,
+            alert_seconds: 30,
+            audit_look_seconds: 900,
+            allow_local_urls: false,
+        }
     }
 }
 
 impl settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 use bus::Bus;
 use reception::Reception;
 use seal::{HmacKey, SealError};
+use service::settings::SlackSettings;
 use service::{Base, Relay};
 use store::Store;
 
+use crate::alerts::Mailer;
 use crate::book::BusBook;
 use crate::config::Own;
 use crate::desks::Desks;
@@ -21,13 +23,14 @@ pub(crate) struct Context {
     pub(crate) reception: Reception,
     pub(crate) desks: Desks,
     pub(crate) news: News,
+    pub(crate) mailer: Mailer,
     pub(crate) settings: Own,
     /// What the arguments of tool calls are hashed with: they hold names and dates of birth. The first signs.
     pub(crate) argument_keys: Vec<HmacKey>,
 }
 
 impl Context {
-    pub(crate) fn new(own: Own, base: &Base) -> Result<Self, SealError> {
+    pub(crate) fn new(own: Own, slack: SlackSettings, base: &Base) -> anyhow::Result<Self> {
         let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
         let news = News::new();
         let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
@@ -36,6 +39,7 @@ impl Context {
         let key = base.keys.derive_hmac("reception").ok_or(SealError::Empty)?;
         let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
         let argument_keys = base.keys.derive_hmacs("tool calls");
-        Ok(Self { store, bus, relay, reception, desks, news, settings: own, argument_keys })
+        let mailer = Mailer::new(slack.webhook_url, own.allow_local_urls)?;
+        Ok(Self { store, bus, relay, reception, desks, news, mailer, settings: own, argument_keys })
     }
 }

@@ -1,4 +1,8 @@
+mod alert_mail;
+mod alert_rules;
+mod audit_look;
 mod balance;
+mod figures;
 mod parked;
 mod sweep;
 mod tools_call;
@@ -13,6 +17,14 @@ use crate::context::Context;
 /// Every job of this service, by name.
 pub(crate) fn register(background: &Background, context: &Data<Context>) {
     let of = |context: &Data<Context>| context.clone();
+    let c = of(context);
+    background.run("alert mail", move |stop| alert_mail::run(c.clone(), stop));
+    let c = of(context);
+    background.run("alert rules", move |stop| alert_rules::run(c.clone(), stop));
+    let c = of(context);
+    background.run("audit look", move |stop| audit_look::run(c.clone(), stop));
+    let c = of(context);
+    background.run("figures", move |stop| figures::run(c.clone(), stop));
     let c = of(context);
     background.run("webhook balance", move |stop| balance::run(c.clone(), stop));
     let c = of(context);

@@ -1,7 +1,10 @@
 mod account;
 mod accounts;
+mod alerts;
 mod appointments;
 mod door;
+mod insight;
+mod insight_document;
 mod openapi;
 mod patients;
 mod tasks;
@@ -27,6 +30,18 @@ pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
         .service(resource("/api/pms/payments").route(post().to(accounts::pay)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
         .service(resource("/api/pms/tasks").route(get().to(tasks::list)))
+        .service(resource("/api/pms/alerts").route(get().to(alerts::list)))
+        .service(resource("/api/pms/alerts/{id}").route(get().to(alerts::show)))
+        .service(resource("/api/pms/alerts/{id}/resolve").route(post().to(alerts::resolve)))
+        .service(
+            resource("/api/pms/alert-destinations")
+                .route(get().to(alerts::destinations))
+                .route(post().to(alerts::add_destination)),
+        )
+        .service(resource("/api/pms/alert-destinations/{id}").route(delete().to(alerts::remove_destination)))
+        .service(resource("/api/pms/usage").route(get().to(insight::usage)))
+        .service(resource("/api/pms/reports").route(get().to(insight::reports)))
+        .service(resource("/api/pms/reports/{name}").route(get().to(insight::report)))
         .service(resource("/api/pms/tasks/{task}/done").route(post().to(tasks::done)))
         .service(resource("/api/pms/writebacks").route(get().to(writebacks::list)))
         .service(resource("/api/pms/writebacks/plan").route(post().to(writebacks::plan)))

@@ -3,12 +3,14 @@
 pub mod admin;
 pub mod clock;
 pub mod config;
+mod hooks;
 pub mod oidc;
 pub mod server;
 pub mod sikka;
 pub mod vapi;
 
 use clock::SimClock;
+pub use hooks::Hooks;
 use oidc::Oidc;
 use sikka::Sikka;
 use sikka::seed::Seed;
@@ -21,6 +23,8 @@ pub struct Sandbox {
     pub sikka: Sikka,
     /// The issuer of sign-ins.
     pub oidc: Oidc,
+    /// The receivers of alerts, and what they got.
+    pub hooks: Hooks,
 }
 
 impl Sandbox {
@@ -28,7 +32,7 @@ impl Sandbox {
     pub fn new(seed: Seed) -> Self {
         let clock = SimClock::default();
         let sikka = Sikka::new(seed, clock.now());
-        Self { clock, sikka, oidc: Oidc::default() }
+        Self { clock, sikka, oidc: Oidc::default(), hooks: Hooks::default() }
     }
 
     /// Carries out every writeback and refresh that is due by now. Requests do it too, so that what they read

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Parser;
 use sandbox::{Sandbox, admin::banner, config::Config, server, vapi::Player};
-use telemetry::{LogSettings, OtlpSettings};
+use telemetry::{LogSettings, OtlpSettings, SentrySettings};
 use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> anyhow::Result<()> {
     let config = Config::parse();
     let filter = config.log.clone().try_into().map_err(|why| anyhow::anyhow!("--log {why}"))?;
     let log = LogSettings { filter, ..LogSettings::default() };
-    let guard = telemetry::init("sandbox", &log, &OtlpSettings::default())?;
+    let guard = telemetry::init("sandbox", &log, &OtlpSettings::default(), &SentrySettings::default())?;
     // The HTTP client panics when it is built without one; a second install is harmless.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let outcome = tokio::runtime::Runtime::new()?.block_on(run(&config));

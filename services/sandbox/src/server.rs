@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
 use crate::vapi::{self, Player};
-use crate::{Sandbox, admin, oidc, sikka};
+use crate::{Sandbox, admin, hooks, oidc, sikka};
 
 const TICK: Duration = Duration::from_millis(20);
 const MAX_BODY: usize = 8 * 1024 * 1024;
@@ -83,6 +83,7 @@ pub fn start(
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(sikka::configure)
             .configure(oidc::configure)
+            .configure(hooks::configure)
     })
     .on_connect(|connection, extensions| {
         if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
@@ -103,6 +104,7 @@ pub fn start(
             .app_data(web::PayloadConfig::new(MAX_BODY))
             .configure(admin::configure)
             .configure(oidc::configure_admin)
+            .configure(hooks::configure_admin)
             .configure(vapi::configure)
     })
     .workers(1)

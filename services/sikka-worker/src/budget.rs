@@ -35,6 +35,12 @@ impl StoreBudget {
         Ok(used)
     }
 
+    async fn close(&self, rest: Duration) -> Result<(), StoreError> {
+        let mut tx = self.store.tenant(self.tenant).await?;
+        tx.budget_day_spent(self.connection, rest.as_secs_f64()).await?;
+        tx.commit().await
+    }
+
     async fn note(&self, seen: RateSeen) -> Result<(), StoreError> {
         let limit = i32::try_from(seen.limit).unwrap_or(i32::MAX);
         let most = (i64::from(limit) * i64::from(self.percent) / 100).clamp(1, i64::from(i32::MAX));
@@ -70,6 +76,13 @@ impl Budget for StoreBudget {
         if let Err(error) = self.note(seen).await {
             self.known.store(0, Ordering::Relaxed);
             tracing::warn!(connection.id = %self.connection, error = %error, "a limit cannot be noted");
+        }
+    }
+
+    async fn day_spent(&self, rest: Duration) {
+        tracing::warn!(connection.id = %self.connection, "a practice's requests of the day are used up");
+        if let Err(error) = self.close(rest).await {
+            tracing::warn!(connection.id = %self.connection, error = %error, "a day's end cannot be noted");
         }
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
-    OtlpSettings, SikkaSettings,
+    OtlpSettings, SentrySettings, SikkaSettings,
 };
 use writebacks::Pace;
 
@@ -17,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     #[serde(default)]
     pub(crate) otlp: OtlpSettings,
+    #[serde(default)]
+    pub(crate) sentry: SentrySettings,
     pub(crate) database: DatabaseSettings,
     pub(crate) broker: BrokerSettings,
     pub(crate) encryption: EncryptionSettings,
@@ -84,6 +86,6 @@ impl Own {
 
 impl settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 }

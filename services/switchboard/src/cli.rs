@@ -1,3 +1,4 @@
+mod insight;
 mod writebacks;
 
 use std::path::PathBuf;
@@ -5,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use insight::{AlertsAction, DestinationsAction, ReportArgs, UsageArgs};
 pub(crate) use writebacks::{WhichWrites, WritebacksAction};
 
 /// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
@@ -48,6 +50,15 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: WritebacksAction,
     },
+    /// What somebody should look at, and where alerts are sent to.
+    Alerts {
+        #[command(subcommand)]
+        action: AlertsAction,
+    },
+    /// What each practice has used of its requests, this minute and this day.
+    Usage(UsageArgs),
+    /// The questions an operator asks often: success, errors, access, keys, writes.
+    Report(ReportArgs),
     /// Show, or set, which tool asks a tenant's callers for which proof of who they are.
     Identity(IdentityArgs),
     /// The record of who read or wrote what about which patient.

@@ -1,3 +1,4 @@
+mod alerts;
 mod audit;
 mod bench;
 mod chaos;
@@ -5,6 +6,7 @@ mod config;
 mod demo;
 mod doctor;
 mod identity;
+mod insight;
 mod parked;
 mod sandbox;
 mod seed;
@@ -41,6 +43,9 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
         Command::Config { service, config } => config::run(&service, config, out),
         Command::Parked { action } => parked::run(action, out).await,
         Command::Writebacks { action } => writebacks::run(action, out).await,
+        Command::Alerts { action } => alerts::run(action, out).await,
+        Command::Usage(args) => insight::usage(args, out).await,
+        Command::Report(args) => insight::report(args, out).await,
         Command::Identity(args) => identity::run(args, out).await,
         Command::Audit { action } => audit::run(action, out).await,
         Command::Sandbox { action, target } => sandbox::run(action, &target.state, out).await,

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
-    OtlpSettings, SikkaSettings,
+    OtlpSettings, SentrySettings, SikkaSettings,
 };
 
 /// What token-refresher is told at start.
@@ -14,6 +14,8 @@ pub(crate) struct Settings {
     pub(crate) log: LogSettings,
     #[serde(default)]
     pub(crate) otlp: OtlpSettings,
+    #[serde(default)]
+    pub(crate) sentry: SentrySettings,
     pub(crate) database: DatabaseSettings,
     pub(crate) broker: BrokerSettings,
     pub(crate) encryption: EncryptionSettings,
@@ -42,6 +44,6 @@ impl Default for Own {
 
 impl settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 }

@@ -5,7 +5,7 @@ use seal::Secret;
 use serde::{Deserialize, Serialize, Serializer};
 use service::settings::{
     BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings, OtlpSettings,
-    Settings, SettingsError, hidden,
+    SentrySettings, Settings, SettingsError, hidden,
 };
 use voice_vapi::{Authenticator, Credential};
 
@@ -22,6 +22,9 @@ pub struct GatewaySettings {
     /// Where its traces go.
     #[serde(default)]
     pub otlp: OtlpSettings,
+    /// Where errors are reported.
+    #[serde(default)]
+    pub sentry: SentrySettings,
     /// Where messages go.
     pub broker: BrokerSettings,
     /// Where they go when the broker is away, and whose number is whose.
@@ -77,7 +80,7 @@ fn counted<S: Serializer>(credentials: &[Credential], serializer: S) -> Result<S
 
 impl Settings for GatewaySettings {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 
     fn check(&self) -> Result<(), SettingsError> {

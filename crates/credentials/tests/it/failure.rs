@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use credentials::RefreshError;
+use domain::AlertKind;
 use pms::{Advice, ErrorKind, PmsError};
+use store::NewAlert;
 use tokio::task::JoinSet;
 
 use crate::rig::{Fate, Rig};
@@ -33,6 +35,51 @@ async fn a_grant_that_is_dead_becomes_reauthorise_with_one_alert_and_the_vendor_
     assert_eq!(rig.alerts().await, ["reauthorise"]);
     rig.pass(10_000.0).await;
     assert_eq!(rig.due().await, 0, "the refresher leaves it alone as well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_grant_is_told_of_on_the_bus_once_and_its_end_once() {
+    let rig = Rig::new().await;
+    rig.vendor.next((0..3).map(|_| Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)));
+    let keeper = rig.keeper().await;
+    for _ in 0..3 {
+        // As a refresher that had leased it before it died.
+        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    }
+    assert_eq!(rig.news("alert.%").await, ["alert.raised"]);
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    assert_eq!(rig.news("alert.%").await, ["alert.raised", "alert.resolved"]);
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    assert_eq!(rig.news("alert.%").await.len(), 2, "nothing was open");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_nobody_refreshed_is_worth_an_alert_two_hours_before_its_end_and_a_new_one_closes_it() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    rig.key(&keeper).await;
+    let ends_in = async |minutes: i32| {
+        let sql = "UPDATE pms_connections SET refresh_due_at = now() - interval '6 min',
+                       token_expires_at = now() + make_interval(mins => $1)";
+        rig.owner.execute(sql, &[&minutes]).await.unwrap();
+        rig.findings().await
+    };
+    assert!(ends_in(121).await.is_empty(), "there is time");
+    assert_eq!(ends_in(119).await, ["token_expiring"]);
+    let mut tx = rig.store.tenant(rig.tenant).await.unwrap();
+    let alert = NewAlert {
+        connection: Some(rig.connection),
+        kind: AlertKind::TokenExpiring,
+        happened: "Nobody has tried to refresh it.",
+    };
+    assert!(tx.raise(&alert).await.unwrap());
+    tx.commit().await.unwrap();
+    rig.vendor.next([Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)]);
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    assert_eq!(rig.alerts().await, ["token_expiring"], "a try that fails closes nothing");
+    assert_eq!(rig.findings().await, ["token_expiring"], "though the next one is later");
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    assert!(rig.alerts().await.is_empty() && rig.findings().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, Grant, PmsError, PmsLogin, SessionKey};
 use seal::{KeyRing, Secret};
 use serde_json::json;
-use store::{NewConnection, Practice, Store, Tenant};
+use store::{AlertRules, NewConnection, Practice, Store, Tenant};
 use testbed::{Client, Database};
 use tokio::sync::Notify;
 
@@ -133,6 +133,21 @@ impl Rig {
         let alerts = tx.open_alerts().await.unwrap();
         tx.commit().await.unwrap();
         alerts.into_iter().map(|alert| alert.code).collect()
+    }
+
+    /// What is worth an alert now, by the rules.
+    pub(crate) async fn findings(&self) -> Vec<&'static str> {
+        let mut tx = self.store.machinery().await.unwrap();
+        let found = tx.alert_findings(&AlertRules::default()).await.unwrap();
+        tx.commit().await.unwrap();
+        found.iter().map(|one| one.kind.code()).collect()
+    }
+
+    /// The routing keys like `pattern` of what waits to be published, in order.
+    pub(crate) async fn news(&self, pattern: &str) -> Vec<String> {
+        let sql = "SELECT routing_key FROM outbox WHERE routing_key LIKE $1 ORDER BY id";
+        let rows = self.owner.query(sql, &[&pattern]).await.unwrap();
+        rows.iter().map(|row| row.get(0)).collect()
     }
 
     /// How many connections the refresher would take up now; they stay nobody's.

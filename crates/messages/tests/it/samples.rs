@@ -136,5 +136,16 @@ pub(crate) fn alert_raised() -> v1::AlertRaised {
         connection_id: "conn_1".into(),
         code: "reauthorise".into(),
         what_to_do: "Connect it again.".into(),
+        ..v1::AlertRaised::default()
+    }
+}
+
+pub(crate) fn alert_resolved() -> v1::AlertResolved {
+    v1::AlertResolved {
+        tenant_id: "ten_1".into(),
+        connection_id: "conn_1".into(),
+        code: "reauthorise".into(),
+        alert_id: "alert_1".into(),
+        resolved_by: "switchboard".into(),
     }
 }

@@ -44,6 +44,7 @@ fn stored_bytes_of_every_message_read_as_they_were_meant() {
     reads_as(&samples::call_ended());
     reads_as(&samples::token_refreshed());
     reads_as(&samples::alert_raised());
+    reads_as(&samples::alert_resolved());
 }
 
 #[test]

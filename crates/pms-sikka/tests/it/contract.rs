@@ -106,6 +106,8 @@ impl Budget for Unlimited {
     }
 
     async fn observe(&self, _seen: RateSeen) {}
+
+    async fn day_spent(&self, _rest: Duration) {}
 }
 
 /// The admin API of a sandbox of its own.

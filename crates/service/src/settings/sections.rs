@@ -93,6 +93,15 @@ pub struct VapiSettings {
     pub webhook_secret: Secret,
 }
 
+/// The `slack` section: the operator's own channel for alerts.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlackSettings {
+    /// The URL of an incoming webhook. It is a secret: who has it can write there.
+    #[serde(serialize_with = "hidden", deserialize_with = "http_url")]
+    pub webhook_url: Option<Secret>,
+}
+
 fn sixteen() -> u32 {
     16
 }
@@ -129,6 +138,13 @@ fn amqp_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Err
     secret_that(deserializer, "must begin with amqp:// or amqps://", |url| {
         url.starts_with("amqp://") || url.starts_with("amqps://")
     })
+}
+
+fn http_url<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    secret_that(deserializer, "must begin with https:// or http://", |url| {
+        url.starts_with("https://") || url.starts_with("http://")
+    })
+    .map(Some)
 }
 
 fn key_ring<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {

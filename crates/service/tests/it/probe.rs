@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use service::settings::{Chassis, HttpSettings, LogSettings, OtlpSettings, Settings};
+use service::settings::{Chassis, HttpSettings, LogSettings, OtlpSettings, SentrySettings, Settings};
 use service::{App, Running, Start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,11 +19,13 @@ pub(crate) struct Probe {
     pub(crate) log: LogSettings,
     #[serde(default)]
     pub(crate) otlp: OtlpSettings,
+    #[serde(default)]
+    pub(crate) sentry: SentrySettings,
 }
 
 impl Settings for Probe {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 }
 

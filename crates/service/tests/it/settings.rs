@@ -5,7 +5,8 @@ use seal::Secret;
 use serde::{Deserialize, Serialize};
 use service::settings::{
     BrokerSettings, Chassis, DatabaseSettings, Described, EncryptionSettings, HttpSettings, LogSettings,
-    Origin, OtlpSettings, Settings, SettingsError, SikkaSettings, Sources, VapiSettings, describe, load,
+    Origin, OtlpSettings, SentrySettings, Settings, SettingsError, SikkaSettings, Sources, VapiSettings,
+    describe, load,
 };
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -17,6 +18,8 @@ struct Api {
     log: LogSettings,
     #[serde(default)]
     otlp: OtlpSettings,
+    #[serde(default)]
+    sentry: SentrySettings,
     database: DatabaseSettings,
     broker: Option<BrokerSettings>,
     encryption: Option<EncryptionSettings>,
@@ -36,7 +39,7 @@ struct Own {
 
 impl Settings for Api {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 
     fn check(&self) -> Result<(), SettingsError> {
@@ -250,11 +253,13 @@ fn a_section_that_is_not_on_the_list_is_refused_before_another_service_meets_it(
         #[serde(default)]
         otlp: OtlpSettings,
         #[serde(default)]
+        sentry: SentrySettings,
+        #[serde(default)]
         surprise: Own,
     }
     impl Settings for Stray {
         fn chassis(&self) -> Chassis<'_> {
-            Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+            Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
         }
     }
     let error = load::<Stray>("pms-api", &Sources::default()).expect_err("not listed");

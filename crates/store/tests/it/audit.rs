@@ -48,6 +48,47 @@ async fn after(harm: &str) -> Vec<AuditFault> {
     verify(&rig.store, clinic.tenant, None).await.faults
 }
 
+/// What `harm` does to the newest 50 of 120 records, as the quick look sees it.
+async fn newest_after(harm: &str) -> Vec<AuditFault> {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let newest = async || {
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        let report = tx.verify_newest_audit(50).await.unwrap();
+        tx.commit().await.unwrap();
+        report
+    };
+    assert_eq!(newest().await.faults, vec![], "an empty chain is whole");
+    append(&rig.store, clinic.tenant, 30).await;
+    let report = newest().await;
+    assert_eq!((report.records, report.faults), (30, vec![]), "a chain shorter than the look");
+    append(&rig.store, clinic.tenant, 90).await;
+    let report = newest().await;
+    assert_eq!((report.records, report.faults), (50, vec![]), "the newest of a longer one");
+    rig.owner.batch_execute(harm).await.unwrap();
+    newest().await.faults
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_quick_look_at_the_newest_records_finds_what_was_done_to_them_and_says_nothing_of_older_ones() {
+    let at = |sequence| AuditFault::Edited { sequence };
+    let cases = [
+        ("UPDATE audit_log SET patient = 'x' WHERE sequence = 71", vec![at(71)]),
+        ("UPDATE audit_log SET patient = 'x' WHERE sequence = 120", vec![at(120)]),
+        ("DELETE FROM audit_log WHERE sequence = 100", vec![AuditFault::Removed { sequence: 100 }]),
+        (
+            "DELETE FROM audit_log WHERE sequence > 118",
+            vec![AuditFault::Truncated { ends_at: 118, ended_at: 120 }],
+        ),
+        ("UPDATE audit_heads SET sequence = 119", vec![AuditFault::HeadForged, at(119)]),
+        ("DELETE FROM audit_heads", vec![AuditFault::HeadForged]),
+        ("UPDATE audit_log SET patient = 'x' WHERE sequence = 3", vec![]),
+    ];
+    for (harm, faults) in cases {
+        assert_eq!(newest_after(harm).await, faults, "{harm}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p7_a_tenant_without_records_has_a_whole_chain() {
     let rig = Rig::new().await;

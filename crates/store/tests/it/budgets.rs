@@ -117,3 +117,105 @@ async fn p9_a_smaller_limit_counts_from_the_moment_it_is_known() {
     }
     assert_eq!(admitted, 2);
 }
+
+async fn usage(rig: &Rig, clinic: Clinic) -> store::Usage {
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let mut all = tx.usage().await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(all.len(), 1, "another tenant's are not shown");
+    all.remove(0)
+}
+
+async fn reached(rig: &Rig) -> Vec<bool> {
+    let sql = "SELECT reached_80_at IS NOT NULL, reached_93_at IS NOT NULL, reached_100_at IS NOT NULL
+               FROM pms_request_budgets";
+    let row = rig.owner.query_one(sql, &[]).await.unwrap();
+    (0..3).map(|column| row.get(column)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_what_was_used_is_told_exactly_however_many_count_and_each_threshold_is_noted() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    rig.clinic("theirs").await;
+    let before = usage(&rig, clinic).await;
+    assert_eq!((before.minute.used, before.minute.remaining, before.minute.percent()), (0, None, None));
+    // Half of a hundred may go at once; a minute of a hundred refills one in 1.2 s.
+    let mut tasks = JoinSet::new();
+    for _ in 0..10 {
+        let store = rig.store.clone();
+        tasks.spawn(async move {
+            for _ in 0..3 {
+                let mut tx = store.tenant(clinic.tenant).await.unwrap();
+                assert!(tx.take_request(clinic.connection, 100).await.unwrap().admitted);
+                tx.commit().await.unwrap();
+            }
+        });
+    }
+    tasks.join_all().await;
+    let now = usage(&rig, clinic).await;
+    assert_eq!((now.day.used, now.minute.limit), (30, Some(100)));
+    assert!((20..=25).contains(&now.minute.remaining.unwrap()), "{now:?}");
+    // The minute may have turned meanwhile.
+    let one_minute = |now: &store::Usage| now.minute.window_start == before.minute.window_start;
+    if one_minute(&now) {
+        assert_eq!(now.minute.used, 30);
+        assert!((54.0..=60.0).contains(&now.minute.percent().unwrap()), "{now:?}");
+    }
+    assert_eq!(now.minute.window_start.as_second() % 60, 0);
+    assert_eq!((now.day.remaining, now.day.percent()), (None, None), "no quota of the day is known");
+    assert_eq!(reached(&rig).await, [false, false, false]);
+    for _ in 0..14 {
+        assert!(take(&rig, clinic, 100).await);
+    }
+    if one_minute(&usage(&rig, clinic).await) {
+        assert_eq!(reached(&rig).await, [true, false, false]);
+    }
+    while take(&rig, clinic, 100).await {}
+    let now = usage(&rig, clinic).await;
+    assert_eq!((now.minute.remaining, now.minute.percent()), (Some(0), Some(100.0)));
+    assert_eq!(reached(&rig).await, [true, true, true]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_day_that_the_vendor_calls_used_up_stops_the_practice_and_one_request_asks_again_after_it() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    assert!(take(&rig, clinic, 60).await);
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.budget_day_spent(clinic.connection, 120.0).await.unwrap();
+    // A window of the vendor's that is shorter does not open it earlier.
+    tx.budget_advertised(clinic.connection, 75, 60, Some(20.0)).await.unwrap();
+    let used = tx.take_request(clinic.connection, 60).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!used.admitted && used.wait_s > 110.0 && used.wait_s <= 120.0, "{used:?}");
+    let now = usage(&rig, clinic).await;
+    assert_eq!((now.day.remaining, now.day.percent(), now.minute.remaining), (Some(0), Some(100.0), Some(0)));
+    assert!(now.day.stopped_until.is_some(), "{now:?}");
+    pass(&rig, 121.0).await;
+    assert!(take(&rig, clinic, 60).await, "one may ask");
+    assert!(!take(&rig, clinic, 60).await, "the others wait for its answer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_quota_of_the_day_that_an_operator_set_is_kept_and_the_next_day_begins_anew() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    assert!(take(&rig, clinic, 60).await);
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.set_day_quota(clinic.connection, Some(4)).await.unwrap();
+    tx.commit().await.unwrap();
+    for _ in 0..3 {
+        assert!(take(&rig, clinic, 60).await);
+    }
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let used = tx.take_request(clinic.connection, 60).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(!used.admitted && used.wait_s > 0.0, "{used:?}");
+    let now = usage(&rig, clinic).await;
+    assert_eq!((now.day.used, now.day.remaining, now.day.percent()), (4, Some(0), Some(100.0)));
+    let yesterday = "UPDATE pms_request_budgets SET day_start = day_start - interval '1 day'";
+    rig.owner.batch_execute(yesterday).await.unwrap();
+    assert!(take(&rig, clinic, 60).await);
+    assert_eq!(usage(&rig, clinic).await.day.used, 1);
+}

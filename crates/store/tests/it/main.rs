@@ -2,6 +2,10 @@
 
 // The attributes tell clippy that helpers are tests as well.
 #[cfg(test)]
+mod alert_mail;
+#[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod budgets;

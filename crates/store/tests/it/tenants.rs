@@ -1,6 +1,6 @@
 //! P6 through the store's own methods.
 
-use domain::{Resource, ResourceKind, Window, WritebackId, WritebackState};
+use domain::{AlertKind, Resource, ResourceKind, Window, WritebackId, WritebackState};
 use jiff::Timestamp;
 use seal::Secret;
 use store::{CallUpdate, Move, NewAlert, NewHold, NumberOwner, StoreError};
@@ -52,7 +52,7 @@ async fn p6_nothing_of_mine_can_hang_on_another_tenants_connection() {
     let error = tx().await.unwrap().take_request(theirs.connection, 10).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 
-    let alert = NewAlert { connection: Some(theirs.connection), code: "x", what_to_do: "y" };
+    let alert = NewAlert { connection: Some(theirs.connection), kind: AlertKind::Reauthorise, happened: "y" };
     let error = tx().await.unwrap().raise(&alert).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 }

@@ -1,6 +1,6 @@
 //! How requests leave and what is told of those that do not come back, against a local server.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 struct Counting {
     admitted: AtomicU32,
     observed: AtomicU32,
+    rest: AtomicU64,
 }
 
 #[async_trait]
@@ -27,6 +28,10 @@ impl Budget for Counting {
 
     async fn observe(&self, seen: RateSeen) {
         self.observed.fetch_add(seen.remaining, Ordering::SeqCst);
+    }
+
+    async fn day_spent(&self, rest: Duration) {
+        self.rest.fetch_add(rest.as_secs(), Ordering::SeqCst);
     }
 }
 
@@ -213,6 +218,23 @@ async fn p9_a_budget_hears_what_the_vendor_advertises() {
     let budget = Counting::default();
     VendorClient::new(config).unwrap().read(&budget, &get(), &[]).await.unwrap();
     assert_eq!(budget.observed.load(Ordering::SeqCst), 41);
+}
+
+#[tokio::test]
+async fn p9_a_budget_hears_that_the_day_is_used_up() {
+    let server = MockServer::start().await;
+    serve(&server, ResponseTemplate::new(429), 1).await;
+    serve(&server, ResponseTemplate::new(200), 1).await;
+    let config = VendorConfig {
+        day_spent: |reply| (reply.status == 429).then_some(Duration::from_secs(3600)),
+        ..config(&server.uri())
+    };
+    let budget = Counting::default();
+    let client = VendorClient::new(config).unwrap();
+    for _ in 0..2 {
+        client.write(&budget, &post(), &[]).await.unwrap();
+    }
+    assert_eq!(budget.rest.load(Ordering::SeqCst), 3600, "once: the second answer says nothing of it");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod changes;
@@ -11,6 +13,8 @@ mod changes;
 mod doors;
 #[cfg(test)]
 mod front_desk;
+#[cfg(test)]
+mod insight;
 #[cfg(test)]
 mod repeats;
 #[cfg(test)]

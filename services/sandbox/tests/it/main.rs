@@ -7,6 +7,8 @@ mod desk;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod hooks;
+#[cfg(test)]
 mod notes;
 #[cfg(test)]
 mod process;

@@ -3,6 +3,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use bus::{Bus, BusConfig, topology};
+use domain::AlertKind;
 use serde_json::json;
 use store::{Store, StoreError};
 use tokio::time::sleep;
@@ -83,6 +84,7 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
     let stuck = tx.stuck_writebacks(30).await?;
     let alerts = tx.open_alerts().await?;
     let tasks = tx.open_tasks(1_000).await?;
+    let unsent = tx.parked_alert_mail().await?;
     tx.commit().await?;
     let mut findings = vec![Finding::fine("database", "answers")];
     let balance = format!(
@@ -137,7 +139,19 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
             "see `switchboard writebacks tasks`",
         ),
     });
-    findings.extend(alerts.into_iter().map(|alert| Finding::wrong("alert", alert.code, alert.what_to_do)));
+    if unsent > 0 {
+        findings.push(Finding::wrong(
+            "alerts",
+            format!("{unsent} could not be delivered"),
+            "`switchboard alerts list --all` and `… show` say why, `… retry` sends them once more",
+        ));
+    }
+    findings.extend(alerts.into_iter().map(|alert| {
+        // What only says that something is coming does not make an installation unwell.
+        let is_urgent = AlertKind::from_code(&alert.code).is_none_or(AlertKind::is_urgent);
+        let to_do = is_urgent.then_some(alert.what_to_do);
+        Finding { what: "alert", found: alert.code, to_do }
+    }));
     Ok(findings)
 }
 

@@ -183,6 +183,9 @@ fn variables(plan: &FleetPlan, port: u16, sandbox: &str) -> Vec<(String, String)
         pair("SIKKA_APP_KEY", "sandbox-app-key"),
         pair("SWITCHBOARD__SIKKA__BASE_URL", &format!("{sandbox}/v4")),
         pair("VAPI_WEBHOOK_SECRET", &plan.webhook_secret),
+        // The sandbox shows what the operator's Slack would: GET /admin/hooks.
+        pair("SLACK_WEBHOOK_URL", &format!("{sandbox}/hooks/slack/local")),
+        pair("SWITCHBOARD__PMS_API__ALLOW_LOCAL_URLS", "true"),
         pair("SWITCHBOARD__HTTP__PORT", &port.to_string()),
     ];
     variables.extend(plan.settings.iter().cloned());

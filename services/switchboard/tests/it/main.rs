@@ -2,6 +2,8 @@
 
 // `cfg(test)` is how clippy knows that helpers here may panic too.
 #[cfg(test)]
+mod alerts;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod callers;

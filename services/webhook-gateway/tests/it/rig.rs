@@ -52,6 +52,7 @@ pub(crate) fn settings(broker: &str, database: &str) -> GatewaySettings {
         http: HttpSettings { port: 0, drain_seconds: 1, ..HttpSettings::default() },
         log: Default::default(),
         otlp: Default::default(),
+        sentry: Default::default(),
         broker: BrokerSettings { url: broker.into() },
         database: DatabaseSettings { url: database.into(), pool_size: 4 },
         encryption: EncryptionSettings { key: KEY.into() },

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use seal::Secret;
 use serde::{Deserialize, Serialize};
-use service::settings::{Chassis, HttpSettings, LogSettings, OtlpSettings, Settings};
+use service::settings::{Chassis, HttpSettings, LogSettings, OtlpSettings, SentrySettings, Settings};
 use service::{App, Running};
 use voice_vapi::{Authenticator, Credential, Unverified, answer};
 
@@ -21,11 +21,12 @@ struct TwinSettings {
     http: HttpSettings,
     log: LogSettings,
     otlp: OtlpSettings,
+    sentry: SentrySettings,
 }
 
 impl Settings for TwinSettings {
     fn chassis(&self) -> Chassis<'_> {
-        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+        Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
     }
 }
 

@@ -1,0 +1,155 @@
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use domain::{AlertKind, ConnectionId, TenantId};
+use jiff::Timestamp;
+use jiff_diesel::NullableTimestamp;
+use uuid::Uuid;
+
+use crate::{MachineryTx, StoreError};
+
+/// From when on something is worth an alert.
+#[derive(Debug, Clone, Copy)]
+pub struct AlertRules {
+    /// Refreshes of one key that failed in a row.
+    pub refresh_failures: i32,
+    /// Minutes before its end at which a key that nobody refreshed is told of.
+    pub expiring_minutes: i32,
+    /// Minutes a write may be under way without anything planned for it.
+    pub stuck_minutes: i32,
+    /// Per cent of a connection's writes of the last hour that may fail.
+    pub failing_percent: i32,
+    /// Failed writes of the last hour below which nothing is said: one of two is no trend.
+    pub failing_least: i32,
+    /// Minutes for which a budget that was nearly used up stays told of.
+    pub budget_minutes: i32,
+}
+
+impl Default for AlertRules {
+    fn default() -> Self {
+        Self {
+            refresh_failures: 3,
+            expiring_minutes: 120,
+            stuck_minutes: 30,
+            failing_percent: 5,
+            failing_least: 3,
+            budget_minutes: 15,
+        }
+    }
+}
+
+impl AlertRules {
+    /// The kinds that these rules open and close. The others are opened, and closed, where their cause comes and goes.
+    pub const KINDS: [AlertKind; 8] = [
+        AlertKind::Reauthorise,
+        AlertKind::RefreshFailing,
+        AlertKind::TokenExpiring,
+        AlertKind::WritebacksStuck,
+        AlertKind::WritebacksFailing,
+        AlertKind::Budget80,
+        AlertKind::Budget93,
+        AlertKind::Budget100,
+    ];
+}
+
+/// Something that is so at this moment, and worth an alert.
+#[derive(Debug, Clone)]
+pub struct AlertFinding {
+    /// Whose.
+    pub tenant: TenantId,
+    /// Of which connection.
+    pub connection: ConnectionId,
+    /// What.
+    pub kind: AlertKind,
+    /// How many: failures, writes, requests of the minute.
+    pub count: i64,
+    /// Of how many: writes of the hour, requests that one minute may see.
+    pub of: Option<i64>,
+    /// Since when, or when: the key's end, the oldest write, the day's quota used up.
+    pub at: Option<Timestamp>,
+}
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    connection_id: Uuid,
+    #[diesel(sql_type = Text)]
+    code: String,
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    of: Option<i64>,
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
+    at: Option<Timestamp>,
+}
+
+/// A write waits on purpose when it is queued for later, or behind one that it needs: those are not stuck.
+const FINDINGS: &str = "
+    SELECT tenant_id, id AS connection_id, 'reauthorise' AS code, 0::bigint AS count, NULL::bigint AS of,
+        updated_at AS at
+    FROM pms_connections WHERE status = 'reauthorise'
+    UNION ALL
+    SELECT tenant_id, id, 'refresh_failing', refresh_failures::bigint, NULL, updated_at
+    FROM pms_connections WHERE status = 'active' AND refresh_failures >= $1
+    UNION ALL
+    SELECT tenant_id, id, 'token_expiring', refresh_failures::bigint, NULL, token_expires_at
+    FROM pms_connections WHERE status = 'active' AND token_expires_at < now() + make_interval(mins => $2)
+        AND (refresh_failures > 0 OR refresh_due_at < now() - interval '5 min')
+    UNION ALL
+    SELECT q.tenant_id, q.connection_id, 'writebacks_stuck', count(*), NULL, min(q.created_at)
+    FROM pms_writebacks q
+    WHERE q.state IN ('queued', 'sending', 'unknown', 'submitted')
+        AND q.created_at < now() - make_interval(mins => $3)
+        AND NOT (q.state = 'queued' AND (q.next_check_at > now() OR EXISTS (
+            SELECT FROM pms_writebacks d WHERE d.id = q.depends_on AND d.state <> 'succeeded')))
+    GROUP BY q.tenant_id, q.connection_id
+    UNION ALL
+    SELECT tenant_id, connection_id, 'writebacks_failing',
+        count(*) FILTER (WHERE state <> 'succeeded'), count(*), NULL
+    FROM pms_writebacks WHERE finished_at > now() - interval '1 hour'
+    GROUP BY tenant_id, connection_id
+    HAVING count(*) FILTER (WHERE state <> 'succeeded') >= $5
+        AND count(*) FILTER (WHERE state <> 'succeeded') * 100 > count(*) * $4
+    UNION ALL
+    SELECT tenant_id, connection_id,
+        CASE WHEN spent_at IS NOT NULL OR reached_100_at > since THEN 'budget_100'
+            WHEN reached_93_at > since THEN 'budget_93' ELSE 'budget_80' END,
+        minute_used::bigint, most::bigint, spent_at
+    FROM (SELECT *, now() - make_interval(mins => $6) AS since,
+            -- The day's quota is asked for once an hour: until then, and a little longer, it counts as used up.
+            CASE WHEN day_spent_at > now() - interval '75 min' THEN day_spent_at END AS spent_at
+        FROM pms_request_budgets) b
+    WHERE spent_at IS NOT NULL OR greatest(reached_80_at, reached_93_at, reached_100_at) > since";
+
+impl MachineryTx {
+    /// Everything that is worth an alert now, whoever's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn alert_findings(&mut self, rules: &AlertRules) -> Result<Vec<AlertFinding>, StoreError> {
+        let rows: Vec<Row> = diesel::sql_query(FINDINGS)
+            .bind::<Integer, _>(rules.refresh_failures)
+            .bind::<Integer, _>(rules.expiring_minutes)
+            .bind::<Integer, _>(rules.stuck_minutes)
+            .bind::<Integer, _>(rules.failing_percent)
+            .bind::<Integer, _>(rules.failing_least)
+            .bind::<Integer, _>(rules.budget_minutes)
+            .load(&mut self.conn)
+            .await?;
+        rows.into_iter()
+            .map(|row| {
+                Ok(AlertFinding {
+                    tenant: TenantId::from_uuid(row.tenant_id),
+                    connection: ConnectionId::from_uuid(row.connection_id),
+                    kind: AlertKind::from_code(&row.code)
+                        .ok_or(StoreError::Unreadable("alert_findings.code"))?,
+                    count: row.count,
+                    of: row.of,
+                    at: row.at,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,72 @@
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::web::Data;
+use domain::{AlertKind, TenantId};
+use store::{NewAlert, StoreError};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::Context;
+
+/// P7: looks at the newest part of every tenant's audit chain. It is cheap, and it says nothing of what is older:
+/// `switchboard audit verify` reads everything. What it finds is closed by a person alone, because a broken record
+/// grows old and leaves the newest part by itself.
+pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Result<(), Infallible> {
+    let every = Duration::from_secs(context.settings.audit_look_seconds);
+    while !stop.is_cancelled() {
+        if let Err(error) = look(&context, &stop).await {
+            tracing::warn!(error = %error, "the audit chains cannot be looked at");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+    Ok(())
+}
+
+async fn look(context: &Context, stop: &CancellationToken) -> Result<(), StoreError> {
+    let mut tx = context.store.machinery().await?;
+    let tenants = tx.tenants().await?;
+    tx.commit().await?;
+    for tenant in tenants {
+        if stop.is_cancelled() {
+            break;
+        }
+        one(context, tenant.id).await?;
+    }
+    Ok(())
+}
+
+async fn one(context: &Context, tenant: TenantId) -> Result<(), StoreError> {
+    let mut tx = context.store.tenant(tenant).await?;
+    let report = tx.verify_newest_audit(NEWEST).await?;
+    if let Some(first) = report.faults.first() {
+        let happened = format!(
+            "{} of the newest {} records of this tenant's audit chain do not hold; the first: {}.",
+            report.faults.len(),
+            report.records,
+            fault(first),
+        );
+        let alert = NewAlert { connection: None, kind: AlertKind::AuditBroken, happened: &happened };
+        if tx.raise(&alert).await? {
+            tracing::error!(tenant.id = %tenant, faults = report.faults.len(), "an audit chain is broken");
+        }
+    }
+    tx.commit().await?;
+    context.relay.poke();
+    Ok(())
+}
+
+/// Records of one tenant that are read.
+const NEWEST: i64 = 200;
+
+fn fault(fault: &store::AuditFault) -> String {
+    use store::AuditFault as F;
+    match fault {
+        F::Edited { sequence } => format!("record {sequence} was changed"),
+        F::Removed { sequence } => format!("record {sequence} is gone"),
+        F::Truncated { ends_at, ended_at } => format!("it ends at {ends_at} and was {ended_at} long"),
+        F::HeadForged => "the note of where it ends was changed".to_owned(),
+    }
+}

@@ -1,0 +1,219 @@
+//! Alerts from their cause to where they are wanted, through two replicas.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use seal::HmacKey;
+use serde_json::{Value, json};
+use testbed::{Plan, Stack, until};
+
+use crate::rest::{SOON, ask, book, ended, error, free_times, wish};
+
+const FAILING: &str = "UPDATE pms_connections SET refresh_failures = 3 WHERE id = ";
+const WELL: &str = "UPDATE pms_connections SET refresh_failures = 0 WHERE id = ";
+
+async fn stack(replicas: usize, local: bool) -> Stack {
+    let plan = Plan { clinics: 2, replicas, ..Plan::default() };
+    let plan = plan.set("pms_api.alert_seconds", 1).set("pms_api.allow_local_urls", local);
+    let stack = Stack::start(plan.set("pms_api.audit_look_seconds", 1)).await.unwrap();
+    // A key whose refresh comes later must not end what a test pretends.
+    stack.sql("UPDATE pms_connections SET refresh_due_at = now() + interval '10 h'").await.unwrap();
+    stack
+}
+
+async fn set(stack: &Stack, sql: &str) {
+    stack.sql(&format!("{sql}'{}'", stack.clinics[0].connection.uuid())).await.unwrap();
+}
+
+/// What arrived at the sandbox's receivers.
+async fn arrived(stack: &Stack, count: usize) -> Vec<Value> {
+    until(SOON, "the alerts to arrive", || async {
+        let all = stack.sandbox.call("GET", "/hooks", None).await.unwrap();
+        let all = all.as_array().unwrap().clone();
+        (all.len() >= count).then_some(all)
+    })
+    .await
+}
+
+/// The first open alert of this kind.
+async fn raised(stack: &Stack, code: &str) -> Value {
+    until(SOON, code, || async {
+        let listed = ask(stack, "GET", "/api/pms/alerts", None).await.json();
+        listed["alerts"].as_array().unwrap().iter().find(|alert| alert["code"] == code).cloned()
+    })
+    .await
+}
+
+fn signature(secret: &str, one: &Value) -> String {
+    let header = |name: &str| one["headers"][name].as_str().unwrap();
+    let signed =
+        format!("{}.{}.{}", header("webhook-id"), header("webhook-timestamp"), one["text"].as_str().unwrap());
+    let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
+    format!("v1,{}", STANDARD.encode(HmacKey::sha256(&key).sign(&[signed.as_bytes()])))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_and_its_end_reach_slack_and_the_tenants_webhook_once_each_and_signed() {
+    let stack = stack(2, true).await;
+    let wanted = json!({ "name": "Front desk", "url": stack.hook("desk") });
+    let made = ask(&stack, "POST", "/api/pms/alert-destinations", Some(&wanted)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let secret = made.json()["secret"].as_str().unwrap().to_owned();
+    set(&stack, FAILING).await;
+    let alert = raised(&stack, "refresh_failing").await;
+    assert!(alert["happened"].as_str().unwrap().starts_with("3 refreshes"), "{alert}");
+    assert!(alert["whatToDo"].as_str().unwrap().len() > 20, "{alert}");
+    arrived(&stack, 2).await;
+    set(&stack, WELL).await;
+    arrived(&stack, 4).await;
+    let path = format!("/api/pms/alerts/{}", alert["id"].as_str().unwrap());
+    let shown = until(SOON, "both deliveries to be noted", || async {
+        let shown = ask(&stack, "GET", &path, None).await.json();
+        let sent =
+            shown["deliveries"].as_array().unwrap().iter().filter(|one| one["state"] == "sent").count();
+        (sent == 2).then_some(shown)
+    })
+    .await;
+    assert_eq!(shown["resolvedBy"], "switchboard", "{shown}");
+    let all = arrived(&stack, 4).await;
+    assert_eq!(all.len(), 4, "each once: {all:?}");
+    let to = |to: &str| all.iter().filter(|one| one["to"] == to).cloned().collect::<Vec<_>>();
+    let (slack, webhook) = (to("slack"), to("webhook"));
+    assert!(slack[0]["text"].as_str().unwrap().contains("clinic-0"), "{slack:?}");
+    assert!(slack[1]["body"]["text"].as_str().unwrap().contains("Resolved"), "{slack:?}");
+    for (one, kind) in webhook.iter().zip(["alert.raised", "alert.resolved"]) {
+        assert_eq!(one["body"]["type"], kind, "{one}");
+        assert_eq!(one["body"]["data"]["id"], alert["id"], "{one}");
+        assert_eq!(one["headers"]["webhook-signature"], signature(&secret, one), "{one}");
+    }
+    assert!(
+        ask(&stack, "GET", "/api/pms/alerts", None).await.json()["alerts"].as_array().unwrap().is_empty()
+    );
+    let page = stack.http.send("GET", &format!("{}/metrics", stack.apis[0].url), &[], None).await.unwrap();
+    assert!(
+        page.text.contains("alert_deliveries_total") || page.text.contains("alerts_open"),
+        "{}",
+        page.text
+    );
+    let told = "SELECT count(*) FROM outbox WHERE routing_key LIKE 'alert.%'";
+    until(SOON, "the bus to have heard of it", || async {
+        (stack.sql(told).await.unwrap().concat() == ["0"]).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_receiver_that_fails_is_tried_again_and_given_up_on_with_a_reason() {
+    let stack = stack(1, true).await;
+    let wanted = json!({ "name": "Front desk", "url": stack.hook("desk") });
+    ask(&stack, "POST", "/api/pms/alert-destinations", Some(&wanted)).await;
+    stack.sandbox.call("PUT", "/hooks/faults", Some(&json!({ "status": 500 }))).await.unwrap();
+    set(&stack, FAILING).await;
+    let alert = raised(&stack, "refresh_failing").await;
+    let path = format!("/api/pms/alerts/{}", alert["id"].as_str().unwrap());
+    let delivery = async || ask(&stack, "GET", &path, None).await.json()["deliveries"][0].clone();
+    let first = until(SOON, "the first try", || async {
+        let now = delivery().await;
+        now["reason"].is_string().then_some(now)
+    })
+    .await;
+    assert_eq!(
+        (&first["state"], &first["reason"]),
+        (&json!("waiting"), &json!("it answered HTTP 500")),
+        "{first}"
+    );
+    let parked = until(SOON, "the last try", || async {
+        stack.sql("UPDATE alert_deliveries SET next_at = now() WHERE state = 'waiting'").await.unwrap();
+        let now = delivery().await;
+        (now["state"] == "parked").then_some(now)
+    })
+    .await;
+    assert_eq!(
+        (&parked["attempts"], &parked["reason"]),
+        (&json!(9), &json!("it answered HTTP 500, 9 times"))
+    );
+    let all = stack.sandbox.call("GET", "/hooks", None).await.unwrap();
+    let mut ids: Vec<&str> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["to"] == "webhook")
+        .map(|one| one["headers"]["webhook-id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids.len(), 9);
+    ids.dedup();
+    assert_eq!(ids.len(), 1, "a receiver can tell a repeat");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_a_tenants_url_leads_to_no_private_address_neither_when_it_is_set_nor_when_it_is_called() {
+    let stack = stack(1, false).await;
+    let add = async |url: &str| {
+        let wanted = json!({ "name": "x", "url": url });
+        ask(&stack, "POST", "/api/pms/alert-destinations", Some(&wanted)).await
+    };
+    for url in [
+        stack.hook("x").as_str(),
+        "https://127.0.0.1/x",
+        "https://[::1]/x",
+        "https://169.254.169.254/latest/meta-data",
+        "https://user:pass@hooks.example.com/",
+        "file:///etc/passwd",
+    ] {
+        let answer = add(url).await;
+        assert_eq!(
+            (answer.status, error(&answer)["fields"][0]["path"].as_str()),
+            (422, Some("url")),
+            "{url}"
+        );
+        assert!(!answer.text.contains("169.254") && !answer.text.contains("pass@"), "{answer:?}");
+    }
+    let port = stack.hook("x").rsplit_once("/hooks").unwrap().0.rsplit_once(':').unwrap().1.to_owned();
+    let made = add(&format!("https://localhost:{port}/hooks/webhook/x")).await;
+    assert_eq!(made.status, 201, "what a name leads to is known when it is called: {made:?}");
+    set(&stack, FAILING).await;
+    let alert = raised(&stack, "refresh_failing").await;
+    let path = format!("/api/pms/alerts/{}", alert["id"].as_str().unwrap());
+    let delivery = until(SOON, "the guard's word", || async {
+        let now = ask(&stack, "GET", &path, None).await.json()["deliveries"][0].clone();
+        (now["state"] == "parked").then_some(now)
+    })
+    .await;
+    assert_eq!(delivery["reason"], "its URL must not lead to a private, local or otherwise special address");
+    assert_eq!(delivery["attempts"], 1, "{delivery}");
+    let theirs = &stack.clinics[1].api_key;
+    let listed = stack.rest(theirs, ("GET", "/api/pms/alerts?state=all"), &[], None).await.unwrap();
+    assert!(listed.json()["alerts"].as_array().unwrap().is_empty(), "{listed:?}");
+    let mine = format!("/api/pms/alert-destinations/{}", made.json()["id"].as_str().unwrap());
+    for (method, path) in
+        [("GET", path.clone()), ("POST", format!("{path}/resolve")), ("DELETE", mine.clone())]
+    {
+        let answer = stack.rest(theirs, (method, path.as_str()), &[], None).await.unwrap();
+        assert_eq!(answer.status, 404, "{method} {path}: {answer:?}");
+    }
+    assert_eq!(ask(&stack, "DELETE", &mine, None).await.status, 200);
+    assert_eq!(ask(&stack, "DELETE", &mine, None).await.status, 404);
+    let bad = ask(&stack, "GET", "/api/pms/alerts?state=loud", None).await;
+    assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some("state")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_broken_audit_chain_is_told_of_and_stays_told_of_until_a_person_closes_it() {
+    let stack = stack(1, false).await;
+    let slot = free_times(&stack).await[0].clone();
+    book(&stack, "book-1", &wish("101", &slot)).await;
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+    stack.sql("UPDATE audit_log SET patient = '999' WHERE action = 'appointment.book'").await.unwrap();
+    let alert = raised(&stack, "audit_broken").await;
+    assert!(alert["happened"].as_str().unwrap().contains("was changed"), "{alert}");
+    for private in ["Lopez", "Maria", "1988"] {
+        assert!(!alert.to_string().contains(private), "{alert}");
+    }
+    let resolve = format!("/api/pms/alerts/{}/resolve", alert["id"].as_str().unwrap());
+    let closed = ask(&stack, "POST", &resolve, None).await.json();
+    assert_eq!((&closed["resolved"], &closed["before"]), (&json!(true), &json!(false)));
+    assert_eq!(ask(&stack, "POST", &resolve, None).await.json()["before"], true);
+    let again = raised(&stack, "audit_broken").await;
+    assert_ne!(again["id"], alert["id"], "its cause is still there");
+    let on_record = "SELECT count(*) FROM audit_log WHERE action = 'alert.resolve'";
+    assert_eq!(stack.sql(on_record).await.unwrap().concat(), ["1"]);
+}
