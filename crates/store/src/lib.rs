@@ -34,7 +34,7 @@ mod write_habits;
 mod writebacks;
 
 pub use alerts::{Alert, NewAlert};
-pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, NewApiKey};
+pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, FreshApiKey, NewApiKey};
 pub use audit::{AuditFault, AuditRecord, AuditReport, NewAudit};
 pub use budgets::BudgetUse;
 pub use connections::{Connection, DueRefresh, NewConnection, Tokens};

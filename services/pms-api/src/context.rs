@@ -5,10 +5,11 @@ use bus::Bus;
 use reception::Reception;
 use seal::SealError;
 use service::{Base, Relay};
+use sign_in::Issuer;
 use store::Store;
 
 use crate::book::BusBook;
-use crate::config::Own;
+use crate::config::{Oidc, Own};
 use crate::desks::Desks;
 use crate::ledger::StoreLedger;
 use crate::news::News;
@@ -22,17 +23,20 @@ pub(crate) struct Context {
     pub(crate) desks: Desks,
     pub(crate) news: News,
     pub(crate) settings: Own,
+    /// Whose word about people is taken, where there is one.
+    pub(crate) issuer: Option<Issuer>,
 }
 
 impl Context {
-    pub(crate) fn new(own: Own, base: &Base) -> Result<Self, SealError> {
+    pub(crate) fn new(own: Own, oidc: Option<Oidc>, base: &Base) -> anyhow::Result<Self> {
         let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
         let news = News::new();
         let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
         let book = BusBook::new(bus.clone(), Duration::from_secs(own.question_seconds));
         let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
-        let key = base.keys.derive_hmac("reception").ok_or(SealError::Empty)?;
+        let key = base.store.lasting_key("reception").ok_or(SealError::Empty)?;
         let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
-        Ok(Self { store, bus, relay, reception, desks, news, settings: own })
+        let issuer = oidc.map(|oidc| Issuer::new(oidc.into())).transpose()?;
+        Ok(Self { store, bus, relay, reception, desks, news, settings: own, issuer })
     }
 }

@@ -9,6 +9,8 @@ mod faults;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod quirks;
