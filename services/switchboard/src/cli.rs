@@ -1,3 +1,4 @@
+mod access;
 mod writebacks;
 
 use std::path::PathBuf;
@@ -5,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use access::{ApiKeysAction, KeysAction, MembersAction};
 pub(crate) use writebacks::{WhichWrites, WritebacksAction};
 
 /// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
@@ -50,6 +52,21 @@ pub(crate) enum Command {
     },
     /// Show, or set, which tool asks a tenant's callers for which proof of who they are.
     Identity(IdentityArgs),
+    /// Keys for programs that use the REST API.
+    ApiKeys {
+        #[command(subcommand)]
+        action: ApiKeysAction,
+    },
+    /// Who belongs to a tenant, and as what.
+    Members {
+        #[command(subcommand)]
+        action: MembersAction,
+    },
+    /// The keys that everything secret is sealed with.
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
     /// The record of who read or wrote what about which patient.
     Audit {
         #[command(subcommand)]

@@ -1,3 +1,4 @@
+mod api_keys;
 mod audit;
 mod bench;
 mod chaos;
@@ -5,6 +6,8 @@ mod config;
 mod demo;
 mod doctor;
 mod identity;
+mod keys;
+mod members;
 mod parked;
 mod sandbox;
 mod seed;
@@ -42,6 +45,9 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
         Command::Parked { action } => parked::run(action, out).await,
         Command::Writebacks { action } => writebacks::run(action, out).await,
         Command::Identity(args) => identity::run(args, out).await,
+        Command::ApiKeys { action } => api_keys::run(action, out).await,
+        Command::Members { action } => members::run(action, out).await,
+        Command::Keys { action } => keys::run(action, out).await,
         Command::Audit { action } => audit::run(action, out).await,
         Command::Sandbox { action, target } => sandbox::run(action, &target.state, out).await,
         Command::Bench(args) => bench::run(&args, out).await,

@@ -36,7 +36,7 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     let keys = "The tenant's API keys; the keys themselves are shown nowhere.";
     add("/api/pms/api-keys", "get", operation("listApiKeys", keys, &[all], &[rule]));
     let fresh = "A new API key, shown this once. It may do no more than who makes it.";
-    add("/api/pms/api-keys", "post", with_body(operation("createApiKey", fresh, &[], &[rule]), key, "201"));
+    add("/api/pms/api-keys", "post", with_body(operation("createApiKey", fresh, &[], &[rule]), &key, "201"));
     let id = parameter("key", "path", &json!({ "type": "string" }));
     let none = ("404", "There is no such key.");
     add(
@@ -47,7 +47,7 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     add("/api/pms/members", "get", operation("listMembers", "The tenant's people.", &[], &[]));
     let put = "Takes somebody in whom the issuer knows, or changes what they are.";
     let last = ("409", "It would leave the tenant without an owner, or there is no issuer.");
-    add("/api/pms/members", "put", with_body(operation("putMember", put, &[], &[rule, last]), member, "200"));
+    add("/api/pms/members", "put", with_body(operation("putMember", put, &[], &[rule, last]), &member, "200"));
     let id = parameter("user", "path", &json!({ "type": "string" }));
     let none = ("404", "There is no such member.");
     let gone = "They no longer belong to the tenant.";
@@ -105,7 +105,7 @@ fn answer(text: &str) -> Value {
     json!({ "description": text, "content": { "application/json": { "schema": { "type": "object" } } } })
 }
 
-fn with_body(mut operation: Value, schema: Value, success: &str) -> Value {
+fn with_body(mut operation: Value, schema: &Value, success: &str) -> Value {
     operation["requestBody"] =
         json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     if success != "200"

@@ -149,6 +149,11 @@ impl Fleet {
     }
 }
 
+/// The sandbox's issuer of sign-ins.
+pub(crate) fn issuer(sandbox: &str) -> String {
+    format!("{sandbox}/oidc")
+}
+
 fn variables(plan: &FleetPlan, port: u16, sandbox: &str) -> Vec<(String, String)> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut variables = vec![
@@ -160,6 +165,8 @@ fn variables(plan: &FleetPlan, port: u16, sandbox: &str) -> Vec<(String, String)
         pair("SWITCHBOARD__SIKKA__BASE_URL", &format!("{sandbox}/v4")),
         pair("VAPI_WEBHOOK_SECRET", &plan.webhook_secret),
         pair("SWITCHBOARD__HTTP__PORT", &port.to_string()),
+        pair("SWITCHBOARD__OIDC__ISSUER", &issuer(sandbox)),
+        pair("SWITCHBOARD__OIDC__AUDIENCE", "switchboard-local"),
     ];
     variables.extend(plan.settings.iter().cloned());
     variables

@@ -2,6 +2,8 @@
 
 // `cfg(test)` is how clippy knows that helpers here may panic too.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod audit;
 #[cfg(test)]
 mod callers;
@@ -19,6 +21,8 @@ mod deadlines;
 mod desk;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod key_rotation;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]
