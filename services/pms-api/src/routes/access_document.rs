@@ -47,7 +47,11 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     add("/api/pms/members", "get", operation("listMembers", "The tenant's people.", &[], &[]));
     let put = "Takes somebody in whom the issuer knows, or changes what they are.";
     let last = ("409", "It would leave the tenant without an owner, or there is no issuer.");
-    add("/api/pms/members", "put", with_body(operation("putMember", put, &[], &[rule, last]), &member, "200"));
+    add(
+        "/api/pms/members",
+        "put",
+        with_body(operation("putMember", put, &[], &[rule, last]), &member, "200"),
+    );
     let id = parameter("user", "path", &json!({ "type": "string" }));
     let none = ("404", "There is no such member.");
     let gone = "They no longer belong to the tenant.";
