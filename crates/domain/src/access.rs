@@ -102,6 +102,40 @@ impl FromStr for Permission {
     }
 }
 
+/// Any number of permissions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PermissionSet(u32);
+
+impl PermissionSet {
+    /// Every one there is.
+    #[must_use]
+    pub fn all() -> Self {
+        Permission::ALL.into_iter().collect()
+    }
+
+    /// Whether it is one of these.
+    #[must_use]
+    pub fn contains(self, wanted: Permission) -> bool {
+        self.0 & bit(wanted) != 0
+    }
+
+    /// Each of them, in the order of [`Permission::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Permission> {
+        Permission::ALL.into_iter().filter(move |one| self.contains(*one))
+    }
+}
+
+impl FromIterator<Permission> for PermissionSet {
+    fn from_iter<I: IntoIterator<Item = Permission>>(permissions: I) -> Self {
+        Self(permissions.into_iter().fold(0, |set, one| set | bit(one)))
+    }
+}
+
+fn bit(permission: Permission) -> u32 {
+    let place = Permission::ALL.iter().position(|one| *one == permission);
+    place.map_or(0, |place| 1 << place)
+}
+
 /// What a person is in a tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
@@ -132,6 +166,12 @@ impl Role {
             Self::Clinician => "clinician",
             Self::Auditor => "auditor",
         }
+    }
+
+    /// What somebody who is this may do.
+    #[must_use]
+    pub fn permissions(self) -> PermissionSet {
+        Permission::ALL.into_iter().filter(|one| self.may(*one)).collect()
     }
 
     /// Whether somebody who is this may do that.
@@ -226,6 +266,9 @@ mod tests {
             assert!(!(of_patients && Role::Auditor.may(wanted)), "{wanted}");
         }
         assert!(!Role::Clinician.may(Permission::PAYMENTS_WRITE));
+        assert_eq!(Role::Owner.permissions(), PermissionSet::all());
+        assert_eq!(PermissionSet::all().iter().count(), Permission::ALL.len());
+        assert!(!PermissionSet::default().contains(Permission::PATIENTS_READ));
         assert!(!Role::Receptionist.may(Permission::WRITEBACKS_REPLAY));
     }
 }

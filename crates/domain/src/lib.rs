@@ -14,7 +14,7 @@ mod text;
 mod window;
 mod writeback;
 
-pub use access::{Permission, Role, UnknownWord};
+pub use access::{Permission, PermissionSet, Role, UnknownWord};
 pub use account::{AppointmentType, Balance, Insurance, InsuranceRank};
 pub use alert::AlertKind;
 pub use appointment::{Appointment, AppointmentState, DayBook, Freshness, PatientBook};

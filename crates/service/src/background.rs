@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -26,6 +26,8 @@ struct Set {
     stop: CancellationToken,
     tasks: TaskTracker,
     reports: Mutex<BTreeMap<&'static str, TaskReport>>,
+    gives_up: CancellationToken,
+    reason: OnceLock<String>,
     held: Mutex<Vec<AbortOnDropHandle<()>>>,
 }
 
@@ -67,6 +69,19 @@ impl Background {
     #[must_use]
     pub fn stop_token(&self) -> CancellationToken {
         self.0.stop.clone()
+    }
+
+    /// Ends the service, drained and with exit code 1: it has learnt that it may not go on. The first reason counts.
+    pub fn give_up(&self, reason: impl Into<String>) {
+        // One that comes second is as good as none.
+        drop(self.0.reason.set(reason.into()));
+        self.0.gives_up.cancel();
+    }
+
+    /// Waits until somebody gives up, and says why.
+    pub(crate) async fn given_up(&self) -> String {
+        self.0.gives_up.cancelled().await;
+        self.0.reason.get().cloned().unwrap_or_default()
     }
 
     /// Starts `work` and keeps it running until the token it is given is cancelled.

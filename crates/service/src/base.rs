@@ -1,13 +1,19 @@
 //! What every service that writes and publishes stands on.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bus::{Bus, BusConfig, topology};
 use seal::KeyRing;
-use store::Store;
+use store::{Store, StoreError};
 
 use crate::settings::{BrokerSettings, DatabaseSettings, EncryptionSettings};
 use crate::{Background, Readiness, Relay, TopologyKeeper};
+
+/// A database that does not answer within this is away, and a service starts without it.
+const AT_START: Duration = Duration::from_secs(2);
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Database, broker and the outbox between them. Neither needs to be there yet: `/ready` tells.
 #[derive(Clone)]
@@ -28,7 +34,7 @@ impl Base {
     /// Joins both, and starts the tasks that keep the queues declared and the outbox empty.
     ///
     /// # Errors
-    /// A key ring without keys, an address that is none.
+    /// A key ring without keys, or with others than the database is sealed with; an address that is none.
     pub async fn join(
         broker: BusConfig,
         database: &DatabaseSettings,
@@ -37,6 +43,7 @@ impl Base {
     ) -> anyhow::Result<Self> {
         let keys = Arc::new(encryption.ring()?);
         let store = Store::open(&database.url, database.pool_size, keys.clone()).await?;
+        fit_keys(&store, background).await?;
         let bus = Bus::connect_lazily(broker)?;
         let queues = TopologyKeeper::new(bus.clone(), topology::switchboard());
         let relay = Relay::new(store.clone(), bus.clone(), queues.clone());
@@ -71,6 +78,34 @@ impl Base {
                 async move { queues }
             })
     }
+}
+
+/// Stops a service whose keys are not the database's: now, or as soon as the database is there to tell.
+async fn fit_keys(store: &Store, background: &Background) -> Result<(), StoreError> {
+    let asked = tokio::time::timeout(AT_START, store.check_keys()).await;
+    match asked.unwrap_or(Err(StoreError::Unavailable)) {
+        Err(error @ StoreError::OtherKeys(_)) => return Err(error),
+        Ok(true) => return Ok(()),
+        Ok(false) | Err(_) => {}
+    }
+    let (store, later) = (store.clone(), background.clone());
+    background.run("keys", move |stop| {
+        let (store, later) = (store.clone(), later.clone());
+        async move {
+            while !stop.is_cancelled() {
+                match store.check_keys().await {
+                    Err(error @ StoreError::OtherKeys(_)) => {
+                        later.give_up(error.to_string());
+                        stop.cancelled().await;
+                    }
+                    Ok(true) => stop.cancelled().await,
+                    Ok(false) | Err(_) => drop(stop.run_until_cancelled(tokio::time::sleep(AGAIN)).await),
+                }
+            }
+            Ok::<(), Infallible>(())
+        }
+    });
+    Ok(())
 }
 
 impl BrokerSettings {

@@ -111,11 +111,17 @@ where
         started = start(name, settings, build) => started?,
         () = &mut asked => return Ok(()),
     };
+    let background = running.background.clone();
+    let given_up = background.given_up();
     tokio::select! {
         () = &mut asked => {
             tracing::info!("the service was asked to stop and drains");
             running.drain().await;
             Ok(())
+        }
+        reason = given_up => {
+            running.drain().await;
+            Err(anyhow::Error::msg(reason))
         }
         ended = &mut running.server => {
             ended.context("the server panicked")?.context("the server ended")?;

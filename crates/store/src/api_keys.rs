@@ -3,6 +3,7 @@ use diesel_async::RunQueryDsl;
 use domain::{ApiKeyId, Permission, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use jiff_diesel::{NullableTimestamp, ToDiesel as _};
+use seal::Secret;
 use uuid::Uuid;
 
 use crate::schema::api_keys as k;
@@ -37,6 +38,29 @@ pub struct NewApiKey<'a> {
     pub expires_at: Option<Timestamp>,
     /// Who made it.
     pub created_by: &'a str,
+}
+
+/// A key that was just thought of.
+#[derive(Debug)]
+pub struct FreshApiKey {
+    /// The key itself, to be shown once.
+    pub text: Secret,
+    /// What is stored of it.
+    pub hash: [u8; 32],
+    /// How it begins.
+    pub begins_with: String,
+}
+
+impl FreshApiKey {
+    /// A key that nobody can guess: `swb_` and 64 hexadecimal digits.
+    ///
+    /// # Errors
+    /// [`StoreError::Seal`] when the system has no random bytes to give.
+    pub fn make() -> Result<Self, StoreError> {
+        let text = format!("swb_{}", seal::sha256_hex(&seal::random::<32>()?));
+        let begins_with = text.chars().take(10).collect();
+        Ok(Self { hash: seal::sha256(text.as_bytes()), begins_with, text: Secret::new(text) })
+    }
 }
 
 /// A key, as people see it.
@@ -193,8 +217,11 @@ impl MachineryTx {
         let Some((key, tenant, scopes, expires_at, revoked_at, last_used_at)) = found else {
             return Ok(None);
         };
-        let (expires_at, revoked_at, last_used_at): (Option<Timestamp>, Option<Timestamp>, Option<Timestamp>) =
-            (expires_at.into(), revoked_at.into(), last_used_at.into());
+        let (expires_at, revoked_at, last_used_at): (
+            Option<Timestamp>,
+            Option<Timestamp>,
+            Option<Timestamp>,
+        ) = (expires_at.into(), revoked_at.into(), last_used_at.into());
         let now = Timestamp::now();
         let over = match (revoked_at, expires_at) {
             (Some(_), _) => Some("revoked"),

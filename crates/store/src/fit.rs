@@ -44,13 +44,14 @@ fn mark(id: &str) -> String {
 impl Store {
     /// Makes sure that this process has the keys that the database is sealed with. The first process of all leaves
     /// the marks that the others compare with. Every transaction does it by itself; a service does it at start,
-    /// to stop there.
+    /// to stop there. `false`: the migrations have not run yet, and there is nothing to compare with.
     ///
     /// # Errors
     /// [`StoreError::OtherKeys`]: nothing of this database may be touched then. [`StoreError::Unavailable`].
-    pub async fn check_keys(&self) -> Result<(), StoreError> {
+    pub async fn check_keys(&self) -> Result<bool, StoreError> {
         match self.fitted.get_or_try_init(|| self.fit()).await {
-            Ok(_) | Err(Misfit::NotYet) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(Misfit::NotYet) => Ok(false),
             Err(Misfit::Is(error)) => Err(error),
         }
     }
@@ -86,11 +87,7 @@ impl Store {
                 .iter()
                 .map(|(name, sealed)| (s::name.eq(name), s::sealed.eq(sealed.as_bytes())))
                 .collect();
-            diesel::insert_into(s::table)
-                .values(rows)
-                .on_conflict_do_nothing()
-                .execute(&mut tx.conn)
-                .await?;
+            diesel::insert_into(s::table).values(rows).on_conflict_do_nothing().execute(&mut tx.conn).await?;
             // Another process may have been first, with other keys.
             kept = sealed_keys(&mut tx.conn).await?;
         }

@@ -42,7 +42,7 @@ pub use alert_deliveries::{AlertDelivery, AlertMail, AlertNews, DeliveryEnd};
 pub use alert_destinations::{AlertDestination, NewAlertDestination};
 pub use alert_findings::{AlertFinding, AlertRules};
 pub use alerts::{Alert, AlertFilter, NewAlert};
-pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, NewApiKey};
+pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, FreshApiKey, NewApiKey};
 pub use audit::{AuditFault, AuditRecord, AuditReport, NewAudit};
 pub use budgets::BudgetUse;
 pub use connections::{Connection, DueRefresh, KeyLife, NewConnection, Tokens};

@@ -17,6 +17,8 @@ const ENCRYPTION_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
 const WEBHOOK_SECRET: &str = "a-webhook-secret-of-tests";
 const SANDBOX_KEY: &str = "sandbox-app-key";
 
+const SERVICES: [&str; 4] = ["webhook-gateway", "pms-api", "sikka-worker", "token-refresher"];
+
 /// What a stack is started with.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -235,6 +237,8 @@ impl Stack {
             .env("SWITCHBOARD__HTTP__PORT", port.to_string())
             .env("SWITCHBOARD__HTTP__DRAIN_SECONDS", "2")
             .env("SWITCHBOARD__SIKKA__BASE_URL", format!("{}/v4", self.vendor_url))
+            .env("SWITCHBOARD__OIDC__ISSUER", self.issuer())
+            .env("SWITCHBOARD__OIDC__AUDIENCE", "switchboard-local")
             .env("SWITCHBOARD__PMS_API__WRITE_WAIT_SECONDS", "4")
             .env("SWITCHBOARD__WEBHOOK_GATEWAY__TOOL_MS", "18000")
             .env("SWITCHBOARD__SIKKA_WORKER__LOOK_MS", "300")
@@ -254,6 +258,52 @@ impl Stack {
     #[must_use]
     pub fn hook(&self, name: &str) -> String {
         format!("{}/hooks/webhook/{name}", self.vendor_url)
+    }
+
+    /// Sets something else for every process that is started from now on.
+    pub fn set(&mut self, path: &str, value: impl std::fmt::Display) {
+        self.plan = self.plan.clone().set(path, value);
+    }
+
+    /// Ends every process without warning and starts it again with what is set by now, until each is ready.
+    ///
+    /// # Errors
+    /// When one does not become ready.
+    pub async fn start_again(&mut self) -> Result<()> {
+        for (number, service) in SERVICES.into_iter().enumerate() {
+            for replica in 0..self.members(number).len() {
+                let fresh = self.member(service, None)?;
+                if let Some(old) = self.members(number).get_mut(replica) {
+                    old.process.kill9();
+                    *old = fresh;
+                }
+            }
+        }
+        self.ready().await
+    }
+
+    fn members(&mut self, number: usize) -> &mut Vec<Member> {
+        match number {
+            0 => &mut self.gateways,
+            1 => &mut self.apis,
+            2 => &mut self.workers,
+            _ => &mut self.refreshers,
+        }
+    }
+
+    /// Who signs people in: the sandbox.
+    #[must_use]
+    pub fn issuer(&self) -> String {
+        format!("{}/oidc", self.vendor_url)
+    }
+
+    /// A token of the sandbox's issuer, as `wish` has it: `{"user": "…", "use": "id", "spoil": "expired"}`.
+    ///
+    /// # Errors
+    /// When it is refused or not answered.
+    pub async fn token(&self, wish: &Value) -> Result<String> {
+        let minted = self.sandbox.call("POST", "/oidc/tokens", Some(wish)).await?;
+        minted["token"].as_str().map(str::to_owned).context("no token in the answer")
     }
 
     /// A command of the `switchboard` program on this stack; run it with [`Process::start`].

@@ -1,8 +1,12 @@
+mod oidc;
+
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
     OtlpSettings, SentrySettings, SlackSettings,
 };
+
+pub(crate) use oidc::Oidc;
 
 /// What pms-api is told at start.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,6 +23,9 @@ pub(crate) struct Settings {
     pub(crate) database: DatabaseSettings,
     pub(crate) broker: BrokerSettings,
     pub(crate) encryption: EncryptionSettings,
+    /// Not set: nobody signs in but programs, with their API keys.
+    #[serde(default)]
+    pub(crate) oidc: Option<Oidc>,
     #[serde(default)]
     pub(crate) slack: SlackSettings,
     #[serde(default)]

@@ -6,11 +6,12 @@ use reception::Reception;
 use seal::{HmacKey, SealError};
 use service::settings::SlackSettings;
 use service::{Base, Relay};
+use sign_in::Issuer;
 use store::Store;
 
 use crate::alerts::Mailer;
 use crate::book::BusBook;
-use crate::config::Own;
+use crate::config::{Oidc, Own};
 use crate::desks::Desks;
 use crate::ledger::StoreLedger;
 use crate::news::News;
@@ -27,19 +28,27 @@ pub(crate) struct Context {
     pub(crate) settings: Own,
     /// What the arguments of tool calls are hashed with: they hold names and dates of birth. The first signs.
     pub(crate) argument_keys: Vec<HmacKey>,
+    /// Whose word about people is taken, where there is one.
+    pub(crate) issuer: Option<Issuer>,
 }
 
 impl Context {
-    pub(crate) fn new(own: Own, slack: SlackSettings, base: &Base) -> anyhow::Result<Self> {
+    pub(crate) fn new(
+        own: Own,
+        slack: SlackSettings,
+        oidc: Option<Oidc>,
+        base: &Base,
+    ) -> anyhow::Result<Self> {
         let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
         let news = News::new();
         let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
         let book = BusBook::new(bus.clone(), Duration::from_secs(own.question_seconds));
         let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
-        let key = base.keys.derive_hmac("reception").ok_or(SealError::Empty)?;
+        let key = base.store.lasting_key("reception").ok_or(SealError::Empty)?;
         let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
         let argument_keys = base.keys.derive_hmacs("tool calls");
         let mailer = Mailer::new(slack.webhook_url, own.allow_local_urls)?;
-        Ok(Self { store, bus, relay, reception, desks, news, mailer, settings: own, argument_keys })
+        let issuer = oidc.map(|oidc| Issuer::new(oidc.into())).transpose()?;
+        Ok(Self { store, bus, relay, reception, desks, news, mailer, settings: own, argument_keys, issuer })
     }
 }

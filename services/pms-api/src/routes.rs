@@ -1,24 +1,48 @@
+mod access_document;
 mod account;
 mod accounts;
 mod alerts;
+mod api_keys;
 mod appointments;
+mod audit;
 mod door;
 mod insight;
 mod insight_document;
+mod guard;
+mod members;
 mod openapi;
 mod patients;
 mod tasks;
 mod writebacks;
 mod writebacks_document;
 
-use actix_web::web::{Data, ServiceConfig, get, resource};
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, ServiceConfig, get, resource, scope};
 
 use crate::context::Context;
 
-/// Every route of this service.
+pub(crate) use account::{Caller, Principal};
+#[cfg(test)]
+pub(crate) use openapi::openapi;
+
+/// Every route of this service, behind the guard.
 pub(crate) fn configure(cfg: &mut ServiceConfig, context: &Data<Context>) {
-    use actix_web::web::{delete, patch, post};
-    cfg.app_data(context.clone())
+    let guarding = context.clone();
+    let guard = from_fn(move |request, next| guard::guard(guarding.clone(), request, next));
+    cfg.app_data(context.clone()).service(scope("").configure(routes).wrap(guard));
+}
+
+/// Each of these needs a line in `permissions.rs`: one that has none lets nobody in.
+fn routes(cfg: &mut ServiceConfig) {
+    use actix_web::web::{delete, patch, post, put};
+    cfg.service(resource("/api/pms/me").route(get().to(members::me)))
+        .service(resource("/api/pms/audit").route(get().to(audit::list)))
+        .service(
+            resource("/api/pms/api-keys").route(get().to(api_keys::list)).route(post().to(api_keys::create)),
+        )
+        .service(resource("/api/pms/api-keys/{key}").route(delete().to(api_keys::revoke)))
+        .service(resource("/api/pms/members").route(get().to(members::list)).route(put().to(members::put)))
+        .service(resource("/api/pms/members/{user}").route(delete().to(members::remove)))
         .service(resource("/api/openapi.json").route(get().to(openapi::document)))
         .service(resource("/api/pms/tools").route(get().to(openapi::registry)))
         .service(resource("/api/pms/patients/search").route(get().to(patients::search)))

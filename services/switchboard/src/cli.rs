@@ -1,3 +1,4 @@
+mod access;
 mod insight;
 mod writebacks;
 
@@ -6,6 +7,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use access::{ApiKeysAction, KeysAction, MembersAction};
 pub(crate) use insight::{AlertsAction, DestinationsAction, ReportArgs, UsageArgs};
 pub(crate) use writebacks::{WhichWrites, WritebacksAction};
 
@@ -61,6 +63,21 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Show, or set, which tool asks a tenant's callers for which proof of who they are.
     Identity(IdentityArgs),
+    /// Keys for programs that use the REST API.
+    ApiKeys {
+        #[command(subcommand)]
+        action: ApiKeysAction,
+    },
+    /// Who belongs to a tenant, and as what.
+    Members {
+        #[command(subcommand)]
+        action: MembersAction,
+    },
+    /// The keys that everything secret is sealed with.
+    Keys {
+        #[command(subcommand)]
+        action: KeysAction,
+    },
     /// The record of who read or wrote what about which patient.
     Audit {
         #[command(subcommand)]

@@ -1,4 +1,5 @@
 mod alerts;
+mod api_keys;
 mod audit;
 mod bench;
 mod chaos;
@@ -7,6 +8,8 @@ mod demo;
 mod doctor;
 mod identity;
 mod insight;
+mod keys;
+mod members;
 mod parked;
 mod sandbox;
 mod seed;
@@ -47,6 +50,9 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
         Command::Usage(args) => insight::usage(args, out).await,
         Command::Report(args) => insight::report(args, out).await,
         Command::Identity(args) => identity::run(args, out).await,
+        Command::ApiKeys { action } => api_keys::run(action, out).await,
+        Command::Members { action } => members::run(action, out).await,
+        Command::Keys { action } => keys::run(action, out).await,
         Command::Audit { action } => audit::run(action, out).await,
         Command::Sandbox { action, target } => sandbox::run(action, &target.state, out).await,
         Command::Bench(args) => bench::run(&args, out).await,

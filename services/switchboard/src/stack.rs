@@ -8,4 +8,4 @@ mod services;
 pub(crate) use child::Child;
 pub(crate) use ports::free_port;
 pub(crate) use servers::{Server, Servers, encryption_key};
-pub(crate) use services::{Fleet, FleetPlan, wait_ready};
+pub(crate) use services::{Fleet, FleetPlan, issuer, wait_ready};

@@ -8,6 +8,7 @@ pub const SECTIONS: &[&str] = &[
     "http",
     "log",
     "meta",
+    "oidc",
     "otlp",
     "sentry",
     "sikka",

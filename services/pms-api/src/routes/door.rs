@@ -30,7 +30,7 @@ pub(crate) async fn through_rest(
         None => None,
         Some(given) => Some(practice_id(&given)?),
     };
-    let actor = format!("api key {}", account.0.key);
+    let actor = account.0.actor();
     let used = ToolUse {
         tenant: account.0.tenant,
         practice,

@@ -42,13 +42,15 @@ pub(crate) fn openapi() -> Value {
     }
     super::writebacks_document::describe(&mut paths);
     super::insight_document::describe(&mut paths);
+    super::access_document::describe(&mut paths);
+    super::access_document::add_permissions(&mut paths);
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Switchboard", "version": env!("CARGO_PKG_VERSION") },
-        "security": [{ "apiKey": [] }],
+        "security": [{ "apiKey": [] }, { "oidc": [] }],
         "paths": paths,
         "components": {
-            "securitySchemes": { "apiKey": { "type": "http", "scheme": "bearer" } },
+            "securitySchemes": super::access_document::schemes(),
             "schemas": { "Error": error_schema(), "Answer": answer_schema() },
         },
     })

@@ -36,7 +36,7 @@ pub(crate) async fn done(
     Path(task): Path<Uuid>,
 ) -> Result<HttpResponse, ApiError> {
     let mut tx = context.store.tenant(owner.tenant).await?;
-    let ended = tx.end_task(task, &format!("api key {}", owner.key)).await.map_err(|error| match error {
+    let ended = tx.end_task(task, &owner.actor()).await.map_err(|error| match error {
         StoreError::NotFound => ApiError::not_found("there is no such task"),
         other => ApiError::internal(other),
     })?;

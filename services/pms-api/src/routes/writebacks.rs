@@ -166,7 +166,7 @@ pub(crate) async fn replay(
         return Err(ApiError::invalid([("stopAfter", "must be 1 or more")]));
     }
     let ids = chosen(&context, owner.tenant, choice).await?;
-    let by = format!("api key {}", owner.key);
+    let by = owner.actor();
     let run = start_run(&context.store, owner.tenant, &ids, per_minute, stop_after, &by).await?;
     Ok(HttpResponse::Accepted().json(json!({ "runId": run, "writes": ids.len() })))
 }
@@ -206,7 +206,7 @@ pub(crate) async fn give_up(
     Path(id): Path<WritebackId>,
     Json(why): Json<Why>,
 ) -> Result<HttpResponse, ApiError> {
-    let by = format!("api key {}", owner.key);
+    let by = owner.actor();
     writebacks::give_up(&context.store, owner.tenant, id, &why.reason, &by).await.map_err(
         |error| match error {
             DropError::Store(error) => no_such(error),

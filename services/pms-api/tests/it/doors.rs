@@ -5,7 +5,7 @@ use testbed::{Plan, Stack};
 
 use crate::rest::{ask, ended, error, free_times, wish};
 
-const CHECKED_IN: &str = include_str!("../../openapi.json");
+pub(crate) const CHECKED_IN: &str = include_str!("../../openapi.json");
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_key_of_ours_opens_and_every_refusal_is_the_one_error_object() {

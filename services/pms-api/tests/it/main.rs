@@ -2,6 +2,8 @@
 
 // `cfg(test)` is how clippy knows that helpers here may panic too.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod accounts;
 #[cfg(test)]
 mod alerts;

@@ -11,6 +11,8 @@ mod hooks;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod oidc;
+#[cfg(test)]
 mod process;
 #[cfg(test)]
 mod quirks;

@@ -1,7 +1,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use domain::{ApiKeyId, ConnectionId, PracticeId, TenantId};
+use domain::{ApiKeyId, ConnectionId, PracticeId, Role, TenantId};
 use pms::{Capabilities, Operation};
 use seal::Secret;
 use serde_json::{Value, json};
@@ -115,6 +115,31 @@ pub(crate) async fn add_demo(
     tx.add_api_key(owner, "demo", &seal::sha256(api_key.as_bytes())).await?;
     tx.commit().await?;
     Ok(Seeded { tenant, connection, office: office.to_owned(), api_key })
+}
+
+/// The sandbox's invented people, and what each is in the demo tenant.
+pub(crate) const PEOPLE: [(&str, &str, Role); 5] = [
+    ("olivia-owner", "Olivia Thornquist", Role::Owner),
+    ("marcus-manager", "Marcus Fenwright", Role::Manager),
+    ("rita-receptionist", "Rita Larkspur", Role::Receptionist),
+    ("carl-clinician", "Carl Dunmarrow", Role::Clinician),
+    ("ada-auditor", "Ada Quillerby", Role::Auditor),
+];
+
+/// Takes them in: `issuer` is the sandbox's. An earlier demo of the same sandbox loses them, so that none of them
+/// has to say which demo they mean.
+pub(crate) async fn add_people(store: &Store, tenant: TenantId, issuer: &str) -> anyhow::Result<()> {
+    let mut tx = store.machinery().await?;
+    for (subject, name, role) in PEOPLE {
+        if let Some(known) = tx.signed_in(issuer, subject).await? {
+            for (earlier, _) in known.memberships {
+                tx.remove_member(earlier, known.user).await?;
+            }
+        }
+        tx.put_member(tenant, (issuer, subject), name, role, "seed").await?;
+    }
+    tx.commit().await?;
+    Ok(())
 }
 
 /// What a practice on Open Dental without a slot feed can do through Sikka.

@@ -12,11 +12,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::demo::{Played, play_and_check};
-use super::seed::{CALLED, Seeded, seed_called};
+use super::seed::{CALLED, PEOPLE, Seeded, add_people, seed_called};
 use crate::cli::UpArgs;
 use crate::out::Out;
 use crate::place::Place;
-use crate::stack::{Fleet, FleetPlan, Servers, encryption_key};
+use crate::stack::{Fleet, FleetPlan, Servers, encryption_key, issuer};
 
 /// `switchboard up`.
 pub(crate) async fn run(args: UpArgs, out: Out) -> anyhow::Result<ExitCode> {
@@ -119,6 +119,7 @@ async fn stay(
         api_key: seeded.api_key.clone(),
     };
     place.save(state)?;
+    add_people(store, seeded.tenant, &issuer(&fleet.sandbox)).await?;
     let played = play_and_check(&place, store, &args.call, out).await;
     if args.once {
         return Ok(verdict(played, out));
@@ -131,7 +132,7 @@ async fn stay(
         }
         Err(error) => out.say(format!("\nThe demo did not come out right: {error:#}")),
     }
-    welcome(&place, state, fleet, out);
+    welcome(&place, state, fleet, PEOPLE[0].0, out);
     loop {
         sleep(Duration::from_secs(1)).await;
         for name in fleet.revive()? {
@@ -155,7 +156,7 @@ fn verdict(played: anyhow::Result<Played>, out: Out) -> ExitCode {
     }
 }
 
-fn welcome(place: &Place, state: &Path, fleet: &Fleet, out: Out) {
+fn welcome(place: &Place, state: &Path, fleet: &Fleet, person: &str, out: Out) {
     let api = place.pms_api.first().map_or("", String::as_str);
     let gateway = place.gateway.first().map_or("", String::as_str);
     out.say("\nEverything runs. To look at:\n");
@@ -163,6 +164,9 @@ fn welcome(place: &Place, state: &Path, fleet: &Fleet, out: Out) {
     out.say(format!(
         "    {api}/api/pms/patients/search?phone=5550100010   with `Authorization: Bearer {}`",
         place.api_key
+    ));
+    out.say(format!(
+        "    {api}/api/pms/me    with a token: switchboard sandbox call post /admin/oidc/tokens '{{\"user\":\"{person}\"}}'"
     ));
     out.say(format!("    {gateway}/metrics, {gateway}/ready    the gateway"));
     out.say(format!(

@@ -173,6 +173,11 @@ impl Fleet {
     }
 }
 
+/// The sandbox's issuer of sign-ins.
+pub(crate) fn issuer(sandbox: &str) -> String {
+    format!("{sandbox}/oidc")
+}
+
 fn variables(plan: &FleetPlan, port: u16, sandbox: &str) -> Vec<(String, String)> {
     let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
     let mut variables = vec![
@@ -187,6 +192,8 @@ fn variables(plan: &FleetPlan, port: u16, sandbox: &str) -> Vec<(String, String)
         pair("SLACK_WEBHOOK_URL", &format!("{sandbox}/hooks/slack/local")),
         pair("SWITCHBOARD__PMS_API__ALLOW_LOCAL_URLS", "true"),
         pair("SWITCHBOARD__HTTP__PORT", &port.to_string()),
+        pair("SWITCHBOARD__OIDC__ISSUER", &issuer(sandbox)),
+        pair("SWITCHBOARD__OIDC__AUDIENCE", "switchboard-local"),
     ];
     variables.extend(plan.settings.iter().cloned());
     variables

@@ -2,6 +2,8 @@
 
 // `cfg(test)` is how clippy knows that helpers here may panic too.
 #[cfg(test)]
+mod access;
+#[cfg(test)]
 mod alerts;
 #[cfg(test)]
 mod audit;
@@ -23,6 +25,8 @@ mod demos;
 mod desk;
 #[cfg(test)]
 mod identity;
+#[cfg(test)]
+mod key_rotation;
 #[cfg(test)]
 mod keys;
 #[cfg(test)]

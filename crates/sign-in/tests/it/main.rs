@@ -1,0 +1,8 @@
+//! Tokens of an issuer that a local server plays.
+
+#[cfg(test)]
+mod keys;
+#[cfg(test)]
+mod pool;
+#[cfg(test)]
+mod tokens;

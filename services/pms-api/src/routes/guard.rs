@@ -1,0 +1,76 @@
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, HttpMessage as _};
+use domain::Permission;
+use serde_json::json;
+use service::{ApiError, Code};
+use store::NewAudit;
+
+use super::account::Caller;
+use crate::context::Context;
+use crate::permissions::{Listed, Needs, listed};
+use crate::sign_ins;
+
+/// Stands before every route: who is it, and may they?
+pub(crate) async fn guard(
+    context: Data<Context>,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    // Where no route is, there is nothing to guard: 404.
+    let Some(pattern) = request.match_pattern().filter(|pattern| !pattern.is_empty()) else {
+        return next.call(request).await;
+    };
+    let needs = match listed(request.method().as_str(), &pattern) {
+        Listed::Needs(needs) => needs,
+        Listed::OtherMethods => {
+            return Err(ApiError::new(Code::MethodNotAllowed, "this path has other methods").into());
+        }
+        Listed::Nowhere => {
+            tracing::error!(http.route = pattern, "a route is in no line of the table of permissions");
+            return Err(ApiError::new(Code::Forbidden, "nobody may reach this").into());
+        }
+    };
+    if needs == Needs::Nothing {
+        return next.call(request).await;
+    }
+    let caller = sign_ins::caller(&context, request.headers()).await?;
+    if let Needs::Permission(wanted) = needs
+        && !caller.may(wanted)
+    {
+        let what = format!("{} {pattern}", request.method());
+        return Err(refusal(&context, &caller, wanted, &what).await.into());
+    }
+    request.extensions_mut().insert(caller);
+    next.call(request).await
+}
+
+/// The refusal of somebody who may not do this, after it was written down.
+pub(crate) async fn refusal(context: &Context, caller: &Caller, wanted: Permission, what: &str) -> ApiError {
+    metrics::counter!("access_refused_total", "permission" => wanted.as_str()).increment(1);
+    let written = async {
+        let mut tx = context.store.tenant(caller.tenant).await?;
+        tx.audit(&NewAudit {
+            actor: &caller.actor(),
+            action: "access.refused",
+            patient: None,
+            call_id: None,
+            tool: None,
+            outcome: "refused",
+            ms: 0,
+            detail: json!({ "permission": wanted.as_str(), "route": what }),
+        })
+        .await?;
+        tx.commit().await
+    };
+    match written.await {
+        Ok(()) => {
+            let message = format!("this needs the permission `{wanted}`, which you do not have");
+            ApiError::new(Code::Forbidden, message)
+        }
+        // A refusal that nobody could read about later is not given.
+        Err(error) => ApiError::unavailable(std::time::Duration::from_secs(5)).because(error),
+    }
+}

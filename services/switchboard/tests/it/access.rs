@@ -1,0 +1,78 @@
+//! Keys and people by the operator's hand.
+
+use domain::TenantId;
+use serde_json::json;
+use testbed::{Plan, Stack};
+
+use crate::desk::{lines, run};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p8_the_operator_makes_a_key_that_is_shown_once_and_takes_it_back() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let tenant = stack.clinics[0].tenant.to_string();
+    let create = ["--json", "api-keys", "create", &tenant, "--name", "till", "--scope", "patients.read"];
+    let (well, printed) = run(&stack, &create).await;
+    assert!(well, "{printed}");
+    let made = lines(&printed).remove(0);
+    let (id, key) = (made["id"].as_str().unwrap(), made["key"].as_str().unwrap());
+    let search = ("GET", "/api/pms/patients/search?phone=5550100010");
+    let status = async |what: (&str, &str)| stack.rest(key, what, &[], None).await.unwrap().status;
+    assert_eq!(status(search).await, 200);
+    assert_eq!(status(("GET", "/api/pms/tasks")).await, 403);
+    let (_, listed) = run(&stack, &["--json", "api-keys", "list", &tenant]).await;
+    let ours = lines(&listed).into_iter().find(|line| line["id"] == id).unwrap();
+    assert_eq!((&ours["scopes"], &ours["created_by"]), (&json!(["patients.read"]), &json!("operator")));
+    assert!(!listed.contains(key), "the key is shown once");
+    let (well, _) = run(&stack, &["api-keys", "revoke", &tenant, id]).await;
+    assert!(well);
+    assert_eq!(status(search).await, 401);
+    let everything = ["--json", "api-keys", "create", &tenant, "--name", "all", "--all-scopes"];
+    assert!(lines(&run(&stack, &everything).await.1)[0]["scopes"].is_null());
+    let stranger = TenantId::new().to_string();
+    for wrong in [
+        vec!["api-keys", "create", &tenant, "--name", "x"],
+        vec!["api-keys", "create", &tenant, "--name", "x", "--scope", "patients.*"],
+        vec!["api-keys", "create", &stranger, "--name", "x", "--all-scopes"],
+        vec!["api-keys", "revoke", &stranger, id],
+    ] {
+        let (well, printed) = run(&stack, &wrong).await;
+        assert!(!well, "{wrong:?}: {printed}");
+    }
+    let kept = "SELECT action FROM audit_log WHERE action LIKE 'api_key.%' ORDER BY sequence";
+    assert_eq!(
+        stack.sql(kept).await.unwrap().concat(),
+        ["api_key.create", "api_key.revoke", "api_key.create"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_operator_takes_the_first_owner_in() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let (tenant, issuer) = (stack.clinics[0].tenant.to_string(), stack.issuer());
+    let token = stack.token(&json!({ "user": "olivia-owner" })).await.unwrap();
+    let me = async || stack.rest(&token, ("GET", "/api/pms/me"), &[], None).await.unwrap();
+    assert_eq!(me().await.status, 403);
+    let put = [
+        "--json",
+        "members",
+        "put",
+        &tenant,
+        "--issuer",
+        &issuer,
+        "--subject",
+        "olivia-owner",
+        "--name",
+        "Olivia",
+        "--role",
+        "owner",
+    ];
+    let (well, printed) = run(&stack, &put).await;
+    assert!(well, "{printed}");
+    assert_eq!(me().await.json()["role"], "owner");
+    let user = lines(&printed)[0]["id"].as_str().unwrap().to_owned();
+    let (_, listed) = run(&stack, &["--json", "members", "list", &tenant]).await;
+    assert_eq!(lines(&listed)[0]["id"], user.as_str());
+    assert!(run(&stack, &["members", "remove", &tenant, &user]).await.0);
+    assert!(!run(&stack, &["members", "remove", &tenant, &user]).await.0);
+    assert_eq!(me().await.status, 403);
+}
