@@ -109,6 +109,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    pms_appointment_types (connection_id, position) {
+        tenant_id -> Uuid,
+        connection_id -> Uuid,
+        position -> Integer,
+        name -> Text,
+        minutes -> Integer,
+        vendor_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    pms_clinician_mappings (connection_id, vendor_id) {
+        tenant_id -> Uuid,
+        connection_id -> Uuid,
+        vendor_id -> Text,
+        name -> Text,
+        offered -> Bool,
+    }
+}
+
+diesel::table! {
     pms_connections (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -127,6 +148,17 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    pms_install_links (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        vendor -> Text,
+        hash -> Binary,
+        created_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -165,6 +197,26 @@ diesel::table! {
         refilled_at -> Timestamptz,
         admitted -> Bool,
         closed_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    pms_setups (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        vendor -> Text,
+        office -> Text,
+        location -> Text,
+        connection_id -> Nullable<Uuid>,
+        state -> Text,
+        reason -> Nullable<Text>,
+        attempts -> Integer,
+        due_at -> Timestamptz,
+        give_up_at -> Timestamptz,
+        lease_until -> Nullable<Timestamptz>,
+        told_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -364,10 +416,14 @@ diesel::joinable!(audit_anchors -> tenants (tenant_id));
 diesel::joinable!(audit_heads -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
 diesel::joinable!(call_identities -> tenants (tenant_id));
+diesel::joinable!(pms_appointment_types -> tenants (tenant_id));
+diesel::joinable!(pms_clinician_mappings -> tenants (tenant_id));
 diesel::joinable!(pms_connections -> tenants (tenant_id));
+diesel::joinable!(pms_install_links -> tenants (tenant_id));
 diesel::joinable!(pms_replay_items -> tenants (tenant_id));
 diesel::joinable!(pms_replay_runs -> tenants (tenant_id));
 diesel::joinable!(pms_request_budgets -> tenants (tenant_id));
+diesel::joinable!(pms_setups -> tenants (tenant_id));
 diesel::joinable!(pms_write_habits -> tenants (tenant_id));
 diesel::joinable!(pms_writeback_attempts -> tenants (tenant_id));
 diesel::joinable!(pms_writeback_drops -> tenants (tenant_id));
@@ -390,10 +446,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     inbox,
     outbox,
     parked_messages,
+    pms_appointment_types,
+    pms_clinician_mappings,
     pms_connections,
+    pms_install_links,
     pms_replay_items,
     pms_replay_runs,
     pms_request_budgets,
+    pms_setups,
     pms_write_habits,
     pms_writeback_attempts,
     pms_writeback_drops,

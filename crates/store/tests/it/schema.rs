@@ -14,8 +14,9 @@ const NOBODYS: [(&str, &str); 3] = [
 ];
 
 /// What a column with a rule of its own may hold.
-const ALLOWED: [(&str, &str, &str); 4] = [
+const ALLOWED: [(&str, &str, &str); 5] = [
     ("call_identities", "proof", "'phone'"),
+    ("pms_appointment_types", "minutes", "30"),
     ("pms_writebacks", "operation", "'book_appointment'"),
     ("slot_holds", "kind", "'chair'"),
     ("slot_holds", "ends_at", "now() + interval '1 hour'"),
