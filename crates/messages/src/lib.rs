@@ -68,4 +68,7 @@ named! {
     CallEnded = "call.ended.v1",
     TokenRefreshed = "token.refreshed.v1",
     AlertRaised = "alert.raised.v1",
+    SetupQuestion = "setup.question.v1",
+    SetupReply = "setup.reply.v1",
+    ConnectionChanged = "connection.changed.v1",
 }
