@@ -5,6 +5,7 @@ mod clock;
 mod faults;
 mod office;
 mod sikka;
+mod webhooks;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError, web};
@@ -29,6 +30,8 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .route("/admin/sikka/faults", web::get().to(faults::read))
         .route("/admin/sikka/faults", web::put().to(faults::replace))
         .route("/admin/sikka/faults", web::post().to(faults::change))
+        // Before the scope of one office, which would answer 404 for paths that are not its own.
+        .configure(webhooks::configure)
         .configure(office::configure);
 }
 
