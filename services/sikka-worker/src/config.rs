@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
-    OtlpSettings, SikkaSettings,
+    OtlpSettings, SettingsError, SikkaSettings,
 };
 use writebacks::Pace;
 
@@ -50,6 +50,8 @@ pub(crate) struct Own {
     /// Minutes before its deadline at which staff get a task about a write that is not done; never more than
     /// half of the time that the write had.
     pub(crate) task_margin_minutes: u64,
+    /// Seconds until an office that is being connected is looked for a second time; then twice as long each time.
+    pub(crate) setup_wait_seconds: f64,
 }
 
 impl Default for Own {
@@ -65,6 +67,7 @@ impl Default for Own {
             settle_seconds: 300,
             calendar_ms: 5_000,
             task_margin_minutes: 24 * 60,
+            setup_wait_seconds: 30.0,
         }
     }
 }
@@ -85,5 +88,12 @@ impl Own {
 impl settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
         Chassis { http: &self.http, log: &self.log, otlp: &self.otlp }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        if (0.1..=3_600.0).contains(&self.sikka_worker.setup_wait_seconds) {
+            return Ok(());
+        }
+        Err(SettingsError::rule("sikka_worker.setup_wait_seconds", "must be from 0.1 to 3600"))
     }
 }
