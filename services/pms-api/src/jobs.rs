@@ -1,4 +1,5 @@
 mod balance;
+mod connection_news;
 mod parked;
 mod sweep;
 mod tools_call;
@@ -15,6 +16,8 @@ pub(crate) fn register(background: &Background, context: &Data<Context>) {
     let of = |context: &Data<Context>| context.clone();
     let c = of(context);
     background.run("webhook balance", move |stop| balance::run(c.clone(), stop));
+    let c = of(context);
+    background.run("connection news", move |stop| connection_news::run(c.clone(), stop));
     let c = of(context);
     background.run("parked letters", move |stop| parked::run(c.clone(), stop));
     let c = of(context);

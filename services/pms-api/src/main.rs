@@ -9,6 +9,8 @@ mod ledger;
 mod news;
 mod routes;
 mod run_tool;
+mod setup_desk;
+mod staff_names;
 
 use std::process::ExitCode;
 

@@ -41,6 +41,7 @@ pub(crate) fn openapi() -> Value {
         }
     }
     super::writebacks_document::describe(&mut paths);
+    super::setup_document::describe(&mut paths);
     json!({
         "openapi": "3.1.0",
         "info": { "title": "Switchboard", "version": env!("CARGO_PKG_VERSION") },

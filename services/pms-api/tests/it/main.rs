@@ -16,4 +16,6 @@ mod rest;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod setup;
+#[cfg(test)]
 mod writebacks;
