@@ -1,3 +1,4 @@
+mod connections;
 mod writebacks;
 
 use std::path::PathBuf;
@@ -5,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+pub(crate) use connections::{ConnectionsAction, WordsArgs};
 pub(crate) use writebacks::{WhichWrites, WritebacksAction};
 
 /// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
@@ -42,6 +44,11 @@ pub(crate) enum Command {
     Parked {
         #[command(subcommand)]
         action: ParkedAction,
+    },
+    /// Links to the practices' systems: make, try, switch off, choose their words.
+    Connections {
+        #[command(subcommand)]
+        action: ConnectionsAction,
     },
     /// Writes to the practices' systems, and those that were set aside for staff.
     Writebacks {

@@ -20,6 +20,8 @@ mod desk;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod installs;
+#[cfg(test)]
 mod keys;
 #[cfg(test)]
 mod logs;
@@ -27,6 +29,8 @@ mod logs;
 mod out_of_plan;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod refreshes;
 #[cfg(test)]
 mod replays;
 #[cfg(test)]
