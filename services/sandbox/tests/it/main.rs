@@ -15,4 +15,6 @@ mod quirks;
 #[cfg(test)]
 mod seeds;
 #[cfg(test)]
+mod webhooks;
+#[cfg(test)]
 mod writes;

@@ -61,10 +61,10 @@ async fn books(stack: &Stack, who: &Newcomer) {
     .await;
 }
 
-/// `[state, deliveries]` of every event of Sikka's.
+/// `[state, deliveries]` of every install that was told.
 async fn events(stack: &Stack) -> Vec<Vec<String>> {
     stack
-        .sql("SELECT state, deliveries FROM webhook_events WHERE source = 'sikka' ORDER BY id")
+        .sql("SELECT state, deliveries FROM webhook_events WHERE kind = 'install' ORDER BY id")
         .await
         .unwrap()
 }
