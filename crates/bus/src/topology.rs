@@ -113,6 +113,10 @@ pub const VOICE_WEBHOOKS: &str = "voice.webhooks";
 pub const TOOLS_CALL: &str = "tools.call";
 /// Questions to a Sikka practice, answered by `sikka-worker`.
 pub const PMS_QUERY_SIKKA: &str = "pms.query.sikka";
+/// Questions about connecting a Sikka practice, answered by `sikka-worker`.
+pub const PMS_SETUP_SIKKA: &str = "pms.setup.sikka";
+/// What Sikka tells by webhook, read by `sikka-worker`.
+pub const SIKKA_WEBHOOKS: &str = "sikka.webhooks";
 /// Everything set aside, until somebody replays it.
 pub const PARKED: &str = "parked";
 /// How many queues share the practices on Sikka. One practice is always in the same one.
@@ -270,6 +274,9 @@ pub fn switchboard() -> Topology {
     topology.work(VOICE_WEBHOOKS, false, DELIVERY_LIMIT, Delay::duration);
     topology.bind(Exchange::Webhooks.name(), "vapi.#", Target::Queue(VOICE_WEBHOOKS.into()));
 
+    topology.work(SIKKA_WEBHOOKS, false, DELIVERY_LIMIT, Delay::duration);
+    topology.bind(Exchange::Webhooks.name(), "sikka.#", Target::Queue(SIKKA_WEBHOOKS.into()));
+
     let partitions: Vec<String> = (0..SIKKA_PARTITIONS).map(sikka_commands).collect();
     for partition in &partitions {
         topology.work(partition, true, DELIVERY_LIMIT, Delay::duration);
@@ -278,6 +285,7 @@ pub fn switchboard() -> Topology {
 
     topology.questions(TOOLS_CALL);
     topology.questions(PMS_QUERY_SIKKA);
+    topology.questions(PMS_SETUP_SIKKA);
     topology
 }
 
@@ -314,7 +322,7 @@ mod tests {
         let topology = switchboard();
         let work: Vec<&Queue> =
             topology.queues.iter().filter(|queue| matches!(queue.kind, QueueKind::Work { .. })).collect();
-        assert_eq!(work.len(), 9);
+        assert_eq!(work.len(), 10);
         for queue in work {
             for delay in Delay::ALL {
                 let waiting = topology.queues.iter().find(|other| other.name == delay.queue(&queue.name));

@@ -69,4 +69,7 @@ named! {
     TokenRefreshed = "token.refreshed.v1",
     AlertRaised = "alert.raised.v1",
     AlertResolved = "alert.resolved.v1",
+    SetupQuestion = "setup.question.v1",
+    SetupReply = "setup.reply.v1",
+    ConnectionChanged = "connection.changed.v1",
 }

@@ -2,6 +2,7 @@
 
 mod account;
 mod changes;
+mod location;
 pub(crate) mod office;
 mod pages;
 mod recent;

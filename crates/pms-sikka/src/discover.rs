@@ -30,6 +30,8 @@ pub struct AuthorizedPractice {
     pub system_version: String,
     /// Its IANA zone; `None` where the vendor's Windows name is not known.
     pub time_zone: Option<String>,
+    /// Two letters: whose phone numbers it writes without a country, as far as its zone tells.
+    pub country: &'static str,
 }
 
 /// What [`crate::SikkaOffice`] must know of its practice. It is stored with the connection.
@@ -121,14 +123,15 @@ impl Sikka {
 
 fn authorized(row: wire::AuthorizedPractice) -> Option<AuthorizedPractice> {
     let office_id = row.office_id.filled()?.to_owned();
+    let time_zone = time::zone_name(row.practice_management_system_refresh_date_time_zone.str());
     Some(AuthorizedPractice {
+        country: time_zone.map_or("US", time::country),
         credentials: office_credentials(&office_id, &row.secret_key?),
         office_id,
         practice_id: row.practice_id.filled()?.to_owned(),
         name: row.practice_name.into_string(),
         system: row.practice_management_system.into_string(),
         system_version: row.practice_management_system_version.into_string(),
-        time_zone: time::zone_name(row.practice_management_system_refresh_date_time_zone.str())
-            .map(str::to_owned),
+        time_zone: time_zone.map(str::to_owned),
     })
 }

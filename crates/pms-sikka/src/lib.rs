@@ -7,6 +7,7 @@ mod discover;
 mod error;
 mod login;
 mod map;
+mod notice;
 mod payment;
 mod trace;
 mod wire;
@@ -33,6 +34,7 @@ use client::office::{Filter, other_phone_filters, phone_filters, typed_filters};
 pub use client::{Sikka, SikkaApp};
 pub use discover::{AuthorizedPractice, OfficeProfile};
 pub use login::{SikkaLogin, office_credentials};
+pub use notice::{ChangeNotice, InstallNotice};
 pub use words::{UnknownWord, Words};
 
 /// Patients that one search gives at most, as the port promises.

@@ -193,6 +193,8 @@ pub(crate) struct NewAppointment<'a> {
     pub time: String,
     pub length: String,
     pub description: String,
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'a str>,
     pub check_spu: &'static str,
 }
 

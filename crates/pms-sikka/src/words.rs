@@ -48,6 +48,14 @@ impl OfficeProfile {
         Ok(())
     }
 
+    /// Takes over what staff chose for this practice before, as far as its lists still have it.
+    pub fn keep_choices(&mut self, before: &Self) {
+        // A word that is gone from the list leaves what the list and the table tell.
+        let _ = before.words.cancelled.as_deref().map(|word| self.cancel_with(word));
+        let _ = before.words.note.as_deref().map(|kind| self.note_as(kind));
+        self.payment_types.clone_from(&before.payment_types);
+    }
+
     /// Declares what the words make possible.
     pub(crate) fn declare(&mut self) {
         let Words { may_cancel, cancelled, may_note, note, .. } = &self.words;

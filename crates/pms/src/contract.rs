@@ -188,6 +188,7 @@ fn booking(scene: &Scene, window: Window, reference: &str) -> WriteOrder {
         window,
         time_zone: scene.time_zone.clone(),
         reason: "Cleaning and check-up".into(),
+        kind: None,
     };
     order(Write::BookAppointment(new), reference)
 }

@@ -35,6 +35,9 @@ pub struct NewAppointment {
     pub time_zone: String,
     /// What for, as the patient said it.
     pub reason: Sensitive<String>,
+    /// The vendor's own code of the kind of appointment, where staff gave it one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
 }
 
 /// A payment that somebody else has taken already, to be put on the patient's account. It charges nobody.

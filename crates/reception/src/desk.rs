@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::{ConnectionId, Phone, PracticeId, TenantId};
+use domain::{AppointmentType, ConnectionId, Phone, PracticeId, TenantId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::Capabilities;
@@ -54,8 +54,21 @@ pub struct Settings {
     /// Whom new patients are filed under, by the vendor's id; without it, the first who takes
     /// appointments.
     pub default_clinician: Option<String>,
+    /// The kinds of appointment that staff offer, each with its length. None: those of the practice's system, without.
+    pub appointment_types: Vec<AppointmentType>,
     /// Which tool asks callers for which proof of who they are.
     pub identity: IdentityRules,
+}
+
+impl Settings {
+    /// The kind of appointment that staff offer under a name or a code.
+    pub(crate) fn appointment_type(&self, asked: &str) -> Option<&AppointmentType> {
+        let asked = asked.trim();
+        let is_it = |one: &&AppointmentType| {
+            one.name.eq_ignore_ascii_case(asked) || (!asked.is_empty() && one.vendor_id == asked)
+        };
+        self.appointment_types.iter().find(is_it)
+    }
 }
 
 impl Default for Settings {
@@ -71,6 +84,7 @@ impl Default for Settings {
             too_old_after: Duration::from_hours(26),
             write_wait: Duration::from_secs(8),
             default_clinician: None,
+            appointment_types: Vec::new(),
             identity: IdentityRules::default(),
         }
     }

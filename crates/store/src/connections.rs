@@ -177,6 +177,70 @@ impl TenantTx {
         Ok(rows.into_iter().map(connection).collect())
     }
 
+    /// As [`TenantTx::connection`]; nobody else changes it until this transaction ends.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn connection_to_change(&mut self, id: ConnectionId) -> Result<Connection, StoreError> {
+        let row: Row =
+            c::table.select(COLUMNS).filter(c::id.eq(id.uuid())).for_update().first(&mut self.conn).await?;
+        Ok(connection(row))
+    }
+
+    /// Writes down what staff chose and what the connection can do.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn configure(
+        &mut self,
+        id: ConnectionId,
+        config: &Value,
+        capabilities: Option<&Value>,
+    ) -> Result<(), StoreError> {
+        diesel::update(c::table.filter(c::id.eq(id.uuid())))
+            .set((c::config.eq(config), c::capabilities.eq(capabilities), c::updated_at.eq(diesel::dsl::now)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// Sets a connection's status, and why it does not work where it does not.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn set_status(
+        &mut self,
+        id: ConnectionId,
+        status: &str,
+        last_error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let set = diesel::update(c::table.filter(c::id.eq(id.uuid())))
+            .set((c::status.eq(status), c::last_error.eq(last_error), c::updated_at.eq(diesel::dsl::now)))
+            .execute(&mut self.conn)
+            .await?;
+        if set == 1 { Ok(()) } else { Err(StoreError::NotFound) }
+    }
+
+    /// Has the next use of a connection log in from the start, whatever went wrong with its keys before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_keys(&mut self, id: ConnectionId) -> Result<(), StoreError> {
+        diesel::update(c::table.filter(c::id.eq(id.uuid())))
+            .set((
+                c::token.eq(None::<Vec<u8>>),
+                c::refresh_token.eq(None::<Vec<u8>>),
+                c::token_expires_at.eq(None::<jiff_diesel::Timestamp>),
+                c::refresh_due_at.eq(diesel::dsl::now),
+                c::refresh_lease_until.eq(None::<jiff_diesel::Timestamp>),
+                c::refresh_failures.eq(0),
+                c::last_error.eq(None::<String>),
+            ))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
     /// A connection's keys, opened.
     ///
     /// # Errors

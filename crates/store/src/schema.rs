@@ -168,6 +168,27 @@ diesel::table! {
 }
 
 diesel::table! {
+    pms_appointment_types (connection_id, position) {
+        tenant_id -> Uuid,
+        connection_id -> Uuid,
+        position -> Integer,
+        name -> Text,
+        minutes -> Integer,
+        vendor_id -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    pms_clinician_mappings (connection_id, vendor_id) {
+        tenant_id -> Uuid,
+        connection_id -> Uuid,
+        vendor_id -> Text,
+        name -> Text,
+        offered -> Bool,
+    }
+}
+
+diesel::table! {
     pms_connections (id) {
         id -> Uuid,
         tenant_id -> Uuid,
@@ -186,6 +207,17 @@ diesel::table! {
         last_error -> Nullable<Text>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    pms_install_links (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        vendor -> Text,
+        hash -> Binary,
+        created_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -233,6 +265,26 @@ diesel::table! {
         reached_80_at -> Nullable<Timestamptz>,
         reached_93_at -> Nullable<Timestamptz>,
         reached_100_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    pms_setups (id) {
+        id -> Uuid,
+        tenant_id -> Uuid,
+        vendor -> Text,
+        office -> Text,
+        location -> Text,
+        connection_id -> Nullable<Uuid>,
+        state -> Text,
+        reason -> Nullable<Text>,
+        attempts -> Integer,
+        due_at -> Timestamptz,
+        give_up_at -> Timestamptz,
+        lease_until -> Nullable<Timestamptz>,
+        told_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -457,10 +509,14 @@ diesel::joinable!(call_guesses -> tenants (tenant_id));
 diesel::joinable!(call_identities -> tenants (tenant_id));
 diesel::joinable!(memberships -> tenants (tenant_id));
 diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(pms_appointment_types -> tenants (tenant_id));
+diesel::joinable!(pms_clinician_mappings -> tenants (tenant_id));
 diesel::joinable!(pms_connections -> tenants (tenant_id));
+diesel::joinable!(pms_install_links -> tenants (tenant_id));
 diesel::joinable!(pms_replay_items -> tenants (tenant_id));
 diesel::joinable!(pms_replay_runs -> tenants (tenant_id));
 diesel::joinable!(pms_request_budgets -> tenants (tenant_id));
+diesel::joinable!(pms_setups -> tenants (tenant_id));
 diesel::joinable!(pms_write_habits -> tenants (tenant_id));
 diesel::joinable!(pms_writeback_attempts -> tenants (tenant_id));
 diesel::joinable!(pms_writeback_drops -> tenants (tenant_id));
@@ -487,10 +543,14 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     outbox,
     parked_messages,
+    pms_appointment_types,
+    pms_clinician_mappings,
     pms_connections,
+    pms_install_links,
     pms_replay_items,
     pms_replay_runs,
     pms_request_budgets,
+    pms_setups,
     pms_write_habits,
     pms_writeback_attempts,
     pms_writeback_drops,

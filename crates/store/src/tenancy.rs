@@ -59,6 +59,29 @@ impl TenantTx {
     }
 }
 
+impl TenantTx {
+    /// The tenant's locations, oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn practices(&mut self) -> Result<Vec<Practice>, StoreError> {
+        let rows: Vec<(uuid::Uuid, String, String, String)> = practices::table
+            .select((practices::id, practices::name, practices::time_zone, practices::country))
+            .order(practices::id)
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(id, name, time_zone, country)| Practice {
+                id: PracticeId::from_uuid(id),
+                name,
+                time_zone,
+                country,
+            })
+            .collect())
+    }
+}
+
 impl MachineryTx {
     /// Makes or renames a tenant.
     ///

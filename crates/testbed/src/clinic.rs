@@ -78,6 +78,31 @@ impl Clinic {
     }
 }
 
+/// A tenant that is not connected to anything yet.
+#[derive(Debug, Clone)]
+pub struct Newcomer {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its key to the REST API.
+    pub api_key: String,
+}
+
+impl Newcomer {
+    pub(crate) async fn make(store: &Store, slug: &str) -> Result<Self> {
+        let newcomer = Self {
+            tenant: TenantId::new(),
+            api_key: format!("swb_test_{}", TenantId::new().uuid().simple()),
+        };
+        let mut tx = store.machinery().await?;
+        let row = Tenant { id: newcomer.tenant, name: slug.into(), slug: slug.into(), language: "en".into() };
+        tx.put_tenant(&row).await?;
+        let owner = ApiKeyOwner { key: ApiKeyId::new(), tenant: newcomer.tenant };
+        tx.add_api_key(owner, "test", &seal::sha256(newcomer.api_key.as_bytes())).await?;
+        tx.commit().await?;
+        Ok(newcomer)
+    }
+}
+
 fn capabilities() -> Capabilities {
     Capabilities {
         system: "Open Dental".to_owned(),

@@ -13,7 +13,7 @@ mod settings;
 mod stack;
 mod vhost;
 
-pub use clinic::Clinic;
+pub use clinic::{Clinic, Newcomer};
 pub use database::Database;
 pub use http::{Answer, Http};
 pub use poll::until;

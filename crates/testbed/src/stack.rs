@@ -9,13 +9,14 @@ use serde_json::{Value, json};
 use store::Store;
 use tokio_postgres::{NoTls, SimpleQueryMessage, SimpleQueryRow};
 
-use crate::{Answer, Clinic, Database, Http, Process, Sandbox, Vhost, free_port};
+use crate::{Answer, Clinic, Database, Http, Newcomer, Process, Sandbox, Vhost, free_port};
 
 const READY: Duration = Duration::from_secs(60);
 /// A base64 of 32 zero bytes: a key for tests only.
 const ENCRYPTION_KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const WEBHOOK_SECRET: &str = "a-webhook-secret-of-tests";
 const SANDBOX_KEY: &str = "sandbox-app-key";
+const CALLBACK_KEY: &str = "a-callback-key-of-tests";
 
 const SERVICES: [&str; 4] = ["webhook-gateway", "pms-api", "sikka-worker", "token-refresher"];
 
@@ -24,6 +25,8 @@ const SERVICES: [&str; 4] = ["webhook-gateway", "pms-api", "sikka-worker", "toke
 pub struct Plan {
     /// Tenants, each with one practice on an office of its own.
     pub clinics: u32,
+    /// Offices beside those of the clinics, which nobody is connected to.
+    pub spare_offices: u32,
     /// Patients of each office, those with a story included.
     pub patients: u32,
     /// Shortest and longest time the practice's system takes for a write, in milliseconds.
@@ -42,6 +45,7 @@ impl Default for Plan {
     fn default() -> Self {
         Self {
             clinics: 1,
+            spare_offices: 0,
             patients: 40,
             writes_ms: (300, 600),
             replicas: 1,
@@ -199,10 +203,18 @@ impl Stack {
         Ok(stack)
     }
 
+    /// A tenant with a key to the REST API and nothing else: no location, no connection.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn newcomer(&self, slug: &str) -> Result<Newcomer> {
+        Newcomer::make(&self.store, slug).await
+    }
+
     async fn grow_offices(&self) -> Result<()> {
         let (least, most) = self.plan.writes_ms;
         let seed = json!({
-            "offices": self.plan.clinics, "patients": self.plan.patients,
+            "offices": self.plan.clinics + self.plan.spare_offices, "patients": self.plan.patients,
             "writeback_min_ms": least, "writeback_max_ms": most,
         });
         self.sandbox.call("POST", "/seed", Some(&seed)).await.map(drop)
@@ -232,6 +244,7 @@ impl Stack {
             .env("ENCRYPTION_KEY", ENCRYPTION_KEY)
             .env("SIKKA_APP_ID", "sandbox-app")
             .env("SIKKA_APP_KEY", SANDBOX_KEY)
+            .env("SIKKA_CALLBACK_KEY", CALLBACK_KEY)
             .env("VAPI_WEBHOOK_SECRET", WEBHOOK_SECRET)
             .env("SLACK_WEBHOOK_URL", format!("{}/hooks/slack/tests", self.vendor_url))
             .env("SWITCHBOARD__HTTP__PORT", port.to_string())
@@ -242,6 +255,7 @@ impl Stack {
             .env("SWITCHBOARD__PMS_API__WRITE_WAIT_SECONDS", "4")
             .env("SWITCHBOARD__WEBHOOK_GATEWAY__TOOL_MS", "18000")
             .env("SWITCHBOARD__SIKKA_WORKER__LOOK_MS", "300")
+            .env("SWITCHBOARD__SIKKA_WORKER__SETUP_WAIT_SECONDS", "0.5")
             .env("SWITCHBOARD__SIKKA_WORKER__CALENDAR_MS", "500");
         for (name, value) in &self.plan.settings {
             process = process.env(name, value);
@@ -357,7 +371,8 @@ impl Stack {
     pub fn secrets(&self) -> Vec<String> {
         let offices = self.clinics.iter().map(|clinic| format!("sandbox-secret-{}", clinic.office));
         let keys = self.clinics.iter().map(|clinic| clinic.api_key.clone());
-        let fixed = [ENCRYPTION_KEY, WEBHOOK_SECRET, SANDBOX_KEY, "guest:guest"].map(str::to_owned);
+        let fixed =
+            [ENCRYPTION_KEY, WEBHOOK_SECRET, SANDBOX_KEY, CALLBACK_KEY, "guest:guest"].map(str::to_owned);
         offices.chain(keys).chain(fixed).collect()
     }
 
@@ -375,6 +390,20 @@ impl Stack {
     pub fn door(&self, gateway: usize) -> Result<Door> {
         let gateway = self.gateways.get(gateway).context("there is no such gateway")?;
         Ok(Door { url: format!("{}/api/vapi/webhook", gateway.url), http: self.http.clone() })
+    }
+
+    /// Has the sandbox tell the first gateway of changes, and of installs at `install_path`.
+    ///
+    /// # Errors
+    /// When it is refused or not answered.
+    pub async fn tell_by_webhook(&self, install_path: Option<&str>) -> Result<()> {
+        let gateway = &self.gateways.first().context("there is no gateway")?.url;
+        let settings = json!({
+            "install_url": install_path.map(|path| format!("{gateway}{path}")),
+            "change_url": format!("{gateway}/api/sikka/webhook"),
+            "callback_key": CALLBACK_KEY,
+        });
+        self.sandbox.call("PUT", "/sikka/webhooks", Some(&settings)).await.map(drop)
     }
 
     /// A message of the voice vendor's on a call to `clinic`, through the first gateway.

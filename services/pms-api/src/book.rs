@@ -9,16 +9,19 @@ use messages::{Named as _, v1};
 use pms::{ErrorKind, PatientQuery};
 use reception::{Answered, BookError, Desk, PracticeBook};
 
+use crate::staff_names::StaffNames;
+
 /// The practice's system, asked over the bus: the worker that answers is the only one that talks to
 /// the vendor.
 pub(crate) struct BusBook {
     bus: Bus,
     patience: Duration,
+    staff_names: StaffNames,
 }
 
 impl BusBook {
-    pub(crate) const fn new(bus: Bus, patience: Duration) -> Self {
-        Self { bus, patience }
+    pub(crate) const fn new(bus: Bus, patience: Duration, staff_names: StaffNames) -> Self {
+        Self { bus, patience, staff_names }
     }
 
     async fn ask(
@@ -105,7 +108,8 @@ impl PracticeBook for BusBook {
         let (v1::pms_reply::Answer::DayBook(book), vendor_ms) = answer else {
             return Err(BookError::new(ErrorKind::Unreadable));
         };
-        let value = book.try_into().map_err(|_| BookError::new(ErrorKind::Unreadable))?;
+        let mut value: DayBook = book.try_into().map_err(|_| BookError::new(ErrorKind::Unreadable))?;
+        self.staff_names.put_on(desk.tenant, desk.connection, &mut value.clinicians).await;
         Ok(Answered { value, vendor_ms })
     }
 
@@ -120,7 +124,8 @@ impl PracticeBook for BusBook {
         let (v1::pms_reply::Answer::PatientBook(book), vendor_ms) = answer else {
             return Err(BookError::new(ErrorKind::Unreadable));
         };
-        let value = book.try_into().map_err(|_| BookError::new(ErrorKind::Unreadable))?;
+        let mut value: PatientBook = book.try_into().map_err(|_| BookError::new(ErrorKind::Unreadable))?;
+        self.staff_names.put_on(desk.tenant, desk.connection, &mut value.clinicians).await;
         Ok(Answered { value, vendor_ms })
     }
 
@@ -129,7 +134,9 @@ impl PracticeBook for BusBook {
         let (v1::pms_reply::Answer::Clinicians(found), vendor_ms) = answer else {
             return Err(BookError::new(ErrorKind::Unreadable));
         };
-        Ok(Answered { value: found.clinicians.into_iter().map(Into::into).collect(), vendor_ms })
+        let mut value: Vec<Clinician> = found.clinicians.into_iter().map(Into::into).collect();
+        self.staff_names.put_on(desk.tenant, desk.connection, &mut value).await;
+        Ok(Answered { value, vendor_ms })
     }
 
     async fn appointment_types(&self, desk: &Desk) -> Result<Answered<Vec<AppointmentType>>, BookError> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use bus::Bus;
 use reception::Reception;
-use seal::{HmacKey, SealError};
+use seal::{HmacKey, KeyRing, SealError};
 use service::settings::SlackSettings;
 use service::{Base, Relay};
 use sign_in::Issuer;
@@ -15,16 +15,20 @@ use crate::config::{Oidc, Own};
 use crate::desks::Desks;
 use crate::ledger::StoreLedger;
 use crate::news::News;
+use crate::staff_names::StaffNames;
 
 /// What every job and route may use.
 pub(crate) struct Context {
     pub(crate) store: Store,
+    /// Seals what travels to a worker.
+    pub(crate) keys: Arc<KeyRing>,
     pub(crate) bus: Bus,
     pub(crate) relay: Relay,
     pub(crate) reception: Reception,
     pub(crate) desks: Desks,
     pub(crate) news: News,
     pub(crate) mailer: Mailer,
+    pub(crate) staff_names: StaffNames,
     pub(crate) settings: Own,
     /// What the arguments of tool calls are hashed with: they hold names and dates of birth. The first signs.
     pub(crate) argument_keys: Vec<HmacKey>,
@@ -42,13 +46,27 @@ impl Context {
         let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
         let news = News::new();
         let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
-        let book = BusBook::new(bus.clone(), Duration::from_secs(own.question_seconds));
+        let staff_names = StaffNames::new(store.clone());
+        let book = BusBook::new(bus.clone(), Duration::from_secs(own.question_seconds), staff_names.clone());
         let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
         let key = base.store.lasting_key("reception").ok_or(SealError::Empty)?;
         let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
         let argument_keys = base.keys.derive_hmacs("tool calls");
         let mailer = Mailer::new(slack.webhook_url, own.allow_local_urls)?;
         let issuer = oidc.map(|oidc| Issuer::new(oidc.into())).transpose()?;
-        Ok(Self { store, bus, relay, reception, desks, news, mailer, settings: own, argument_keys, issuer })
+        Ok(Self {
+            store,
+            keys: base.keys.clone(),
+            bus,
+            relay,
+            reception,
+            desks,
+            news,
+            mailer,
+            staff_names,
+            settings: own,
+            argument_keys,
+            issuer,
+        })
     }
 }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{PracticeId, TenantId};
+use domain::{AppointmentType, PracticeId, TenantId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::future::Cache;
@@ -37,6 +37,7 @@ struct Place {
     capabilities: Capabilities,
     zone: TimeZone,
     identity: IdentityRules,
+    appointment_types: Vec<AppointmentType>,
 }
 
 /// The desks of all tenants. What they are made of changes rarely and is kept for half a minute.
@@ -83,11 +84,17 @@ impl Desks {
                 write_wait: self.write_wait,
                 default_clinician,
                 identity: place.identity.clone(),
+                appointment_types: place.appointment_types.clone(),
                 ..Settings::default()
             },
             caller: caller(&place.practice.country),
             now: Timestamp::now(),
         })
+    }
+
+    /// Has every desk made anew.
+    pub(crate) fn forget(&self) {
+        self.places.invalidate_all();
     }
 
     async fn load(&self, tenant: TenantId, practice: Option<PracticeId>) -> Result<Arc<Place>, NoDesk> {
@@ -104,6 +111,7 @@ impl Desks {
         let practice = tx.practice(connection.practice).await?;
         let tenant = tx.tenant_row().await?;
         let rules = tx.identity_rules().await?;
+        let offered = tx.staff_appointment_types(connection.id).await?;
         tx.commit().await?;
         let capabilities = connection
             .capabilities
@@ -116,6 +124,14 @@ impl Desks {
             tracing::error!(tenant.id = %tenant.id, error = ?error, "identity rules are taken as strict");
             IdentityRules::default()
         });
-        Ok(Arc::new(Place { tenant, practice, connection, capabilities, zone, identity }))
+        let appointment_types = offered
+            .into_iter()
+            .map(|one| AppointmentType {
+                vendor_id: one.vendor_id.unwrap_or_default(),
+                name: one.name,
+                minutes: Some(i64::from(one.minutes)),
+            })
+            .collect();
+        Ok(Arc::new(Place { tenant, practice, connection, capabilities, zone, identity, appointment_types }))
     }
 }

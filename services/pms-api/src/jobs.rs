@@ -2,6 +2,7 @@ mod alert_mail;
 mod alert_rules;
 mod audit_look;
 mod balance;
+mod connection_news;
 mod figures;
 mod parked;
 mod sweep;
@@ -27,6 +28,8 @@ pub(crate) fn register(background: &Background, context: &Data<Context>) {
     background.run("figures", move |stop| figures::run(c.clone(), stop));
     let c = of(context);
     background.run("webhook balance", move |stop| balance::run(c.clone(), stop));
+    let c = of(context);
+    background.run("connection news", move |stop| connection_news::run(c.clone(), stop));
     let c = of(context);
     background.run("parked letters", move |stop| parked::run(c.clone(), stop));
     let c = of(context);

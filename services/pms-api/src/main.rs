@@ -12,7 +12,9 @@ mod news;
 mod permissions;
 mod routes;
 mod run_tool;
+mod setup_desk;
 mod sign_ins;
+mod staff_names;
 
 use std::process::ExitCode;
 

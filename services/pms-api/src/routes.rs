@@ -5,13 +5,17 @@ mod alerts;
 mod api_keys;
 mod appointments;
 mod audit;
+mod connections;
 mod door;
+mod guard;
 mod insight;
 mod insight_document;
-mod guard;
+mod mappings;
 mod members;
 mod openapi;
 mod patients;
+mod setup;
+mod setup_document;
 mod tasks;
 mod writebacks;
 mod writebacks_document;
@@ -53,6 +57,27 @@ fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/api/pms/patients/{patient}/insurance").route(get().to(accounts::insurance)))
         .service(resource("/api/pms/payments").route(post().to(accounts::pay)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
+        .service(resource("/api/pms/setup").route(post().to(setup::connect)))
+        .service(resource("/api/pms/status").route(get().to(setup::status)))
+        .service(resource("/api/pms/connections").route(get().to(connections::list)))
+        .service(
+            resource("/api/pms/connections/{id}")
+                .route(get().to(connections::show))
+                .route(patch().to(connections::change)),
+        )
+        .service(resource("/api/pms/connections/{id}/test").route(post().to(connections::test)))
+        .service(resource("/api/pms/connections/{id}/enable").route(post().to(connections::enable)))
+        .service(resource("/api/pms/connections/{id}/disable").route(post().to(connections::disable)))
+        .service(
+            resource("/api/pms/connections/{id}/clinicians")
+                .route(get().to(mappings::clinicians))
+                .route(put().to(mappings::put_clinicians)),
+        )
+        .service(
+            resource("/api/pms/connections/{id}/appointment-types")
+                .route(get().to(mappings::kinds))
+                .route(put().to(mappings::put_kinds)),
+        )
         .service(resource("/api/pms/tasks").route(get().to(tasks::list)))
         .service(resource("/api/pms/alerts").route(get().to(alerts::list)))
         .service(resource("/api/pms/alerts/{id}").route(get().to(alerts::show)))

@@ -5,6 +5,7 @@ mod clock;
 mod faults;
 mod office;
 mod sikka;
+mod webhooks;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError, web};
@@ -31,6 +32,8 @@ pub fn configure(cfg: &mut web::ServiceConfig) {
         .route("/admin/sikka/faults", web::post().to(faults::change))
         .route("/admin/sikka/quirks", web::get().to(faults::quirks))
         .route("/admin/sikka/quirks", web::post().to(faults::every_quirk))
+        // Before the scope of one office, which would answer 404 for paths that are not its own.
+        .configure(webhooks::configure)
         .configure(office::configure);
 }
 

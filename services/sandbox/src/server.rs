@@ -11,10 +11,13 @@ use actix_web::{App, HttpServer, web};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use crate::sikka::webhooks::Outgoing;
 use crate::vapi::{self, Player};
 use crate::{Sandbox, admin, hooks, oidc, sikka};
 
 const TICK: Duration = Duration::from_millis(20);
+/// How long whoever is told may take.
+const WEBHOOK_PATIENCE: Duration = Duration::from_secs(10);
 const MAX_BODY: usize = 8 * 1024 * 1024;
 
 /// The ports that were taken, as written to the ports file.
@@ -30,7 +33,7 @@ pub struct Ports {
 pub struct Running {
     ports: Ports,
     handles: [ServerHandle; 2],
-    tasks: [JoinHandle<()>; 3],
+    tasks: [JoinHandle<()>; 4],
 }
 
 impl Running {
@@ -113,6 +116,8 @@ pub fn start(
     .run();
 
     let handles = [vendor.handle(), admin.handle()];
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build()?;
+    let teller = Arc::clone(&sandbox);
     let tasks = [
         tokio::spawn(async move {
             if let Err(error) = vendor.await {
@@ -131,8 +136,33 @@ pub fn start(
                 sandbox.catch_up();
             }
         }),
+        tokio::spawn(async move {
+            let mut tick = tokio::time::interval(TICK);
+            loop {
+                tick.tick().await;
+                let due = teller.sikka.lock().webhooks.take_due();
+                for outgoing in due {
+                    let (teller, client) = (Arc::clone(&teller), client.clone());
+                    tokio::spawn(async move { post(&teller, &client, outgoing).await });
+                }
+            }
+        }),
     ];
     Ok(Running { ports: Ports { port, admin_port }, handles, tasks })
+}
+
+/// One try of a webhook.
+async fn post(sandbox: &Sandbox, client: &reqwest::Client, outgoing: Outgoing) {
+    let mut request = client
+        .post(&outgoing.url)
+        .header("content-type", "application/json")
+        .timeout(WEBHOOK_PATIENCE)
+        .body(outgoing.body.clone());
+    if let Some(key) = &outgoing.callback_key {
+        request = request.header("callback-key", key);
+    }
+    let status = request.send().await.ok().map(|answer| answer.status().as_u16());
+    sandbox.sikka.lock().webhooks.ended(outgoing, status);
 }
 
 /// Writes the ports as JSON, whole or not at all, so that a reader never sees half a file.

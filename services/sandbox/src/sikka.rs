@@ -24,6 +24,7 @@ pub mod rql;
 pub mod schedule;
 pub mod seed;
 pub mod state;
+pub mod webhooks;
 pub mod writeback;
 pub mod writes;
 pub mod zone;

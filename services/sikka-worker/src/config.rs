@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
-    OtlpSettings, SentrySettings, SikkaSettings,
+    OtlpSettings, SentrySettings, SettingsError, SikkaSettings,
 };
 use writebacks::Pace;
 
@@ -52,6 +52,8 @@ pub(crate) struct Own {
     /// Minutes before its deadline at which staff get a task about a write that is not done; never more than
     /// half of the time that the write had.
     pub(crate) task_margin_minutes: u64,
+    /// Seconds until an office that is being connected is looked for a second time; then twice as long each time.
+    pub(crate) setup_wait_seconds: f64,
 }
 
 impl Default for Own {
@@ -67,6 +69,7 @@ impl Default for Own {
             settle_seconds: 300,
             calendar_ms: 5_000,
             task_margin_minutes: 24 * 60,
+            setup_wait_seconds: 30.0,
         }
     }
 }
@@ -87,5 +90,12 @@ impl Own {
 impl settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
         Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        if (0.1..=3_600.0).contains(&self.sikka_worker.setup_wait_seconds) {
+            return Ok(());
+        }
+        Err(SettingsError::rule("sikka_worker.setup_wait_seconds", "must be from 0.1 to 3600"))
     }
 }

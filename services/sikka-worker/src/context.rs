@@ -10,12 +10,13 @@ use pms_sikka::{Sikka, SikkaApp, SikkaLogin};
 use seal::Secret;
 use service::settings::SikkaSettings;
 use service::{Base, Relay};
-use store::DueConnection;
+use store::{DueConnection, Store};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vendor_http::MemoryBudget;
 use writebacks::{Carrier, Offices};
 
 use crate::config::Own;
+use crate::connect::Connector;
 use crate::offices::SikkaOffices;
 
 type Calendar = (Arc<DayBook>, Duration);
@@ -26,9 +27,11 @@ const A_PRACTICES_SHARE: usize = 12;
 /// What every job may use.
 pub(crate) struct Context {
     pub(crate) bus: Bus,
+    pub(crate) store: Store,
     pub(crate) relay: Relay,
     pub(crate) offices: Arc<SikkaOffices>,
     pub(crate) carrier: Carrier,
+    pub(crate) connector: Connector,
     pub(crate) settings: Own,
     calendars: Cache<(TenantId, ConnectionId, Window), Calendar>,
     places: Cache<(TenantId, ConnectionId), Arc<Semaphore>>,
@@ -45,13 +48,29 @@ impl Context {
         })?;
         // Log-ins belong to the app, not to a practice; there are few of them.
         let login = SikkaLogin::new(sikka.clone(), Arc::new(MemoryBudget::per_minute(120)));
-        let keeper = Arc::new(KeyKeeper::new(store.clone(), Arc::new(login), KeeperSettings::default()));
+        let keeper =
+            Arc::new(KeyKeeper::new(store.clone(), Arc::new(login.clone()), KeeperSettings::default()));
+        let connector = Connector::new(sikka.clone(), login, keeper.clone(), own.clone(), base);
         let offices = Arc::new(SikkaOffices::new(store.clone(), sikka, keeper, own.clone()));
-        let carrier = Carrier::new(store, offices.clone(), "sikka", own.pace());
-        let calendars =
-            Cache::builder().max_capacity(1_000).time_to_live(Duration::from_millis(own.calendar_ms)).build();
+        let carrier = Carrier::new(store.clone(), offices.clone(), "sikka", own.pace());
+        let calendars = Cache::builder()
+            .max_capacity(1_000)
+            .time_to_live(Duration::from_millis(own.calendar_ms))
+            .support_invalidation_closures()
+            .build();
         let places = Cache::builder().max_capacity(10_000).build();
-        Ok(Self { bus, relay, offices, carrier, settings: own, calendars, places })
+        Ok(Self { bus, store, relay, offices, carrier, connector, settings: own, calendars, places })
+    }
+
+    /// Drops whatever is remembered of a connection and of its practice's copy.
+    pub(crate) async fn forget(&self, due: DueConnection) {
+        self.offices.forget(due.tenant, due.connection).await;
+        let of_it = move |key: &(TenantId, ConnectionId, Window), _: &Calendar| {
+            (key.0, key.1) == (due.tenant, due.connection)
+        };
+        if self.calendars.invalidate_entries_if(of_it).is_err() {
+            self.calendars.invalidate_all();
+        }
     }
 
     /// A place among the questions of one practice: one that is slow takes no more of this worker.

@@ -1,6 +1,9 @@
 mod commands;
+mod news;
+mod notices;
 mod questions;
 mod rounds;
+mod setups;
 
 use std::sync::Arc;
 
@@ -12,6 +15,14 @@ use crate::context::Context;
 pub(crate) fn register(background: &Background, context: &Arc<Context>) {
     commands::register(background, context);
     let c = context.clone();
+    background.run("connection news", move |stop| news::run(c.clone(), stop));
+    let c = context.clone();
+    background.run("notices", move |stop| notices::run(c.clone(), stop));
+    let c = context.clone();
     background.run("questions", move |stop| questions::run(c.clone(), stop));
     rounds::register(background, context);
+    let c = context.clone();
+    background.run("setup questions", move |stop| setups::questions(c.clone(), stop));
+    let c = context.clone();
+    background.run("setups", move |stop| setups::run(c.clone(), stop));
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod config;
+mod connect;
 mod context;
 mod jobs;
 mod offices;

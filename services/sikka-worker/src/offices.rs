@@ -49,6 +49,11 @@ impl SikkaOffices {
         Ok(Arc::new(SikkaOffice::new(self.sikka.clone(), profile, keys, budget)?))
     }
 
+    /// Has the connection read anew when it is used next.
+    pub(crate) async fn forget(&self, tenant: TenantId, id: ConnectionId) {
+        self.open.invalidate(&(tenant, id)).await;
+    }
+
     async fn row(&self, tenant: TenantId, id: ConnectionId) -> Result<Connection, StoreError> {
         let mut tx = self.store.tenant(tenant).await?;
         let connection = tx.connection(id).await?;

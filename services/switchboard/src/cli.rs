@@ -1,4 +1,5 @@
 mod access;
+mod connections;
 mod insight;
 mod writebacks;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 pub(crate) use access::{ApiKeysAction, KeysAction, MembersAction};
+pub(crate) use connections::{ConnectionsAction, WordsArgs};
 pub(crate) use insight::{AlertsAction, DestinationsAction, ReportArgs, UsageArgs};
 pub(crate) use writebacks::{WhichWrites, WritebacksAction};
 
@@ -46,6 +48,11 @@ pub(crate) enum Command {
     Parked {
         #[command(subcommand)]
         action: ParkedAction,
+    },
+    /// Links to the practices' systems: make, try, switch off, choose their words.
+    Connections {
+        #[command(subcommand)]
+        action: ConnectionsAction,
     },
     /// Writes to the practices' systems, and those that were set aside for staff.
     Writebacks {

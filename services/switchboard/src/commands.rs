@@ -4,6 +4,7 @@ mod audit;
 mod bench;
 mod chaos;
 mod config;
+mod connections;
 mod demo;
 mod doctor;
 mod identity;
@@ -45,6 +46,7 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
         Command::Doctor(target) => doctor::run(&target.state, out).await,
         Command::Config { service, config } => config::run(&service, config, out),
         Command::Parked { action } => parked::run(action, out).await,
+        Command::Connections { action } => connections::run(action, out).await,
         Command::Writebacks { action } => writebacks::run(action, out).await,
         Command::Alerts { action } => alerts::run(action, out).await,
         Command::Usage(args) => insight::usage(args, out).await,

@@ -19,6 +19,9 @@ pub(crate) struct Place {
     pub(crate) sandbox: String,
     pub(crate) sandbox_admin: String,
     pub(crate) webhook_secret: String,
+    /// What the sandbox proves itself with when it tells of changes.
+    #[serde(default)]
+    pub(crate) callback_key: String,
     pub(crate) tenant: String,
     pub(crate) office: String,
     pub(crate) called: String,

@@ -34,6 +34,9 @@ pub struct GatewaySettings {
     /// Vapi's plain secret.
     #[serde(default)]
     pub vapi: VapiDoor,
+    /// Sikka's callback key.
+    #[serde(default)]
+    pub sikka: SikkaDoor,
     /// The gateway's own.
     #[serde(default)]
     pub webhook_gateway: OwnSettings,
@@ -51,6 +54,22 @@ pub struct VapiDoor {
     /// What `X-Vapi-Secret` must carry.
     #[serde(serialize_with = "hidden")]
     pub webhook_secret: Option<Secret>,
+}
+
+/// The `sikka` section as the gateway needs it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SikkaDoor {
+    /// Not used here.
+    pub base_url: Option<String>,
+    /// Not used here.
+    pub app_id: Option<String>,
+    /// Not used here.
+    #[serde(serialize_with = "hidden")]
+    pub app_key: Option<Secret>,
+    /// What `callback-key` must carry. Without one every change webhook is refused.
+    #[serde(serialize_with = "hidden")]
+    pub callback_key: Option<Secret>,
 }
 
 /// The `webhook_gateway` section.
@@ -89,6 +108,9 @@ impl Settings for GatewaySettings {
         }
         if !(100..=5_000).contains(&self.webhook_gateway.confirm_ms) {
             return Err(SettingsError::rule("webhook_gateway.confirm_ms", "must be from 100 to 5000"));
+        }
+        if self.sikka.callback_key.as_ref().is_some_and(|key| key.expose().trim().len() < 16) {
+            return Err(SettingsError::rule("sikka.callback_key", "must have 16 characters or more"));
         }
         let broken = |error: voice_vapi::CredentialError| {
             SettingsError::rule("vapi.webhook_secret", format!("({error})"))

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use bus::Bus;
+use seal::Secret;
 use service::Base;
 use store::Store;
 use voice_vapi::{Authenticator, CredentialError};
@@ -14,6 +15,8 @@ use crate::keeper::Keeper;
 pub(crate) struct Context {
     pub(crate) authenticator: Authenticator,
     pub(crate) public_url: String,
+    /// What Sikka proves itself with when it tells of changes.
+    pub(crate) callback_key: Option<Secret>,
     pub(crate) tool_budget: Duration,
     pub(crate) bus: Bus,
     pub(crate) store: Store,
@@ -29,6 +32,7 @@ impl Context {
         Ok(Self {
             authenticator: Authenticator::new(&credentials)?,
             public_url: own.public_url.trim_end_matches('/').to_owned(),
+            callback_key: settings.sikka.callback_key.clone(),
             tool_budget: Duration::from_millis(own.tool_ms),
             bus: base.bus.clone(),
             store: base.store.clone(),

@@ -11,6 +11,7 @@ pub(crate) struct Counts {
     kinds: HashMap<&'static str, ByOutcome>,
     credentials: Vec<Counter>,
     accepted: AtomicI64,
+    sikka_accepted: AtomicI64,
 }
 
 struct ByOutcome {
@@ -32,12 +33,28 @@ impl Counts {
             kinds: Kind::labels().map(|kind| (kind, by_outcome(kind))).collect(),
             credentials: (1..=credentials).map(credential).collect(),
             accepted: AtomicI64::new(0),
+            sikka_accepted: AtomicI64::new(0),
         }
     }
 
     /// Messages that the broker or the database has, since this process began.
-    pub(crate) fn accepted(&self) -> i64 {
-        self.accepted.load(Ordering::Relaxed)
+    pub(crate) fn accepted(&self, source: &str) -> i64 {
+        let of_source = if source == "sikka" { &self.sikka_accepted } else { &self.accepted };
+        of_source.load(Ordering::Relaxed)
+    }
+
+    /// A verified message of Sikka's: with the broker, in the database, or with neither. There are few of them.
+    pub(crate) fn sikka(&self, kind: &'static str, outcome: Result<Kept, NotKept>) {
+        let word = match outcome {
+            Ok(Kept::Queued) => "queued",
+            Ok(Kept::Spilled) => "spilled",
+            Err(NotKept) => "unavailable",
+        };
+        if outcome.is_ok() {
+            self.sikka_accepted.fetch_add(1, Ordering::Relaxed);
+        }
+        metrics::counter!("gateway_webhooks_total", "source" => "sikka", "type" => kind, "outcome" => word)
+            .increment(1);
     }
 
     /// A sender we know, by the place of its credential: an old secret whose count stands still can go.
@@ -62,8 +79,8 @@ impl Counts {
 }
 
 /// A request nobody vouches for.
-pub(crate) fn unverified(reason: &'static str) {
-    metrics::counter!("gateway_webhooks_unverified_total", "source" => "vapi", "reason" => reason)
+pub(crate) fn unverified(source: &'static str, reason: &'static str) {
+    metrics::counter!("gateway_webhooks_unverified_total", "source" => source, "reason" => reason)
         .increment(1);
 }
 

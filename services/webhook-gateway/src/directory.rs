@@ -35,6 +35,7 @@ pub(crate) struct Directory {
     number_ids: Cache<String, Option<NumberOwner>>,
     calls: Cache<String, TenantId>,
     tenants: Cache<TenantId, bool>,
+    install_links: Cache<[u8; 32], TenantId>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -47,7 +48,14 @@ where
 
 impl Directory {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, numbers: cache(), number_ids: cache(), calls: cache(), tenants: cache() }
+        Self {
+            store,
+            numbers: cache(),
+            number_ids: cache(),
+            calls: cache(),
+            tenants: cache(),
+            install_links: cache(),
+        }
     }
 
     /// The tenant that all sources agree on, if there is such a tenant.
@@ -131,6 +139,24 @@ impl Directory {
         let found = tx.number_owner(None, Some(id)).await?;
         tx.commit().await?;
         self.number_ids.insert(id.to_owned(), found.clone()).await;
+        Ok(found)
+    }
+
+    /// Whose install address has a secret of this hash. That nobody has is not remembered: the next moment somebody may.
+    pub(crate) async fn install_link(&self, hash: [u8; 32]) -> Result<Option<TenantId>, StoreError> {
+        if let Some(known) = self.install_links.get(&hash).await {
+            return Ok(Some(known));
+        }
+        let looking = async {
+            let mut tx = self.store.machinery().await?;
+            let found = tx.install_link_owner("sikka", &hash).await?;
+            tx.commit().await?;
+            Ok(found)
+        };
+        let found = timeout(PATIENCE, looking).await.unwrap_or(Err(StoreError::Unavailable))?;
+        if let Some(tenant) = found {
+            self.install_links.insert(hash, tenant).await;
+        }
         Ok(found)
     }
 

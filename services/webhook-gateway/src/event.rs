@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use domain::TenantId;
 use jiff::Timestamp;
 use messages::v1::WebhookReceived;
 use messages::{Named, proto_time};
@@ -11,6 +12,8 @@ pub(crate) struct Event {
     /// The same for every delivery of one event.
     pub(crate) message_id: Uuid,
     pub(crate) routing_key: String,
+    /// Whose it is, where the door it came through tells.
+    pub(crate) tenant: Option<TenantId>,
     pub(crate) body: Bytes,
     /// The trace that whoever handles it goes on with.
     pub(crate) traceparent: Option<String>,
@@ -24,11 +27,40 @@ impl Event {
         received_at: Timestamp,
         traceparent: Option<String>,
     ) -> Self {
-        let message_id = head.key.message_id();
+        let id = (head.key.message_id(), None);
+        // As in the routing key: the vendor's own word may hold what no text column takes.
+        let mut event = Self::made("vapi", &head.kind.route(), id, body, received_at);
+        event.traceparent = traceparent;
+        event.label = head.kind.label();
+        event
+    }
+
+    /// A verified message of another source than Vapi; `kind` is a word fit for a routing key.
+    pub(crate) fn of(
+        source: &str,
+        kind: &'static str,
+        id: (Uuid, Option<TenantId>),
+        body: Bytes,
+        received_at: Timestamp,
+        traceparent: String,
+    ) -> Self {
+        Self {
+            traceparent: Some(traceparent),
+            label: kind,
+            ..Self::made(source, kind, id, body, received_at)
+        }
+    }
+
+    fn made(
+        source: &str,
+        kind: &str,
+        (message_id, tenant): (Uuid, Option<TenantId>),
+        body: Bytes,
+        received_at: Timestamp,
+    ) -> Self {
         let received = WebhookReceived {
-            source: "vapi".to_owned(),
-            // As in the routing key: the vendor's own word may hold what no text column takes.
-            kind: head.kind.route().into_owned(),
+            source: source.to_owned(),
+            kind: kind.to_owned(),
             dedupe_key: message_id.simple().to_string(),
             received_at: Some(proto_time(received_at)),
             body,
@@ -36,10 +68,11 @@ impl Event {
         };
         Self {
             message_id,
-            routing_key: format!("vapi.{}", head.kind.route()),
+            routing_key: format!("{source}.{kind}"),
+            tenant,
             body: received.to_bytes().into(),
-            traceparent,
-            label: head.kind.label(),
+            traceparent: None,
+            label: "",
         }
     }
 }

@@ -68,8 +68,9 @@ impl Keeper {
 
     /// Publishes over `bus`, or else spills.
     pub(crate) async fn keep(&self, bus: &Bus, event: &Event) -> Result<Kept, NotKept> {
-        let letter = Letter::with_id(event.message_id, WebhookReceived::NAME, event.body.clone())
+        let mut letter = Letter::with_id(event.message_id, WebhookReceived::NAME, event.body.clone())
             .traceparent(event.traceparent.clone());
+        letter.tenant = event.tenant.map(|tenant| tenant.to_string());
         match bus.publish(Exchange::Webhooks, &event.routing_key, letter).await {
             Ok(()) => {
                 if self.spilling.load(Ordering::Relaxed) && self.spilling.swap(false, Ordering::Relaxed) {
@@ -92,8 +93,7 @@ impl Keeper {
             tracing::warn!(error.cause = %why, "the broker does not take webhooks, they go to the database");
         }
         let spilling = async {
-            let mut tx = self.base.store.machinery().await?;
-            tx.send(&OutgoingLetter {
+            let letter = OutgoingLetter {
                 message_id: event.message_id,
                 exchange: Exchange::Webhooks.name(),
                 routing_key: &event.routing_key,
@@ -101,8 +101,14 @@ impl Keeper {
                 hash_key: None,
                 traceparent: event.traceparent.as_deref(),
                 body: &event.body,
-            })
-            .await?;
+            };
+            if let Some(tenant) = event.tenant {
+                let mut tx = self.base.store.tenant(tenant).await?;
+                tx.send(&letter).await?;
+                return tx.commit().await;
+            }
+            let mut tx = self.base.store.machinery().await?;
+            tx.send(&letter).await?;
             tx.commit().await
         };
         match timeout(SPILL_LIMIT, spilling).await.unwrap_or(Err(StoreError::Unavailable)) {

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use service::{App, Base, Readiness, Start};
 
 use acceptances::Teller;
-pub use config::{GatewaySettings, OwnSettings, VapiDoor};
+pub use config::{GatewaySettings, OwnSettings, SikkaDoor, VapiDoor};
 use context::Context;
 
 /// What Vapi may send at once; reports carry whole conversations.
@@ -34,14 +34,13 @@ pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
     let context = Context::new(settings, &base).context("no door can be opened")?;
     let shared = web::Data::new(context);
 
-    let teller = Arc::new(Teller::new(shared.clone()));
-    start.background.run("acceptances", {
-        let teller = teller.clone();
-        move |stop| {
+    let tellers = ["vapi", "sikka"].map(|source| Arc::new(Teller::new(shared.clone(), source)));
+    for (name, teller) in ["acceptances", "acceptances of Sikka's"].into_iter().zip(tellers.clone()) {
+        start.background.run(name, move |stop| {
             let teller = teller.clone();
             async move { teller.run(stop).await }
-        }
-    });
+        });
+    }
 
     let (for_ready, for_stop, for_routes) = (base.clone(), shared.clone(), base.bus.clone());
     let readiness = Readiness::new().check("broker or database", move || {
@@ -58,7 +57,9 @@ pub async fn build(start: Start<GatewaySettings>) -> anyhow::Result<App> {
         })
         .on_stop(move || async move {
             for_stop.keeper.finish(Duration::from_secs(5)).await;
-            teller.finish().await;
+            for teller in tellers {
+                teller.finish().await;
+            }
             base.bus.close().await;
         }))
 }

@@ -1,4 +1,5 @@
 mod answers;
+mod sikka;
 mod tool;
 mod tool_calls;
 mod webhook;
@@ -15,6 +16,8 @@ use crate::counts;
 pub(crate) fn register(config: &mut ServiceConfig) {
     config
         .service(web::resource("/api/vapi/webhook").route(web::post().to(webhook::post)))
+        .service(web::resource("/api/sikka/install/{secret}").route(web::post().to(sikka::install)))
+        .service(web::resource("/api/sikka/webhook").route(web::post().to(sikka::change)))
         .service(web::resource("/api/vapi/tools/{tool}").route(web::post().to(tool::post)));
 }
 
@@ -37,7 +40,7 @@ fn admit<'a>(
             Ok(verified)
         }
         Err(refusal) => {
-            counts::unverified(refusal.reason());
+            counts::unverified("vapi", refusal.reason());
             tracing::warn!(reason = refusal.reason(), "a webhook was refused: nobody we know signed it");
             Err(ApiError::new(Code::Unauthenticated, "invalid signature"))
         }

@@ -149,3 +149,32 @@ pub(crate) fn alert_resolved() -> v1::AlertResolved {
         resolved_by: "switchboard".into(),
     }
 }
+
+pub(crate) fn setup_question() -> v1::SetupQuestion {
+    let connect = v1::OfficeConnect {
+        office: "D10001".into(),
+        location: "1".into(),
+        sealed_secret: vec![4, 1, 9],
+        practice_id: "prac_1".into(),
+    };
+    v1::SetupQuestion {
+        tenant_id: "ten_1".into(),
+        actor: "api key key_1".into(),
+        ask: Some(v1::setup_question::Ask::Connect(connect)),
+    }
+}
+
+pub(crate) fn setup_reply() -> v1::SetupReply {
+    let problem = v1::SetupProblem {
+        kind: "access_withdrawn".into(),
+        code: "API2003".into(),
+        field: "secretKey".into(),
+        rule: "must be the office's own".into(),
+        retry_after_s: 5,
+    };
+    v1::SetupReply { answer: Some(v1::setup_reply::Answer::Problem(problem)) }
+}
+
+pub(crate) fn connection_changed() -> v1::ConnectionChanged {
+    v1::ConnectionChanged { tenant_id: "ten_1".into(), connection_id: "conn_1".into() }
+}

@@ -45,6 +45,9 @@ fn stored_bytes_of_every_message_read_as_they_were_meant() {
     reads_as(&samples::token_refreshed());
     reads_as(&samples::alert_raised());
     reads_as(&samples::alert_resolved());
+    reads_as(&samples::setup_question());
+    reads_as(&samples::setup_reply());
+    reads_as(&samples::connection_changed());
 }
 
 #[test]

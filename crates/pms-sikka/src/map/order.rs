@@ -31,6 +31,7 @@ pub(crate) fn appointment<'a>(
         time: start.strftime("%H:%M").to_string(),
         length: Some(minutes).filter(|minutes| *minutes > 0).ok_or_else(|| invalid("length"))?.to_string(),
         description: description(new.reason.expose(), reference),
+        kind: new.kind.as_deref(),
         check_spu: "true",
     })
 }
@@ -107,6 +108,14 @@ mod tests {
     }
 
     #[test]
+    fn a_kind_that_staff_gave_a_code_is_written_as_that_code() {
+        let mut new = new_appointment("2026-06-01T14:30:00Z", "2026-06-01T15:20:00Z");
+        new.kind = Some("Recall".to_owned());
+        let body = serde_json::to_value(appointment(&new, "7KQ2M4XA", "1").unwrap()).unwrap();
+        assert_eq!(body["type"], "Recall");
+    }
+
+    #[test]
     fn a_start_in_the_hour_that_comes_twice_is_refused_instead_of_guessed() {
         let new = new_appointment("2026-11-01T06:30:00Z", "2026-11-01T07:00:00Z");
         let refused = appointment(&new, "7KQ2M4XA", "1").err().unwrap();
@@ -121,6 +130,7 @@ mod tests {
             window: domain::Window::new(start.parse().unwrap(), end.parse().unwrap()).unwrap(),
             time_zone: "America/Chicago".into(),
             reason: "Cleaning".into(),
+            kind: None,
         }
     }
 }

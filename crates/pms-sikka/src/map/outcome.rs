@@ -394,6 +394,7 @@ mod tests {
                 window: domain::Window::of_minutes("2026-06-03T14:30:00Z".parse().unwrap(), 30).unwrap(),
                 time_zone: "America/Chicago".into(),
                 reason: "Cleaning".to_owned().into(),
+                kind: None,
             };
             order(Write::BookAppointment(new), reference, "2026-06-01T15:00:00Z")
         };

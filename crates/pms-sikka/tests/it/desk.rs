@@ -194,6 +194,7 @@ pub(crate) fn booking() -> WriteOrder {
             window: window("2026-06-03T14:30:00Z", "2026-06-03T15:00:00Z"),
             time_zone: "America/Chicago".into(),
             reason: "Cleaning & check".into(),
+            kind: None,
         }),
         reference: "7KQ2M4XA".into(),
         first_sent_at: Timestamp::now(),

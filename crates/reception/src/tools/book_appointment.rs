@@ -28,6 +28,9 @@ struct BookAppointment {
     /// What the visit is for, in a few words.
     #[schemars(length(min = 1, max = 200))]
     reason: String,
+    /// The kind of appointment, as it was given to checkAvailability.
+    #[schemars(length(max = 80))]
+    appointment_type: Option<String>,
 }
 
 const THIS: (&str, Access) = ("bookAppointment", Access::Writes);
@@ -134,7 +137,11 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             Standing::InTheBook => Ok(wish.say(turn, &ALREADY)),
             Standing::OnItsWay(writeback) => wish.outcome(turn, writeback).await,
             Standing::PatientElsewhere => Ok(wish.say(turn, &ELSEWHERE)),
-            Standing::New => wish.request(turn, &raw.reason).await,
+            Standing::New => {
+                let asked = raw.appointment_type.as_deref().unwrap_or(&raw.reason);
+                let kind = turn.desk.settings.appointment_type(asked).map(|one| one.vendor_id.clone());
+                wish.request(turn, &raw.reason, kind.filter(|code| !code.is_empty())).await
+            }
         }
     })
 }
@@ -227,7 +234,12 @@ impl Wish {
         if elsewhere { Standing::PatientElsewhere } else { Standing::New }
     }
 
-    async fn request(mut self, turn: &mut Turn<'_>, reason: &str) -> Result<ToolAnswer, Stop> {
+    async fn request(
+        mut self,
+        turn: &mut Turn<'_>,
+        reason: &str,
+        kind: Option<String>,
+    ) -> Result<ToolAnswer, Stop> {
         let claim = &self.claim;
         let chair = still_free(&self.book, &self.held, claim.window, &claim.clinician, &claim.chair);
         let Some(chair) = chair.map(|chair| chair.vendor_id.clone()) else {
@@ -245,6 +257,7 @@ impl Wish {
                 window: self.claim.window,
                 time_zone: self.book.time_zone.clone(),
                 reason: reason.into(),
+                kind,
             }),
             intent_key: turn.reception.intent_key(turn.desk, &intent),
             claim: Some(self.claim.clone()),

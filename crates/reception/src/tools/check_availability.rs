@@ -38,6 +38,9 @@ struct CheckAvailability {
     /// Only in this part of the day.
     #[schemars(length(max = 20), extend("enum" = ["morning", "afternoon"]))]
     part_of_day: Option<String>,
+    /// The kind of appointment, as listAppointmentTypes names it: it decides how long the visit takes.
+    #[schemars(length(max = 80))]
+    appointment_type: Option<String>,
     /// How long the visit takes, if the clinic said so.
     #[schemars(range(min = 5, max = 480))]
     duration_minutes: Option<i64>,
@@ -136,6 +139,7 @@ struct Wanted {
     /// Nothing earlier on the first day.
     clock: Option<Time>,
     reason: Option<String>,
+    kind: Option<String>,
     provider: Option<String>,
     part: Option<PartOfDay>,
     minutes: i64,
@@ -151,6 +155,13 @@ impl Wanted {
         if from < today {
             return Err(BadInput::new(desk, "from", &said::DATE_PASSED, "must not be in the past").into());
         }
+        let offered = |asked: &Option<String>| {
+            asked
+                .as_deref()
+                .and_then(|asked| desk.settings.appointment_type(asked))
+                .and_then(|one| one.minutes)
+        };
+        let by_kind = offered(&raw.appointment_type).or_else(|| offered(&raw.reason));
         if to < from {
             let rule = "must not be before `from`";
             return Err(BadInput::new(desk, "to", &said::RANGE_REVERSED, rule).into());
@@ -164,13 +175,14 @@ impl Wanted {
             to: to.min(last),
             clock: raw.not_before.map(|text| input::clock(desk, "notBefore", &text)).transpose()?,
             reason: raw.reason,
+            kind: raw.appointment_type,
             provider: raw.provider,
             part: match raw.part_of_day.as_deref() {
                 Some("morning") => Some(PartOfDay::Morning),
                 Some(_) => Some(PartOfDay::Afternoon),
                 None => None,
             },
-            minutes: raw.duration_minutes.unwrap_or(desk.settings.appointment_minutes),
+            minutes: raw.duration_minutes.or(by_kind).unwrap_or(desk.settings.appointment_minutes),
         })
     }
 
@@ -297,7 +309,7 @@ fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
     }
     let of_kind = |kind: ClinicianKind| ids(&|one| one.kind == kind);
     let (treat, clean) = (of_kind(ClinicianKind::Provider), of_kind(ClinicianKind::Hygienist));
-    let cleaning = wanted.reason.as_deref().is_some_and(is_cleaning);
+    let cleaning = [&wanted.reason, &wanted.kind].into_iter().flatten().any(|text| is_cleaning(text));
     Some(match (cleaning && !clean.is_empty(), treat.is_empty()) {
         (true, _) | (false, true) => clean,
         (false, false) => treat,

@@ -50,8 +50,13 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let ListAppointmentTypes {} = arguments.read(turn.desk)?;
-        turn.require(Operation::ListAppointmentTypes)?;
-        let types = turn.appointment_types().await?;
+        // What staff offer is what there is, whatever else their system lists.
+        let types = if turn.desk.settings.appointment_types.is_empty() {
+            turn.require(Operation::ListAppointmentTypes)?;
+            turn.appointment_types().await?
+        } else {
+            turn.desk.settings.appointment_types.clone()
+        };
         let names: Vec<String> = types.iter().map(|one| one.name.clone()).collect();
         let answer = match names.len() {
             0 => turn.say(&NONE, &[]),
@@ -61,7 +66,8 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let types: Vec<Value> = types
             .iter()
             .map(|one| {
-                let mut shown = json!({ "appointmentTypeId": one.vendor_id, "name": one.name });
+                let id = if one.vendor_id.is_empty() { &one.name } else { &one.vendor_id };
+                let mut shown = json!({ "appointmentTypeId": id, "name": one.name });
                 if let Some(minutes) = one.minutes {
                     shown["minutes"] = json!(minutes);
                 }

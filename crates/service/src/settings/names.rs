@@ -44,6 +44,7 @@ pub const ALIASES: &[(&str, &str)] = &[
     ("SENTRY_DSN", "sentry.dsn"),
     ("SIKKA_APP_ID", "sikka.app_id"),
     ("SIKKA_APP_KEY", "sikka.app_key"),
+    ("SIKKA_CALLBACK_KEY", "sikka.callback_key"),
     ("SLACK_WEBHOOK_URL", "slack.webhook_url"),
     ("TIKTOK_CLIENT_SECRET", "tiktok.client_secret"),
     ("TWILIO_ACCOUNT_SID", "twilio.account_sid"),

@@ -76,6 +76,9 @@ pub struct SikkaSettings {
     /// The application's key.
     #[serde(serialize_with = "hidden", deserialize_with = "filled")]
     pub app_key: Secret,
+    /// Not used here: the gateway holds against it what Sikka's webhooks carry.
+    #[serde(default, serialize_with = "hidden")]
+    pub callback_key: Option<Secret>,
 }
 
 /// The `vapi` section: this installation's account at Vapi.

@@ -28,6 +28,8 @@ mod schema;
 #[cfg(test)]
 mod sealed;
 #[cfg(test)]
+mod setups;
+#[cfg(test)]
 mod tenants;
 #[cfg(test)]
 mod tool_calls;

@@ -16,10 +16,11 @@ const NOBODYS: [(&str, &str); 5] = [
 ];
 
 /// What a column with a rule of its own may hold.
-const ALLOWED: [(&str, &str, &str); 6] = [
+const ALLOWED: [(&str, &str, &str); 7] = [
     ("alert_deliveries", "news", "'raised'"),
     ("call_identities", "proof", "'phone'"),
     ("memberships", "role", "'owner'"),
+    ("pms_appointment_types", "minutes", "30"),
     ("pms_writebacks", "operation", "'book_appointment'"),
     ("slot_holds", "kind", "'chair'"),
     ("slot_holds", "ends_at", "now() + interval '1 hour'"),

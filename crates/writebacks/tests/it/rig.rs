@@ -289,6 +289,7 @@ pub(crate) fn booking(minute: i64) -> Write {
         window: slot(minute),
         time_zone: "America/Chicago".into(),
         reason: "a check-up".into(),
+        kind: None,
     })
 }
 

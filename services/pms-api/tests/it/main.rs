@@ -24,4 +24,6 @@ mod rest;
 #[cfg(test)]
 mod routes;
 #[cfg(test)]
+mod setup;
+#[cfg(test)]
 mod writebacks;

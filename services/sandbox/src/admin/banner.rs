@@ -21,6 +21,8 @@ const DOCUMENTED: &[&str] = &[
     "required fields per PMS of a new appointment and a new patient",
     "X-Rate-Limit headers over a window of 60 seconds; 250 was seen in 2024 and 2026",
     "a note wants patient, type, date, text, provider and practice; its type is one of note_types",
+    "change webhooks: Data_Refresh, patient, transaction and appointments with a callback-key and no records; practice_id is a number in Data_Refresh; 3xx, 4xx, 5xx and silence fail, and after five failures the webhook is silent",
+    "a location that is off is not served; practice_location switches it on; a new office answers API2010 until its data is there",
     "API0008 arrives with HTTP 200 and means that nothing was logged",
 ];
 
@@ -41,6 +43,8 @@ const ASSUMED: &[&str] = &[
     "times of writeback_status and writebacks are practice-local; start_time and end_time of a key are UTC",
     "PUT without provider_id is refused, because its table says required",
     "a write submitted while the utility is off waits for ever and starts anew when it returns",
+    "an install notice is flat PascalCase JSON without any header that proves it, Status Active or Cancelled, told once or several times, before authorized_practices shows the office (one integrator's word)",
+    "a webhook that fails is told again after 2, 4, 8 and 16 seconds; a cancelled office is no longer listed and its location is off",
     "unknown query parameters are ignored",
     "rate windows run on the machine's clock; keys, copies and writes run on the simulated one",
 ];

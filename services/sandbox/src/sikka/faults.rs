@@ -46,6 +46,10 @@ pub struct Faults {
     pub cancelled_vanish: bool,
     /// Whether the phone filters compare the text as typed instead of its digits.
     pub phone_match_raw: bool,
+    /// How many of the next change webhooks are never sent.
+    pub lose_webhooks: u32,
+    /// How many of the next change webhooks are sent twice.
+    pub double_webhooks: u32,
 }
 
 impl Default for Faults {
@@ -71,6 +75,8 @@ impl Default for Faults {
             data_insert_seconds: 0,
             cancelled_vanish: false,
             phone_match_raw: false,
+            lose_webhooks: 0,
+            double_webhooks: 0,
         }
     }
 }
@@ -180,7 +186,7 @@ impl Faults {
 }
 
 /// Whether a counter had any left; takes one.
-pub(super) fn count_off(left: &mut u32) -> bool {
+pub(crate) fn count_off(left: &mut u32) -> bool {
     let any = *left > 0;
     *left = left.saturating_sub(1);
     any

@@ -51,6 +51,14 @@ pub struct Office {
     pub listed: bool,
     /// Whether any data has arrived in the cloud yet.
     pub loaded: bool,
+    /// When `authorized_practices` shows it, where it does not yet.
+    pub appears_at: Option<Timestamp>,
+    /// When it bought the application last.
+    pub bought_at: Option<Timestamp>,
+    /// When a change was told last.
+    pub told_at: Option<Timestamp>,
+    /// Copies that nobody was told of yet.
+    pub untold: Vec<Timestamp>,
     /// Seconds between two refreshes.
     pub refresh_seconds: i64,
     /// When the next refresh is due; overdue while the utility is off.
@@ -167,6 +175,10 @@ impl Office {
 
     /// Carries out everything due by `now`, in the order it became due.
     pub fn catch_up(&mut self, now: Timestamp) {
+        if self.appears_at.is_some_and(|at| at <= now) {
+            self.appears_at = None;
+            self.listed = true;
+        }
         loop {
             let write = self
                 .pending
@@ -202,6 +214,21 @@ impl Office {
             self.cloud.schedule_week = Some(week);
         }
         self.loaded = true;
+        self.untold.push(at);
+    }
+
+    /// Begins anew as an office that bought the application: not listed, switched off, and without data, until then.
+    pub fn buy(&mut self, now: Timestamp, appears_at: Timestamp, loads_at: Timestamp) {
+        self.bought_at = Some(now);
+        self.appears_at = Some(appears_at);
+        self.next_refresh = loads_at;
+        (self.listed, self.access_on, self.loaded) = (false, false, false);
+    }
+
+    /// Takes the application's access away.
+    pub fn cancel(&mut self) {
+        self.appears_at = None;
+        (self.listed, self.access_on) = (false, false);
     }
 
     /// Switches the utility on or off. While it is off nothing is written and nothing refreshed; what waited

@@ -135,6 +135,10 @@ impl Seed {
             access_on: true,
             listed: true,
             loaded: true,
+            appears_at: None,
+            bought_at: None,
+            told_at: None,
+            untold: Vec::new(),
             refresh_seconds: self.refresh_seconds,
             next_refresh: now.saturating_add(SignedDuration::from_secs(self.refresh_seconds)).unwrap_or(now),
             data_insert_in_progress: false,
@@ -145,6 +149,8 @@ impl Seed {
             id,
         };
         office.refresh(now);
+        // Nobody is told of what was there from the beginning.
+        office.untold.clear();
         office
     }
 }

@@ -16,6 +16,7 @@ use super::office::Office;
 use super::rate::{Rate, Standing};
 use super::route::{self, Action, Door, Route};
 use super::seed::Seed;
+use super::webhooks::{Kind, Webhooks, change_notice};
 use super::{account, lists, writes};
 
 /// The application every office has admitted.
@@ -36,6 +37,8 @@ pub struct State {
     pub rate: Rate,
     /// Who called what.
     pub ledger: Ledger,
+    /// What is told without being asked.
+    pub webhooks: Webhooks,
     /// What the offices were grown from.
     pub seed: Seed,
     next_writeback: u64,
@@ -59,14 +62,26 @@ impl State {
             faults: Faults::default(),
             rate: Rate::default(),
             ledger: Ledger::default(),
+            webhooks: Webhooks::default(),
             next_writeback: 275_001,
         }
     }
 
     /// Carries out everything due by `now` in every office.
     pub fn catch_up(&mut self, now: Timestamp) {
-        for office in self.offices.values_mut() {
+        let Self { offices, faults, webhooks, .. } = self;
+        for office in offices.values_mut() {
             office.catch_up(now);
+            for at in std::mem::take(&mut office.untold) {
+                let body = change_notice(office, "Data_Refresh", at);
+                office.told_at = Some(at);
+                // A dial counts only what would have been sent.
+                if webhooks.is_silent() || count_off(&mut faults.lose_webhooks) {
+                    continue;
+                }
+                let copies = if count_off(&mut faults.double_webhooks) { 2 } else { 1 };
+                webhooks.send(Kind::Change, &office.id, "Data_Refresh", &body, copies);
+            }
         }
     }
 

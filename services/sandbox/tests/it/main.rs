@@ -19,4 +19,6 @@ mod quirks;
 #[cfg(test)]
 mod seeds;
 #[cfg(test)]
+mod webhooks;
+#[cfg(test)]
 mod writes;

@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::sleep;
 
 use super::demo::{Played, play_and_check};
+use super::sandbox::Sandbox;
 use super::seed::{CALLED, PEOPLE, Seeded, add_people, seed_called};
 use crate::cli::UpArgs;
 use crate::out::Out;
@@ -65,6 +66,7 @@ async fn with_servers(args: &UpArgs, state: &Path, servers: &Servers, out: Out) 
     let keys = std::sync::Arc::new(seal::KeyRing::parse(&encryption_key)?);
     let store = Store::open(&database_url, 4, keys).await?;
     let seeded = seed_called(&store).await?;
+    let callback_key = seal::sha256_hex(&seal::random::<32>()?);
     let plan = FleetPlan {
         state: state.to_owned(),
         database_url: servers.database_url.clone(),
@@ -78,7 +80,7 @@ async fn with_servers(args: &UpArgs, state: &Path, servers: &Servers, out: Out) 
         sandbox: ["--writeback-min-ms", "1500", "--writeback-max-ms", "3000", "--offices", "2"]
             .map(str::to_owned)
             .into(),
-        settings: Vec::new(),
+        settings: vec![("SIKKA_CALLBACK_KEY".to_owned(), callback_key)],
     };
     out.say("Starting the services and the sandbox.");
     let mut fleet = tokio::select! {
@@ -113,6 +115,7 @@ async fn stay(
         sandbox: fleet.sandbox.clone(),
         sandbox_admin: fleet.sandbox_admin.clone(),
         webhook_secret: plan.webhook_secret.clone(),
+        callback_key: plan.settings.first().map(|(_, key)| key.clone()).unwrap_or_default(),
         tenant: seeded.tenant.to_string(),
         office: seeded.office.clone(),
         called: CALLED.to_owned(),
@@ -120,6 +123,7 @@ async fn stay(
     };
     place.save(state)?;
     add_people(store, seeded.tenant, &issuer(&fleet.sandbox)).await?;
+    tell_by_webhook(&place).await?;
     let played = play_and_check(&place, store, &args.call, out).await;
     if args.once {
         return Ok(verdict(played, out));
@@ -139,6 +143,15 @@ async fn stay(
             out.say(format!("{name} died and was started again."));
         }
     }
+}
+
+/// Has the sandbox tell the gateway whenever a practice's copy is new.
+async fn tell_by_webhook(place: &Place) -> anyhow::Result<()> {
+    let gateway = place.gateway.first().context("there is no gateway")?;
+    let change_url = format!("{gateway}/api/sikka/webhook");
+    let settings = json!({ "change_url": change_url, "callback_key": place.callback_key });
+    Sandbox::new(&place.sandbox_admin).put("/admin/sikka/webhooks", &settings).await?;
+    Ok(())
 }
 
 fn verdict(played: anyhow::Result<Played>, out: Out) -> ExitCode {

@@ -26,6 +26,8 @@ mod desk;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod installs;
+#[cfg(test)]
 mod key_rotation;
 #[cfg(test)]
 mod keys;
@@ -35,6 +37,8 @@ mod logs;
 mod out_of_plan;
 #[cfg(test)]
 mod program;
+#[cfg(test)]
+mod refreshes;
 #[cfg(test)]
 mod replays;
 #[cfg(test)]

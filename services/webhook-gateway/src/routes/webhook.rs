@@ -15,7 +15,7 @@ use crate::event::Event;
 use crate::keeper::Keeper;
 
 /// When to come back when neither broker nor database is there.
-const RETRY_AFTER: Duration = Duration::from_secs(5);
+pub(super) const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 pub(super) async fn post(
     request: HttpRequest,

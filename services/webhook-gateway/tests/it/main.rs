@@ -14,6 +14,8 @@ mod rig;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]
+mod sikka;
+#[cfg(test)]
 mod tools;
 #[cfg(test)]
 mod webhooks;

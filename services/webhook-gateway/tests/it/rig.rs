@@ -14,12 +14,13 @@ use service::settings::{BrokerSettings, DatabaseSettings, EncryptionSettings, Ht
 use store::{NumberOwner, Practice, Store, Tenant};
 use testbed::{Database, Proxy, Vhost, until};
 use tokio_util::sync::{CancellationToken, DropGuard};
-use webhook_gateway::{GatewaySettings, OwnSettings, VapiDoor, build};
+use webhook_gateway::{GatewaySettings, OwnSettings, SikkaDoor, VapiDoor, build};
 
 use crate::http::{self, Answer};
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
 pub(crate) const SECRET: &str = "not-a-real-secret";
+pub(crate) const CALLBACK_KEY: &str = "not-a-real-callback-key";
 pub(crate) const NUMBER: &str = "+15550100002";
 /// A base64 of 32 zero bytes: a key for tests only.
 pub(crate) const KEY: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
@@ -57,6 +58,7 @@ pub(crate) fn settings(broker: &str, database: &str) -> GatewaySettings {
         database: DatabaseSettings { url: database.into(), pool_size: 4 },
         encryption: EncryptionSettings { key: KEY.into() },
         vapi: VapiDoor { webhook_secret: Some(SECRET.into()), ..VapiDoor::default() },
+        sikka: SikkaDoor { callback_key: Some(CALLBACK_KEY.into()), ..SikkaDoor::default() },
         webhook_gateway: OwnSettings { confirm_ms: 1_000, tool_ms: 2_000, ..OwnSettings::default() },
     }
 }
@@ -168,10 +170,19 @@ impl Rig {
 
     /// Takes letters from the queue until `count` different ones have come, in the order they came.
     pub(crate) async fn take(&self, count: usize) -> Vec<(Letter, WebhookReceived)> {
+        self.take_from(topology::VOICE_WEBHOOKS, count).await
+    }
+
+    /// As [`Rig::take`], from another queue.
+    pub(crate) async fn take_from(
+        &self,
+        queue: &'static str,
+        count: usize,
+    ) -> Vec<(Letter, WebhookReceived)> {
         let taken: Arc<Mutex<Vec<Letter>>> = Arc::default();
         let (into, stop) = (taken.clone(), CancellationToken::new());
         let consuming = self.bus.consume(
-            topology::VOICE_WEBHOOKS,
+            queue,
             ConsumeOptions { prefetch: 1, ..ConsumeOptions::default() },
             move |letter| {
                 into.lock().unwrap().push(letter);

@@ -1,0 +1,63 @@
+//! Which locations of an office the vendor serves (contract 4.6).
+
+use std::sync::Arc;
+
+use pms::{ErrorKind, PmsError};
+use serde::{Deserialize, Serialize};
+use vendor_http::{Budget, Request};
+
+use super::{Calls, Door, Sikka, post, read};
+use crate::error::{self, Call};
+use crate::wire;
+
+/// `practice_location`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Location {
+    practice_id: wire::Text,
+    access: wire::Text,
+}
+
+/// What `POST practice_location` takes.
+#[derive(Serialize)]
+struct Access<'a> {
+    office_id: &'a str,
+    practice_id: &'a str,
+    access: &'static str,
+}
+
+impl Sikka {
+    /// Has the vendor serve a location, where it does not do so yet; true: from now on. A location that is on is
+    /// billed. Where the plan has no such call, nothing is known and nothing is done.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    pub async fn switch_on(
+        &self,
+        office_id: &str,
+        practice_id: &str,
+        budget: Arc<dyn Budget>,
+    ) -> Result<bool, PmsError> {
+        let calls = Calls { sikka: self.clone(), budget, keys: None };
+        let list = Request::get("practice_location", "/practice_location").query("office_id", office_id);
+        let rows: Vec<Location> = match calls.list(Door::App, list).await {
+            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(false),
+            answer => answer?,
+        };
+        let own = rows.iter().find(|row| row.practice_id.str() == practice_id);
+        if own.is_some_and(|row| row.access.str().eq_ignore_ascii_case("on")) {
+            return Ok(false);
+        }
+        let body = Access { office_id, practice_id, access: "ON" };
+        let request = post("post_practice_location", "/practice_location", &body)?;
+        let reply = calls.send(Door::App, &request, Call::Write).await?;
+        if !reply.is_success() {
+            return Err(error::refused(&reply, Call::Write));
+        }
+        let message: wire::Message = read(&reply, Call::Write)?;
+        if error::is_failure(message.error_code.str()) {
+            return Err(error::refused(&reply, Call::Write));
+        }
+        Ok(true)
+    }
+}

@@ -1,0 +1,182 @@
+//! What the vendor tells by webhook (contract section 9). It is untrusted: what is acted on is asked for.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use crate::map::time;
+use crate::wire::Text;
+
+/// The longest id an office may have.
+const LONGEST_ID: usize = 40;
+
+/// A clinic bought the application, or cancelled it: flat JSON in PascalCase, unsigned (9.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstallNotice {
+    /// The customer: `D12345`.
+    pub office: String,
+    /// Whether it says that the install is over.
+    pub is_cancelled: bool,
+    /// The date it bears, of the purchase or of the cancellation. Its zone is not told: UTC.
+    pub told_at: Option<Timestamp>,
+}
+
+/// Something is new in the copy of a practice (9.1). What it is has to be asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeNotice {
+    /// The customer: `D12345`.
+    pub office: String,
+    /// The location inside the office; `None`: it does not say.
+    pub location: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Install {
+    #[serde(rename = "MasterCustomerID")]
+    office: Text,
+    #[serde(rename = "Status")]
+    status: Text,
+    #[serde(rename = "PurchaseDate")]
+    purchased: Text,
+    #[serde(rename = "CancelDate")]
+    cancelled: Text,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Change {
+    office_id: Text,
+    practice_id: Text,
+}
+
+/// Fields of an install notice that name nobody and open nothing.
+const KEPT: [&str; 9] = [
+    "Source",
+    "MasterCustomerID",
+    "Order#",
+    "PartnerServiceName",
+    "Status",
+    "PurchaseDate",
+    "CancelDate",
+    "PartnerRegistrationID",
+    "PracticeName",
+];
+
+impl InstallNotice {
+    /// Reads a notice; `None`: it is none.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let raw: Install = serde_json::from_slice(body).ok()?;
+        // Which words there are is not documented. A cancellation that is none would take a clinic off the air, so only
+        // the word itself counts, or a date where there is no word at all.
+        let status = raw.status.str().to_ascii_lowercase();
+        let is_cancelled = status.contains("cancel") || (status.is_empty() && day(&raw.cancelled).is_some());
+        let date = if is_cancelled { &raw.cancelled } else { &raw.purchased };
+        Some(Self { office: id(&raw.office)?, is_cancelled, told_at: day(date) })
+    }
+
+    /// What may be kept of a notice: neither people nor keys.
+    #[must_use]
+    pub fn redacted(body: &[u8]) -> Vec<u8> {
+        let mut fields: BTreeMap<String, Text> = serde_json::from_slice(body).unwrap_or_default();
+        fields.retain(|name, _| KEPT.contains(&name.as_str()));
+        let kept: BTreeMap<&str, &str> =
+            fields.iter().map(|(name, text)| (name.as_str(), text.str())).collect();
+        serde_json::to_vec(&kept).unwrap_or_default()
+    }
+}
+
+impl ChangeNotice {
+    /// Reads a notice; `None`: it is none.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let raw: Change = serde_json::from_slice(body).ok()?;
+        Some(Self { office: id(&raw.office_id)?, location: raw.practice_id.filled().map(str::to_owned) })
+    }
+}
+
+/// An id that may be asked for and shown.
+fn id(text: &Text) -> Option<String> {
+    let id = text.filled()?;
+    let plain = id.len() <= LONGEST_ID && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+    plain.then(|| id.to_owned())
+}
+
+/// A day or a moment that somebody meant: `1111-11-11` and the like stand for none.
+fn day(text: &Text) -> Option<Timestamp> {
+    let wall: DateTime = time::stamp(text.str())
+        .or_else(|| time::date(text.str()).map(DateTime::from))
+        .or_else(|| Date::strptime("%m/%d/%Y", text.str()).ok().map(DateTime::from))?;
+    let at = wall.to_zoned(TimeZone::UTC).ok()?;
+    (wall.year() > 2000).then(|| at.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &serde_json::Value) -> Option<InstallNotice> {
+        InstallNotice::read(body.to_string().as_bytes())
+    }
+
+    #[test]
+    fn a_purchase_and_a_cancellation_are_told_apart_and_dated() {
+        let bought = serde_json::json!({
+            "Source": "Sikka", "MasterCustomerID": "D10001", "Status": "Active",
+            "PurchaseDate": "2026-11-20T09:30:00", "CancelDate": "",
+        });
+        let notice = read(&bought).unwrap();
+        assert!(!notice.is_cancelled && notice.office == "D10001", "{notice:?}");
+        assert_eq!(notice.told_at, Some("2026-11-20T09:30:00Z".parse().unwrap()));
+        let gone = serde_json::json!({
+            "MasterCustomerID": "D10001", "Status": "Cancelled", "PurchaseDate": "2026-11-20", "CancelDate": "12/01/2026",
+        });
+        let notice = read(&gone).unwrap();
+        assert!(notice.is_cancelled, "{notice:?}");
+        assert_eq!(notice.told_at, Some("2026-12-01T00:00:00Z".parse().unwrap()));
+        // A word that nobody knows cancels nothing, whatever stands in the date.
+        let odd =
+            serde_json::json!({ "MasterCustomerID": 10001, "Status": "Renewed", "CancelDate": "2027-12-01" });
+        assert!(!read(&odd).unwrap().is_cancelled);
+        assert_eq!(
+            read(&serde_json::json!({ "MasterCustomerID": "D1", "CancelDate": "1111-11-11" }))
+                .unwrap()
+                .told_at,
+            None
+        );
+    }
+
+    #[test]
+    fn what_names_no_office_that_could_be_one_is_no_notice() {
+        for body in ["", "[]", "{}", r#"{"MasterCustomerID":""}"#, r#"{"MasterCustomerID":"../x"}"#] {
+            assert_eq!(InstallNotice::read(body.as_bytes()), None, "{body}");
+        }
+        let long = serde_json::json!({ "MasterCustomerID": "D".repeat(50) });
+        assert_eq!(read(&long), None);
+    }
+
+    #[test]
+    fn p8_neither_people_nor_keys_of_a_notice_are_kept() {
+        let body = serde_json::json!({
+            "MasterCustomerID": "D10001", "FirstName": "Ada", "EmailAddress": "ada@example.com",
+            "SPUInstallationKey": "open-sesame", "Status": "Active",
+        });
+        let kept = String::from_utf8(InstallNotice::redacted(body.to_string().as_bytes())).unwrap();
+        assert_eq!(kept, r#"{"MasterCustomerID":"D10001","Status":"Active"}"#);
+        assert_eq!(InstallNotice::redacted(b"nothing"), b"{}");
+    }
+
+    #[test]
+    fn a_change_names_its_location_as_a_number_or_as_text() {
+        let of = |id: &str| {
+            ChangeNotice::read(format!(r#"{{"office_id":"D10001","practice_id":{id}}}"#).as_bytes())
+        };
+        let one = ChangeNotice { office: "D10001".into(), location: Some("1".into()) };
+        assert_eq!((of("1"), of("\"1\"")), (Some(one.clone()), Some(one)));
+        assert_eq!(of("\"\"").unwrap().location, None);
+    }
+}

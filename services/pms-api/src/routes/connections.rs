@@ -1,0 +1,228 @@
+use std::collections::BTreeMap;
+
+use actix_web::HttpResponse;
+use actix_web::web::Data;
+use domain::{ConnectionId, TenantId};
+use messages::v1;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use service::{ApiError, Json, Path};
+use store::{Connection, NewAudit, OutgoingLetter, Practice, StoreError};
+use uuid::Uuid;
+
+use super::account::Account;
+use crate::context::Context;
+use crate::setup_desk::{ask, question, refusal, told};
+
+/// What staff choose.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Choices {
+    cancel_word: Option<String>,
+    note_kind: Option<String>,
+    #[serde(default)]
+    payment_types: BTreeMap<String, String>,
+    default_clinician: Option<String>,
+}
+
+/// `GET /api/pms/connections`.
+pub(crate) async fn list(context: Data<Context>, Account(owner): Account) -> Result<HttpResponse, ApiError> {
+    let mut tx = context.store.tenant(owner.tenant).await?;
+    let (connections, practices) = (tx.connections().await?, tx.practices().await?);
+    tx.commit().await?;
+    let connections: Vec<Value> = connections.iter().map(|one| shown(one, &practices)).collect();
+    Ok(HttpResponse::Ok().json(json!({ "connections": connections })))
+}
+
+/// `GET /api/pms/connections/{id}`.
+pub(crate) async fn show(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<ConnectionId>,
+) -> Result<HttpResponse, ApiError> {
+    Ok(HttpResponse::Ok().json(one(&context, owner.tenant, id).await?))
+}
+
+/// `PATCH /api/pms/connections/{id}`: the words and people that staff chose.
+pub(crate) async fn change(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<ConnectionId>,
+    Json(choices): Json<Choices>,
+) -> Result<HttpResponse, ApiError> {
+    let vendor = vendor(&context, owner.tenant, id).await?;
+    let texts = [
+        ("cancelWord", &choices.cancel_word),
+        ("noteKind", &choices.note_kind),
+        ("defaultClinician", &choices.default_clinician),
+    ];
+    for (path, text) in texts {
+        if text.as_ref().is_some_and(|text| !(1..=80).contains(&text.trim().len())) {
+            return Err(ApiError::invalid([(path, "must have 1 to 80 characters")]));
+        }
+    }
+    if let Some((method, _)) = choices.payment_types.iter().find(|(_, code)| !(1..=40).contains(&code.len()))
+    {
+        return Err(ApiError::invalid([(format!("paymentTypes.{method}"), "must have 1 to 40 characters")]));
+    }
+    let text = |text: Option<String>| text.map(|text| text.trim().to_owned()).unwrap_or_default();
+    let choose = v1::ConnectionChoices {
+        connection_id: id.to_string(),
+        cancel_word: text(choices.cancel_word),
+        note_kind: text(choices.note_kind),
+        default_clinician: text(choices.default_clinician),
+        payment_types: choices.payment_types.into_iter().collect(),
+    };
+    let actor = format!("api key {}", owner.key);
+    let question = question(owner.tenant, &actor, v1::setup_question::Ask::Choose(choose));
+    ask(&context, &vendor, &question).await?.map_err(|problem| refusal(&problem))?;
+    Ok(HttpResponse::Ok().json(one(&context, owner.tenant, id).await?))
+}
+
+/// `POST /api/pms/connections/{id}/test`: tries it, and reads anew what it can do.
+pub(crate) async fn test(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<ConnectionId>,
+) -> Result<HttpResponse, ApiError> {
+    let vendor = vendor(&context, owner.tenant, id).await?;
+    let test = v1::ConnectionTest { connection_id: id.to_string(), enable: false };
+    let actor = format!("api key {}", owner.key);
+    let question = question(owner.tenant, &actor, v1::setup_question::Ask::Test(test));
+    let problem = ask(&context, &vendor, &question).await?.err().map(|problem| {
+        let why = told(&problem.kind);
+        json!({
+            "kind": problem.kind, "code": Some(problem.code).filter(|code| !code.is_empty()),
+            "sentence": why.sentence, "nextAction": why.next_action,
+        })
+    });
+    let connection = one(&context, owner.tenant, id).await?;
+    Ok(HttpResponse::Ok().json(json!({
+        "ok": problem.is_none(), "status": connection["status"], "problem": problem, "connection": connection,
+    })))
+}
+
+/// `POST /api/pms/connections/{id}/enable`: tries it, and uses it again if it works.
+pub(crate) async fn enable(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<ConnectionId>,
+) -> Result<HttpResponse, ApiError> {
+    let vendor = vendor(&context, owner.tenant, id).await?;
+    let test = v1::ConnectionTest { connection_id: id.to_string(), enable: true };
+    let actor = format!("api key {}", owner.key);
+    let question = question(owner.tenant, &actor, v1::setup_question::Ask::Test(test));
+    ask(&context, &vendor, &question).await?.map_err(|problem| refusal(&problem))?;
+    Ok(HttpResponse::Ok().json(one(&context, owner.tenant, id).await?))
+}
+
+/// `POST /api/pms/connections/{id}/disable`: uses it no more, until somebody enables it. Nothing of it is deleted.
+pub(crate) async fn disable(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<ConnectionId>,
+) -> Result<HttpResponse, ApiError> {
+    let mut tx = context.store.tenant(owner.tenant).await?;
+    tx.disable_connection(id).await.map_err(no_such)?;
+    note(&mut tx, &format!("api key {}", owner.key), "connection.disable", id).await?;
+    tell(&mut tx, owner.tenant, id).await?;
+    tx.commit().await?;
+    context.relay.poke();
+    Ok(HttpResponse::Ok().json(one(&context, owner.tenant, id).await?))
+}
+
+/// Who did what to a connection, for the record.
+pub(super) async fn note(
+    tx: &mut store::TenantTx,
+    actor: &str,
+    action: &str,
+    id: ConnectionId,
+) -> Result<(), StoreError> {
+    tx.audit(&NewAudit {
+        actor,
+        action,
+        patient: None,
+        call_id: None,
+        tool: None,
+        outcome: "ok",
+        ms: 0,
+        detail: json!({ "connection": id.to_string() }),
+    })
+    .await
+    .map(drop)
+}
+
+/// What every process remembers of the connection is old.
+pub(super) async fn tell(
+    tx: &mut store::TenantTx,
+    tenant: TenantId,
+    id: ConnectionId,
+) -> Result<(), StoreError> {
+    use messages::Named as _;
+    let body = v1::ConnectionChanged { tenant_id: tenant.to_string(), connection_id: id.to_string() };
+    tx.send(&OutgoingLetter {
+        message_id: Uuid::now_v7(),
+        exchange: "events",
+        routing_key: "connection.changed",
+        kind: v1::ConnectionChanged::NAME,
+        hash_key: None,
+        traceparent: None,
+        body: &body.to_bytes(),
+    })
+    .await
+}
+
+/// One of the tenant's connections, as it is shown.
+pub(super) async fn one(context: &Context, tenant: TenantId, id: ConnectionId) -> Result<Value, ApiError> {
+    let mut tx = context.store.tenant(tenant).await?;
+    let connection = tx.connection(id).await.map_err(no_such)?;
+    let practices = tx.practices().await?;
+    tx.commit().await?;
+    Ok(shown(&connection, &practices))
+}
+
+async fn vendor(context: &Context, tenant: TenantId, id: ConnectionId) -> Result<String, ApiError> {
+    let mut tx = context.store.tenant(tenant).await?;
+    let connection = tx.connection(id).await.map_err(no_such)?;
+    tx.commit().await?;
+    Ok(connection.vendor)
+}
+
+pub(super) fn no_such(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound => ApiError::not_found("there is no such connection"),
+        other => ApiError::internal(other),
+    }
+}
+
+/// A connection without anything secret.
+pub(crate) fn shown(one: &Connection, practices: &[Practice]) -> Value {
+    // It is confirmed; only the practice's data is still on its way.
+    let status = if one.status == "pending" { "onboarding" } else { one.status.as_str() };
+    let why = told(status);
+    let config = &one.config;
+    let words = |may: &str, chosen: &str, choices: &str| {
+        let words = &config["words"];
+        json!({
+            "possible": words[may].as_bool().unwrap_or(words[chosen].is_string()),
+            "chosen": words[chosen], "choices": words[choices].as_array().cloned().unwrap_or_default(),
+        })
+    };
+    let capabilities = one.capabilities.as_ref();
+    let system = capabilities.and_then(|can| can["system"].as_str()).or_else(|| config["system"].as_str());
+    json!({
+        "connectionId": one.id.to_string(), "practiceId": one.practice.to_string(),
+        "practiceName": practices.iter().find(|practice| practice.id == one.practice).map(|practice| &practice.name),
+        "vendor": one.vendor, "system": system,
+        "officeId": config["office_id"], "locationId": config["practice_id"], "timeZone": config["time_zone"],
+        "status": status, "sentence": why.sentence, "nextAction": why.next_action,
+        "features": capabilities.map_or_else(|| json!([]), |can| can["operations"].clone()),
+        "words": {
+            "cancel": words("may_cancel", "cancelled", "statuses"),
+            "note": words("may_note", "note", "notes"),
+        },
+        "paymentTypes": config.get("payment_types").cloned().unwrap_or_else(|| json!({})),
+        "defaultClinician": config["default_clinician"],
+        "keyExpiresAt": one.token_expires_at.map(|at| at.to_string()), "lastError": one.last_error,
+    })
+}

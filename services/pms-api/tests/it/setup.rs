@@ -1,0 +1,244 @@
+//! A clinic's system connected by hand, over REST.
+
+use serde_json::{Value, json};
+use testbed::{Answer, Newcomer, Plan, Stack, until};
+
+use crate::rest::{SOON, day, error};
+
+const OFFICE: &str = "D10002";
+
+async fn ask(stack: &Stack, who: &Newcomer, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    until(SOON, "an answer other than 503", || async {
+        let answer = stack.rest(&who.api_key, (method, path), &[], body).await.unwrap();
+        (answer.status != 503).then_some(answer)
+    })
+    .await
+}
+
+fn wish(office: &str, secret: &str) -> Value {
+    json!({ "vendor": "sikka", "officeId": office, "secretKey": secret })
+}
+
+async fn connect(stack: &Stack, who: &Newcomer, office: &str) -> Value {
+    let wish = wish(office, &format!("sandbox-secret-{office}"));
+    let answer = ask(stack, who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    answer.json()
+}
+
+async fn started() -> (Stack, Newcomer) {
+    let stack = Stack::start(Plan { spare_offices: 2, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    (stack, who)
+}
+
+fn path(connection: &Value, rest: &str) -> String {
+    format!("/api/pms/connections/{}{rest}", connection["connectionId"].as_str().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setup_with_a_wrong_key_or_a_bad_field_names_it_and_saves_nothing() {
+    let (stack, who) = started().await;
+    let before = stack.sql("SELECT count(*) FROM pms_connections").await.unwrap();
+    for (body, field) in [
+        (wish(OFFICE, "wrong"), "secretKey"),
+        (wish(OFFICE, ""), "secretKey"),
+        (wish("D99999", "wrong"), "officeId"),
+        (wish("../x", "wrong"), "officeId"),
+        (json!({ "officeId": OFFICE }), "secretKey"),
+        (json!({ "vendor": "other", "officeId": OFFICE, "secretKey": "x" }), "vendor"),
+        (json!({ "officeId": OFFICE, "secretKey": "x", "locationId": "7" }), "locationId"),
+    ] {
+        let answer = ask(&stack, &who, "POST", "/api/pms/setup", Some(&body)).await;
+        assert_eq!(answer.status, 422, "{answer:?}");
+        assert_eq!(error(&answer)["fields"][0]["path"], field, "{answer:?}");
+        assert!(!answer.text.contains("wrong"), "a secret comes back: {answer:?}");
+    }
+    let own = json!({
+        "officeId": OFFICE, "secretKey": format!("sandbox-secret-{OFFICE}"),
+        "practiceId": stack.clinics[0].practice.to_string(),
+    });
+    let answer = ask(&stack, &who, "POST", "/api/pms/setup", Some(&own)).await;
+    assert_eq!(error(&answer)["fields"][0]["path"], "practiceId", "{answer:?}");
+    assert_eq!(stack.sql("SELECT count(*) FROM pms_connections").await.unwrap(), before);
+    assert_eq!(stack.sql("SELECT count(*) FROM pms_setups").await.unwrap().concat(), ["0"]);
+    assert!(!stack.logs().contains("sandbox-secret"), "a secret is in the logs");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setup_tells_its_features_and_books_and_its_words_are_chosen_by_staff() {
+    let (stack, who) = started().await;
+    let made = connect(&stack, &who, OFFICE).await;
+    assert_eq!(
+        (made["status"].as_str(), made["system"].as_str()),
+        (Some("active"), Some("Open Dental")),
+        "{made}"
+    );
+    let choices = made["words"]["cancel"]["choices"].as_array().unwrap();
+    assert!(choices.contains(&json!("broken")) && choices.len() == 3, "{made}");
+    assert!(!made.to_string().contains("sandbox-secret"), "{made}");
+    // The same once more changes nothing.
+    let wish = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
+    let again = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!(
+        (again.status, again.json()["connectionId"].clone()),
+        (200, made["connectionId"].clone()),
+        "{again:?}"
+    );
+    // A word that the practice does not have is refused, and its own list is told.
+    let refused = ask(&stack, &who, "PATCH", &path(&made, ""), Some(&json!({ "cancelWord": "gone" }))).await;
+    assert_eq!(error(&refused)["fields"][0]["path"], "cancelWord", "{refused:?}");
+    assert!(refused.text.contains("broken"), "{refused:?}");
+    let chosen = json!({
+        "cancelWord": "Complete", "noteKind": "clinical note", "paymentTypes": { "card": "CC" }, "defaultClinician": "DR1",
+    });
+    let changed = ask(&stack, &who, "PATCH", &path(&made, ""), Some(&chosen)).await.json();
+    assert_eq!(changed["words"]["cancel"]["chosen"], "complete", "{changed}");
+    assert_eq!(changed["words"]["note"]["chosen"], "Clinical Note", "{changed}");
+    assert_eq!(
+        (&changed["defaultClinician"], &changed["paymentTypes"]["card"]),
+        (&json!("DR1"), &json!("CC"))
+    );
+    // What staff chose outlives a test, which reads everything anew.
+    let tested = ask(&stack, &who, "POST", &path(&made, "/test"), None).await.json();
+    assert_eq!((tested["ok"].as_bool(), tested["status"].as_str()), (Some(true), Some("active")), "{tested}");
+    assert_eq!(tested["connection"]["words"]["cancel"]["chosen"], "complete", "{tested}");
+    assert_eq!(tested["connection"]["defaultClinician"], "DR1", "{tested}");
+    // Off, and nothing is asked there any more; on again.
+    let off = ask(&stack, &who, "POST", &path(&made, "/disable"), None).await.json();
+    assert_eq!(off["status"], "disabled", "{off}");
+    let search = "/api/pms/patients/search?phone=5550100010";
+    until(SOON, "no connection to ask", || async {
+        (ask(&stack, &who, "GET", search, None).await.status == 404).then_some(())
+    })
+    .await;
+    let on = ask(&stack, &who, "POST", &path(&made, "/enable"), None).await.json();
+    assert_eq!(on["status"], "active", "{on}");
+    until(SOON, "the practice to be asked again", || async {
+        (ask(&stack, &who, "GET", search, None).await.status == 200).then_some(())
+    })
+    .await;
+    let done = "SELECT action FROM audit_log WHERE action LIKE 'connection.%' ORDER BY sequence";
+    let done = stack.sql(done).await.unwrap().concat();
+    for action in [
+        "connection.connect",
+        "connection.choose",
+        "connection.test",
+        "connection.disable",
+        "connection.enable",
+    ] {
+        assert!(done.iter().any(|one| one == action), "{done:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setup_while_the_data_is_on_its_way_is_onboarding_and_becomes_active_by_itself() {
+    let (stack, who) = started().await;
+    let empty = json!({ "loaded": false, "access_on": false });
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&empty)).await.unwrap();
+    let wish = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
+    let made = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!((made.status, made.json()["status"].as_str()), (202, Some("onboarding")), "{made:?}");
+    stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
+    until(SOON, "the connection to become active", || async {
+        let shown = ask(&stack, &who, "GET", &path(&made.json(), ""), None).await.json();
+        (shown["status"] == "active").then_some(())
+    })
+    .await;
+    assert_eq!(stack.sql("SELECT count(*) FROM alerts").await.unwrap().concat(), ["0"], "it was no error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn several_locations_are_connected_and_what_staff_call_things_is_what_callers_hear() {
+    let (stack, who) = started().await;
+    let (first, second) = (connect(&stack, &who, OFFICE).await, connect(&stack, &who, "D10003").await);
+    assert_ne!(first["practiceId"], second["practiceId"]);
+    let listed = ask(&stack, &who, "GET", "/api/pms/connections", None).await.json();
+    assert_eq!(listed["connections"].as_array().unwrap().len(), 2, "{listed}");
+    let people = json!({ "clinicians": [
+        { "vendorId": "DR1", "name": "Dr Helena" }, { "vendorId": "DR2", "name": "Dr Ortiz", "offered": false },
+    ] });
+    let put = ask(&stack, &who, "PUT", &path(&first, "/clinicians"), Some(&people)).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    let kinds =
+        json!({ "appointmentTypes": [{ "name": "Long visit", "minutes": 90, "vendorId": "Recall" }] });
+    let put = ask(&stack, &who, "PUT", &path(&first, "/appointment-types"), Some(&kinds)).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    for (rest, body, field) in [
+        ("/clinicians", json!({ "clinicians": [{ "vendorId": "", "name": "x" }] }), "clinicians[0].vendorId"),
+        (
+            "/appointment-types",
+            json!({ "appointmentTypes": [{ "name": "x", "minutes": 3 }] }),
+            "appointmentTypes[0].minutes",
+        ),
+    ] {
+        let refused = ask(&stack, &who, "PUT", &path(&first, rest), Some(&body)).await;
+        assert_eq!(error(&refused)["fields"][0]["path"], field, "{refused:?}");
+    }
+    let practice = first["practiceId"].as_str().unwrap();
+    let types = ask(&stack, &who, "GET", &format!("/api/pms/appointment-types?practiceId={practice}"), None)
+        .await
+        .json();
+    assert_eq!(
+        types["appointmentTypes"],
+        json!([{ "appointmentTypeId": "Recall", "name": "Long visit", "minutes": 90 }])
+    );
+    let free = format!(
+        "/api/pms/appointments/availability?from={}&to={}&practiceId={practice}&appointmentType=long%20visit",
+        day(1),
+        day(7)
+    );
+    let free = until(SOON, "the staff's names", || async {
+        let free = ask(&stack, &who, "GET", &free, None).await.json();
+        free["slots"].as_array().unwrap().iter().all(|slot| slot["provider"] == "Dr Helena").then_some(free)
+    })
+    .await;
+    let patient = stack.sandbox.patients(OFFICE).await.unwrap()[0].clone();
+    let wish = json!({
+        "practiceId": practice, "patientId": patient, "slotId": free["slots"][0]["slotId"], "reason": "checkup",
+        "appointmentType": "Long visit",
+    });
+    let booked = ask(&stack, &who, "POST", "/api/pms/appointments", Some(&wish)).await;
+    assert!([200, 202].contains(&booked.status), "{booked:?}");
+    let made = until(SOON, "the appointment in the practice's own records", || async {
+        stack.sandbox.booked(OFFICE).await.unwrap().first().cloned()
+    })
+    .await;
+    assert_eq!((made["length"].as_i64(), made["type"].as_str()), (Some(90), Some("Recall")), "{made}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_a_tenant_sees_and_touches_none_of_another_tenants_connections() {
+    let (stack, who) = started().await;
+    let theirs = stack.clinics[0].connection;
+    let other = format!("/api/pms/connections/{theirs}");
+    for (method, rest, body) in [
+        ("GET", "", None),
+        ("PATCH", "", Some(json!({ "cancelWord": "broken" }))),
+        ("POST", "/test", None),
+        ("POST", "/enable", None),
+        ("POST", "/disable", None),
+        ("GET", "/clinicians", None),
+        ("PUT", "/clinicians", Some(json!({ "clinicians": [] }))),
+        ("GET", "/appointment-types", None),
+        ("PUT", "/appointment-types", Some(json!({ "appointmentTypes": [] }))),
+    ] {
+        let answer = ask(&stack, &who, method, &format!("{other}{rest}"), body.as_ref()).await;
+        assert_eq!(
+            (answer.status, error(&answer)["code"].as_str()),
+            (404, Some("not_found")),
+            "{method} {rest}"
+        );
+    }
+    let listed = ask(&stack, &who, "GET", "/api/pms/connections", None).await.json();
+    assert_eq!(listed["connections"], json!([]));
+    let status = ask(&stack, &who, "GET", "/api/pms/status", None).await.json();
+    assert_eq!((&status["connections"], &status["setups"]), (&json!([]), &json!([])));
+    // Who knows an office's secret still does not take it from whoever has it.
+    let office = stack.clinics[0].office.clone();
+    let wish = wish(&office, &format!("sandbox-secret-{office}"));
+    let taken = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!((taken.status, error(&taken)["code"].as_str()), (409, Some("conflict")), "{taken:?}");
+    let standing = stack.sql("SELECT status FROM pms_connections").await.unwrap().concat();
+    assert_eq!(standing, ["active"]);
+}

@@ -1,0 +1,190 @@
+//! Clinics that install the application by themselves.
+
+use serde_json::{Value, json};
+use testbed::{Newcomer, Plan, Stack, until};
+
+use crate::desk::{SOON, day, lines, run};
+
+/// The sandbox's office that nobody is connected to.
+const OFFICE: &str = "D10002";
+
+/// The path of a new install address of the tenant's.
+async fn link(stack: &Stack, who: &Newcomer) -> String {
+    let (well, printed) = run(stack, &["--json", "connections", "link", &who.tenant.to_string()]).await;
+    assert!(well, "{printed}");
+    lines(&printed)[0]["path"].as_str().unwrap().to_owned()
+}
+
+async fn ask(stack: &Stack, who: &Newcomer, method: &str, path: &str, body: Option<&Value>) -> Value {
+    until(SOON, "an answer other than 503", || async {
+        let answer = stack.rest(&who.api_key, (method, path), &[], body).await.unwrap();
+        (answer.status != 503).then(|| answer.json())
+    })
+    .await
+}
+
+async fn status(stack: &Stack, who: &Newcomer) -> Value {
+    ask(stack, who, "GET", "/api/pms/status", None).await
+}
+
+/// Waits until the status is as `is` wants it.
+async fn until_status(stack: &Stack, who: &Newcomer, what: &str, is: impl Fn(&Value) -> bool) -> Value {
+    until(SOON, what, || async {
+        let status = status(stack, who).await;
+        is(&status).then_some(status)
+    })
+    .await
+}
+
+async fn advance(stack: &Stack, seconds: u64) {
+    stack.sandbox.call("POST", "/clock/advance", Some(&json!({ "seconds": seconds }))).await.unwrap();
+}
+
+/// Puts the vendor's clock back on ours, with a copy of now: what was simulated to pass is over.
+async fn back_to_now(stack: &Stack) {
+    let now = jiff::Timestamp::now().to_string();
+    stack.sandbox.call("PUT", "/clock", Some(&json!({ "now": now }))).await.unwrap();
+    stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
+}
+
+async fn books(stack: &Stack, who: &Newcomer) {
+    let patient = stack.sandbox.patients(OFFICE).await.unwrap()[0].clone();
+    let path = format!("/api/pms/appointments/availability?from={}&to={}", day(1), day(7));
+    let slots = ask(stack, who, "GET", &path, None).await;
+    assert_eq!(slots["status"], "ok", "{slots}");
+    let wish = json!({ "patientId": patient, "slotId": slots["slots"][0]["slotId"], "reason": "checkup" });
+    let booked = ask(stack, who, "POST", "/api/pms/appointments", Some(&wish)).await;
+    assert!(["confirmed", "accepted"].contains(&booked["status"].as_str().unwrap()), "{booked}");
+    until(SOON, "the appointment in the practice's own records", || async {
+        (stack.sandbox.booked(OFFICE).await.unwrap().len() == 1).then_some(())
+    })
+    .await;
+}
+
+/// `[state, deliveries]` of every install that was told.
+async fn events(stack: &Stack) -> Vec<Vec<String>> {
+    stack
+        .sql("SELECT state, deliveries FROM webhook_events WHERE kind = 'install' ORDER BY id")
+        .await
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_an_install_that_is_early_repeated_and_onboarding_for_a_while_ends_active_books_and_is_cancelled()
+{
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = link(&stack, &who).await;
+    stack.tell_by_webhook(Some(&path)).await.unwrap();
+    // The notice comes three times, before the vendor itself lists the office.
+    let purchase = json!({ "lag_seconds": 3_600, "load_seconds": 14_400, "copies": 3 });
+    let told = stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
+    let early =
+        until_status(&stack, &who, "the notice", |status| status["setups"][0]["reason"] == "not_listed")
+            .await;
+    assert_eq!(early["connections"], json!([]), "nothing is believed that the vendor does not confirm");
+    assert_eq!(
+        (early["ready"].as_bool(), early["setups"].as_array().unwrap().len()),
+        (Some(false), 1),
+        "{early}"
+    );
+    until(SOON, "all three deliveries in the ledger", || async {
+        (events(&stack).await == [["handled", "3"]]).then_some(())
+    })
+    .await;
+    // It is listed; its data is on the way.
+    advance(&stack, 3_600).await;
+    let onboarding = until_status(&stack, &who, "onboarding", |status| {
+        status["setups"][0]["state"] == "onboarding" && status["connections"][0]["status"] == "onboarding"
+    })
+    .await;
+    assert_eq!(onboarding["connections"][0]["lastError"], Value::Null, "{onboarding}");
+    assert!(onboarding["connections"][0]["sentence"].as_str().unwrap().contains("no error"), "{onboarding}");
+    let office = stack.sandbox.office("GET", OFFICE, "", None).await.unwrap();
+    assert_eq!(office["access_on"], true, "the location was switched on: {office}");
+    let (well, doctor) = run(&stack, &["doctor"]).await;
+    assert!(well, "an office that is onboarding is nothing to look at: {doctor}");
+    // Its data is there.
+    advance(&stack, 14_400).await;
+    let active =
+        until_status(&stack, &who, "active", |status| status["connections"][0]["status"] == "active").await;
+    let connection = &active["connections"][0];
+    assert!(connection["features"].as_array().unwrap().contains(&json!("book_appointment")), "{connection}");
+    assert_eq!(connection["words"]["cancel"]["chosen"], "broken", "{connection}");
+    assert_eq!((connection["officeId"].as_str(), active["ready"].as_bool()), (Some(OFFICE), Some(true)));
+    assert!(!active.to_string().contains("sandbox-secret"), "{active}");
+    back_to_now(&stack).await;
+    books(&stack, &who).await;
+    // The first notice once more: it had its effect.
+    let gateway = stack.gateways[0].url.clone();
+    let again = stack.http.send("POST", &format!("{gateway}{path}"), &[], Some(&told["body"])).await.unwrap();
+    assert_eq!(again.status, 200);
+    stack.sandbox.office("POST", OFFICE, "/cancel", Some(&json!({ "copies": 2 }))).await.unwrap();
+    until_status(&stack, &who, "disabled", |status| status["connections"][0]["status"] == "disabled").await;
+    let again = stack.http.send("POST", &format!("{gateway}{path}"), &[], Some(&told["body"])).await.unwrap();
+    assert_eq!(again.status, 200);
+    until(SOON, "every delivery in the ledger", || async {
+        (events(&stack).await == [["handled", "5"], ["handled", "2"]]).then_some(())
+    })
+    .await;
+    let over = status(&stack, &who).await;
+    assert_eq!(
+        (over["connections"][0]["status"].as_str(), over["ready"].as_bool()),
+        (Some("disabled"), Some(false))
+    );
+    let alerts = stack.sql("SELECT code FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
+    assert_eq!(alerts, ["install_cancelled"], "told once");
+    let secrets = stack.secrets();
+    let logs = stack.logs();
+    for secret in
+        secrets.iter().map(String::as_str).chain(["sandbox-secret-D10002", path.rsplit('/').next().unwrap()])
+    {
+        assert!(!logs.contains(secret), "a secret is in the logs");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_an_install_of_another_tenants_office_is_refused_and_reaches_nothing() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let theirs = stack.clinics[0].office.clone();
+    let who = stack.newcomer("mallory").await.unwrap();
+    let path = link(&stack, &who).await;
+    let forged = json!({ "MasterCustomerID": theirs, "Status": "Active", "PartnerRegistrationID": "x" });
+    let gateway = stack.gateways[0].url.clone();
+    let answer = stack.http.send("POST", &format!("{gateway}{path}"), &[], Some(&forged)).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let refused =
+        until_status(&stack, &who, "the refusal", |status| status["setups"][0]["state"] == "refused").await;
+    assert_eq!(refused["setups"][0]["reason"], "office_of_another_tenant", "{refused}");
+    assert_eq!(refused["connections"], json!([]));
+    let cancelled =
+        json!({ "MasterCustomerID": theirs, "Status": "Cancelled", "PartnerRegistrationID": "x" });
+    let answer = stack.http.send("POST", &format!("{gateway}{path}"), &[], Some(&cancelled)).await.unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    until(SOON, "both events", || async {
+        (events(&stack).await == [["handled", "1"], ["handled", "1"]]).then_some(())
+    })
+    .await;
+    let standing = stack.sql("SELECT status FROM pms_connections").await.unwrap().concat();
+    assert_eq!(standing, ["active"], "nobody ends another tenant's connection");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_an_install_goes_on_where_it_was_when_its_worker_is_killed() {
+    let mut stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = link(&stack, &who).await;
+    stack.tell_by_webhook(Some(&path)).await.unwrap();
+    let purchase = json!({ "lag_seconds": 3_600, "load_seconds": 0 });
+    stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
+    until_status(&stack, &who, "the notice", |status| status["setups"][0]["reason"] == "not_listed").await;
+    stack.workers[0].process.kill9();
+    advance(&stack, 3_600).await;
+    // Whatever it held in the moment of its death is free again when its lease ends.
+    stack.sql("UPDATE pms_setups SET lease_until = now()").await.unwrap();
+    stack.workers[0].process.restart().unwrap();
+    stack.workers[0].ready().await.unwrap();
+    until_status(&stack, &who, "active", |status| status["connections"][0]["status"] == "active").await;
+    back_to_now(&stack).await;
+    books(&stack, &who).await;
+}

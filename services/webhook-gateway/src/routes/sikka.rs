@@ -1,0 +1,121 @@
+//! Sikka's webhooks (its contract, section 9). It signs nothing: a secret in the address, or one in a header.
+
+use actix_web::web::{Bytes, Data};
+use actix_web::{HttpRequest, HttpResponse};
+use domain::TenantId;
+use jiff::Timestamp;
+use seal::same_bytes;
+use serde_json::Value;
+use service::{ApiError, Code, Path};
+use uuid::Uuid;
+
+use super::json;
+use super::webhook::RETRY_AFTER;
+use crate::context::Context;
+use crate::counts;
+use crate::event::Event;
+
+/// `POST /api/sikka/install/{secret}`: a clinic bought or cancelled the application. The secret names the tenant.
+pub(super) async fn install(
+    body: Bytes,
+    Path(secret): Path<String>,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiError> {
+    let hash = seal::sha256(secret.as_bytes());
+    let tenant =
+        context.directory.install_link(hash).await.map_err(|_| ApiError::unavailable(RETRY_AFTER))?;
+    let Some(tenant) = tenant else { return Err(refused("install")) };
+    let whose = tenant.to_string();
+    let fields =
+        ["MasterCustomerID", "PartnerRegistrationID", "Order#", "Status", "PurchaseDate", "CancelDate"];
+    keep(&context, "install", Some(tenant), message_id(&["sikka.install", &whose], &body, &fields), body)
+        .await
+}
+
+/// `POST /api/sikka/webhook`: something changed in the copy of a practice.
+pub(super) async fn change(
+    request: HttpRequest,
+    body: Bytes,
+    context: Data<Context>,
+) -> Result<HttpResponse, ApiError> {
+    let given = request.headers().get("callback-key").map_or(&b""[..], |value| value.as_bytes());
+    let knows = context.callback_key.as_ref().is_some_and(|key| same_bytes(key.expose().as_bytes(), given));
+    if !knows {
+        return Err(refused("change"));
+    }
+    let fields =
+        ["event", "office_id", "practice_id", "customer_id", "prev_generated_time", "generated_time"];
+    keep(&context, "change", None, message_id(&["sikka.change"], &body, &fields), body).await
+}
+
+fn refused(kind: &'static str) -> ApiError {
+    counts::unverified("sikka", kind);
+    tracing::warn!(webhook.kind = kind, "a webhook was refused: whoever sent it does not know the secret");
+    ApiError::new(Code::Unauthenticated, "invalid signature")
+}
+
+async fn keep(
+    context: &Context,
+    kind: &'static str,
+    tenant: Option<TenantId>,
+    message_id: Uuid,
+    body: Bytes,
+) -> Result<HttpResponse, ApiError> {
+    let trace = telemetry::trace::new_traceparent();
+    let event = Event::of("sikka", kind, (message_id, tenant), body, Timestamp::now(), trace);
+    let kept = context.keeper.keep(&event).await;
+    context.counts.sikka(kind, kept);
+    kept.map(|_| json(voice_vapi::answer::RECEIVED)).map_err(|_| ApiError::unavailable(RETRY_AFTER))
+}
+
+/// The same for every delivery of one event: made of what the fields say that tell events apart; of the whole body
+/// where it has none of them.
+fn message_id(before: &[&str], body: &[u8], fields: &[&str]) -> Uuid {
+    let read: Value = serde_json::from_slice(body).unwrap_or_default();
+    let mut told = 0;
+    let mut bytes = Vec::with_capacity(256);
+    let mut and = |part: &[u8]| {
+        bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(part);
+    };
+    before.iter().for_each(|part| and(part.as_bytes()));
+    for field in fields {
+        // An id may come as a number or as text.
+        let text = match &read[field] {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        told += usize::from(!text.is_empty());
+        and(text.as_bytes());
+    }
+    if told < 2 {
+        and(body);
+    }
+    let mut first = [0; 16];
+    first.copy_from_slice(&seal::sha256(&bytes)[..16]);
+    uuid::Builder::from_custom_bytes(first).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELDS: [&str; 3] = ["event", "office_id", "generated_time"];
+
+    #[test]
+    fn p2_one_event_has_one_id_however_its_body_is_written() {
+        let id = |body: &str| message_id(&["sikka.change"], body.as_bytes(), &FIELDS);
+        let first =
+            id(r#"{"event":"Data_Refresh","office_id":"D10001","generated_time":"2026-11-20T02:00:00"}"#);
+        let again = id(
+            r#"{ "generated_time": "2026-11-20T02:00:00", "office_id": "D10001", "event": "Data_Refresh", "x": 1 }"#,
+        );
+        let later =
+            id(r#"{"event":"Data_Refresh","office_id":"D10001","generated_time":"2026-11-20T02:15:00"}"#);
+        assert_eq!(first, again);
+        assert_ne!(first, later);
+        assert_ne!(id("not json"), id("not json either"));
+        assert_eq!(id(r#"{"event":"x","office_id":1}"#), id(r#"{"event":"x","office_id":"1"}"#));
+    }
+}
