@@ -21,6 +21,10 @@ pub enum AlertKind {
     Budget93,
     /// A practice's requests are used up: calls wait.
     Budget100,
+    /// An office that was installed could not be connected.
+    SetupFailed,
+    /// A clinic took its install back.
+    InstallCancelled,
     /// A tenant's audit chain does not hold.
     AuditBroken,
     /// The ledger of webhooks does not balance.
@@ -29,7 +33,7 @@ pub enum AlertKind {
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Reauthorise,
         Self::RefreshFailing,
         Self::TokenExpiring,
@@ -39,6 +43,8 @@ impl AlertKind {
         Self::Budget80,
         Self::Budget93,
         Self::Budget100,
+        Self::SetupFailed,
+        Self::InstallCancelled,
         Self::AuditBroken,
         Self::WebhooksUnbalanced,
     ];
@@ -56,6 +62,8 @@ impl AlertKind {
             Self::Budget80 => "budget_80",
             Self::Budget93 => "budget_93",
             Self::Budget100 => "budget_100",
+            Self::SetupFailed => "setup_failed",
+            Self::InstallCancelled => "install_cancelled",
             Self::AuditBroken => "audit_broken",
             Self::WebhooksUnbalanced => "webhooks_unbalanced",
         }
@@ -80,6 +88,8 @@ impl AlertKind {
             Self::Budget80 => "80 % of a practice's requests are used",
             Self::Budget93 => "93 % of a practice's requests are used",
             Self::Budget100 => "A practice's requests are used up",
+            Self::SetupFailed => "An office could not be connected",
+            Self::InstallCancelled => "A clinic took its install back",
             Self::AuditBroken => "The audit chain of a tenant is broken",
             Self::WebhooksUnbalanced => "The ledger of webhooks does not balance",
         }
@@ -117,6 +127,10 @@ impl AlertKind {
                 "Calls of this practice wait for room. See `switchboard usage`; if it stays so, ask the vendor for \
                  a larger plan."
             }
+            Self::SetupFailed => {
+                "`switchboard connections list` says why; connect it by hand, or ask the clinic."
+            }
+            Self::InstallCancelled => "It is no longer connected: ask the clinic, or connect it again.",
             Self::AuditBroken => {
                 "Keep the database as it is, run `switchboard audit verify`, and find out who changed it. After \
                  that, `switchboard alerts resolve` closes this."

@@ -29,8 +29,7 @@ async fn build(start: Start<config::Settings>) -> anyhow::Result<App> {
     let settings = start.settings;
     let broker = settings.broker.bus(start.name);
     let base = Base::join(broker, &settings.database, &settings.encryption, &start.background).await?;
-    let context =
-        Data::new(context::Context::new(settings.pms_api, settings.slack, settings.oidc, &base)?);
+    let context = Data::new(context::Context::new(settings.pms_api, settings.slack, settings.oidc, &base)?);
     jobs::register(&start.background, &context);
     Ok(App::new()
         .readiness(base.readiness())

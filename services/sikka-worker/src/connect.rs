@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use credentials::{ConnectionKeys, KeyKeeper};
-use domain::{ConnectionId, TenantId};
+use domain::{AlertKind, ConnectionId, TenantId};
 use messages::{Named as _, v1};
 use moka::future::Cache;
 use pms::{ErrorKind, PmsError};
@@ -165,8 +165,8 @@ impl Connector {
         }
         tx.raise(&NewAlert {
             connection: setup.connection,
-            code: "setup_failed",
-            what_to_do: "An office that was installed could not be connected: see `switchboard connections list`.",
+            kind: AlertKind::SetupFailed,
+            happened: "An office that was installed could not be connected. Nothing more is tried.",
         })
         .await?;
         tx.commit().await
@@ -251,8 +251,8 @@ impl Connector {
         tx.commit().await?;
         self.relay.poke();
         let mut tx = self.store.tenant(tenant).await?;
-        for code in ["reauthorise", "setup_failed"] {
-            tx.clear(Some(id), code).await?;
+        for cause in [AlertKind::Reauthorise, AlertKind::SetupFailed, AlertKind::InstallCancelled] {
+            tx.clear(Some(id), cause).await?;
         }
         tx.commit().await?;
         Ok(true)

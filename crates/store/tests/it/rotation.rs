@@ -72,7 +72,10 @@ async fn p8_a_key_of_the_same_name_is_not_taken_for_the_same_key() {
         let error = store.check_keys().await.unwrap_err();
         assert!(matches!(error, StoreError::OtherKeys(_)), "{error:?}");
         let text = error.to_string();
-        assert!(text.contains("the key `test` in ENCRYPTION_KEY is not the one it was sealed with"), "{text}");
+        assert!(
+            text.contains("the key `test` in ENCRYPTION_KEY is not the one it was sealed with"),
+            "{text}"
+        );
         assert!(store.machinery().await.is_err(), "nothing can be touched with it");
     }
     // The wrong keys have left no mark.
@@ -210,6 +213,9 @@ async fn p8_every_column_of_bytes_is_rotated_or_is_known_to_be_no_secret() {
         let (table, column): (String, String) = (row.get(0), row.get(1));
         let is_rotated = counted.iter().any(|count| count.table == table && count.column == column);
         let is_plain = NOT_SEALED.contains(&(table.as_str(), column.as_str()));
-        assert!(is_rotated || is_plain, "say in crates/store/src/reseal.rs what {table}.{column} is bound to");
+        assert!(
+            is_rotated || is_plain,
+            "say in crates/store/src/reseal.rs what {table}.{column} is bound to"
+        );
     }
 }

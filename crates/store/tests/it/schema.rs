@@ -11,7 +11,10 @@ const NOBODYS: [(&str, &str); 5] = [
     ("__diesel_schema_migrations", "names of migrations"),
     ("inbox", "ids of messages; the app role can neither read nor remove them"),
     ("sealed_keys", "keys of the installation; the app role has no right to it"),
-    ("users", "people, who may belong to several tenants; its policy shows a tenant its own, tested beside them"),
+    (
+        "users",
+        "people, who may belong to several tenants; its policy shows a tenant its own, tested beside them",
+    ),
     ("webhook_acceptances", "counts of what gateways took; the app role has no right to it"),
 ];
 

@@ -81,7 +81,10 @@ pub(crate) async fn read_everywhere(store: &Store, clinic: Clinic) {
     let mut tx = store.tenant(clinic.tenant).await.unwrap();
     let tokens = tx.tokens(clinic.connection).await.unwrap();
     let secret = Secret::from(MARKER);
-    assert_eq!((&tokens.credentials, tokens.key.as_ref(), tokens.refresh.as_ref()), (&secret, Some(&secret), Some(&secret)));
+    assert_eq!(
+        (&tokens.credentials, tokens.key.as_ref(), tokens.refresh.as_ref()),
+        (&secret, Some(&secret), Some(&secret))
+    );
     let key = ToolCallKey { call_id: "call".into(), tool_call_id: "t".into() };
     let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
     assert!(matches!(claim, ToolCallClaim::Answered(_)));

@@ -49,7 +49,8 @@ async fn keys(sandbox: Data<Sandbox>) -> impl Responder {
     });
     let mut shown: Vec<Value> = shown.collect();
     // Real sets hold keys for other uses as well.
-    shown.push(json!({ "kty": "EC", "use": "enc", "crv": "P-256", "kid": "local-enc", "x": "AA", "y": "AA" }));
+    shown
+        .push(json!({ "kty": "EC", "use": "enc", "crv": "P-256", "kid": "local-enc", "x": "AA", "y": "AA" }));
     HttpResponse::Ok().json(json!({ "keys": shown }))
 }
 

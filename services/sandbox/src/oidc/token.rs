@@ -108,7 +108,8 @@ impl State {
             Some(Spoil::Audience) => "somebody-else",
             _ => wish.audience.as_deref().unwrap_or(AUDIENCE),
         };
-        let mut claims = json!({ "iss": issuer, "sub": wish.user, "iat": starts, "nbf": starts, "exp": ends });
+        let mut claims =
+            json!({ "iss": issuer, "sub": wish.user, "iat": starts, "nbf": starts, "exp": ends });
         let (word, name) = match wish.purpose {
             Use::Id => ("id", "aud"),
             Use::Access => ("access", "client_id"),

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use bus::{ConsumeOptions, Delay, Letter, Outcome};
-use domain::{TenantId, WebhookEventId};
+use domain::{AlertKind, TenantId, WebhookEventId};
 use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
 use pms::DayBookQuery;
@@ -143,8 +143,8 @@ async fn install(
         tx.disable_connection(*connection).await?;
         tx.raise(&NewAlert {
             connection: Some(*connection),
-            code: "install_cancelled",
-            what_to_do: "The clinic cancelled its install and is no longer connected: ask them, or connect it again.",
+            kind: AlertKind::InstallCancelled,
+            happened: "The clinic cancelled its install. Its connection was disabled.",
         })
         .await?;
     }

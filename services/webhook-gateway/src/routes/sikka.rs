@@ -63,7 +63,7 @@ async fn keep(
 ) -> Result<HttpResponse, ApiError> {
     let trace = telemetry::trace::new_traceparent();
     let event = Event::of("sikka", kind, (message_id, tenant), body, Timestamp::now(), trace);
-    let kept = context.keeper.keep(&event).await;
+    let kept = context.keeper.keep(&context.bus, &event).await;
     context.counts.sikka(kind, kept);
     kept.map(|_| json(voice_vapi::answer::RECEIVED)).map_err(|_| ApiError::unavailable(RETRY_AFTER))
 }

@@ -126,6 +126,7 @@ async fn wish(bench: &Bench<'_>, clinic: &Seeded, each: usize) -> anyhow::Result
             window,
             time_zone: ZONE.to_owned(),
             reason: "check-up".into(),
+            kind: None,
         });
         let wish = Wish {
             connection: clinic.connection,
