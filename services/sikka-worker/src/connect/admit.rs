@@ -115,7 +115,7 @@ impl Connector {
     }
 
     /// Whether another tenant is connected to an office.
-    pub(super) async fn is_anothers(&self, tenant: TenantId, office: &str) -> Result<bool, StoreError> {
+    pub(super) async fn belongs_elsewhere(&self, tenant: TenantId, office: &str) -> Result<bool, StoreError> {
         let mut tx = self.store.machinery().await?;
         let everybodys = tx.connections_of_office(VENDOR, office).await?;
         tx.commit().await?;

@@ -89,7 +89,7 @@ impl Connector {
             _ => of_vendor(&error),
         })?;
         // Only who knows the secret learns that somebody has it.
-        if self.is_anothers(tenant, &listed.office_id).await.map_err(of_store)? {
+        if self.belongs_elsewhere(tenant, &listed.office_id).await.map_err(of_store)? {
             return Err(taken());
         }
         let listed = AuthorizedPractice { credentials, ..listed };
@@ -158,7 +158,7 @@ impl Connector {
         let gone = || PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent).code("not_listed");
         let listed = listed.ok_or_else(|| of_vendor(&gone()))?;
         let is_used = known.status != "disabled" || ask.enable;
-        if ask.enable && self.is_anothers(tenant, office).await.map_err(of_store)? {
+        if ask.enable && self.belongs_elsewhere(tenant, office).await.map_err(of_store)? {
             return Err(taken());
         }
         let keys = Arc::new(TrialKeys::new(self.login.clone(), listed.credentials.clone()));
