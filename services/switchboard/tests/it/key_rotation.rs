@@ -21,7 +21,10 @@ async fn run(stack: &Stack, keys: &str, arguments: &[&str]) -> (bool, Vec<Value>
     let mut process = arguments.iter().fold(process, |process, one| process.arg(*one));
     process.start().unwrap();
     let status = end_of(&mut process).await;
-    (status == Some(0), lines(&process.log()))
+    // What is for people stands beside it.
+    let printed: Vec<String> =
+        process.log().lines().filter(|line| line.starts_with('{')).map(str::to_owned).collect();
+    (status == Some(0), lines(&printed.join("\n")))
 }
 
 async fn end_of(process: &mut Process) -> Option<i32> {
