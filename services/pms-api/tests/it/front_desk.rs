@@ -18,7 +18,7 @@ async fn p2_a_use_of_a_tool_that_needs_staff_leaves_one_task_however_often_it_co
     stack
         .sql(
             "UPDATE pms_connections SET capabilities =
-             jsonb_set(capabilities, '{operations}', (capabilities -> 'operations') - 'AddNote')",
+             jsonb_set(capabilities, '{operations}', (capabilities -> 'operations') - 'add_note')",
         )
         .await
         .unwrap();
