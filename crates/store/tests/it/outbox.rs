@@ -113,7 +113,8 @@ async fn a_letter_of_a_transaction_that_was_dropped_is_never_seen() {
 async fn a_letter_that_does_not_open_is_set_aside_and_opens_again_once_its_key_is_back() {
     let rig = Rig::new().await;
     rig.store.check_keys().await.unwrap();
-    let both = "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=,test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    let both =
+        "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=,test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let both = Arc::new(KeyRing::parse(both).unwrap());
     let both = Store::open(&Secret::new(rig.url()), 2, both).await.unwrap();
     let mut tx = both.machinery().await.unwrap();
