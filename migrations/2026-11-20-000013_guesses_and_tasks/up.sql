@@ -17,3 +17,6 @@ ALTER TABLE staff_tasks ADD COLUMN call_id text;
 ALTER TABLE staff_tasks ADD COLUMN tool_call_id text;
 ALTER TABLE staff_tasks ADD CONSTRAINT staff_tasks_tool_call CHECK ((call_id IS NULL) = (tool_call_id IS NULL));
 CREATE UNIQUE INDEX staff_tasks_of_tool_call ON staff_tasks (tenant_id, call_id, tool_call_id);
+
+-- The first in each connection's line is found without reading the others, nor what was done long ago.
+CREATE INDEX pms_writebacks_queued ON pms_writebacks (connection_id, id) WHERE state = 'queued';

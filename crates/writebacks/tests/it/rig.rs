@@ -36,9 +36,9 @@ pub(crate) struct Ground {
 impl Ground {
     pub(crate) async fn new() -> Arc<Self> {
         let database = database().await;
+        let owner = Arc::new(database.owner().await.unwrap());
         let keys = KeyRing::parse("test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
         let store = Store::open(&Secret::new(database.url()), 8, Arc::new(keys)).await.unwrap();
-        let owner = Arc::new(database.owner().await.unwrap());
         Arc::new(Self { store, owner, _database: database })
     }
 }
