@@ -26,7 +26,8 @@ CREATE TABLE alert_destinations (
 );
 SELECT guard_tenant_table('alert_destinations');
 GRANT SELECT, INSERT, UPDATE ON alert_destinations TO switchboard_app;
-GRANT SELECT ON alert_destinations TO switchboard_machinery;
+-- Keys rotate.
+GRANT SELECT, UPDATE (url, secret) ON alert_destinations TO switchboard_machinery;
 
 -- One row for each alert, each piece of news about it, and each place it goes to.
 CREATE TABLE alert_deliveries (

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use seal::{KeyRing, Secret};
 use serde_json::json;
 use store::{
-    CallUpdate, NewConnection, NewEvent, NewParked, OutgoingLetter, Store, ToolCallClaim, ToolCallKey,
+    CallUpdate, NewAlertDestination, NewConnection, NewEvent, NewParked, OutgoingLetter, Store,
+    ToolCallClaim, ToolCallKey,
 };
 use uuid::Uuid;
 
@@ -62,6 +63,13 @@ pub(crate) async fn write_everywhere(rig: &Rig, clinic: Clinic) {
     tx.commit().await.unwrap();
 
     let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let destination = NewAlertDestination {
+        name: "mine",
+        url: &Secret::from(MARKER),
+        secret: &Secret::from(MARKER),
+        created_by: "somebody",
+    };
+    tx.add_alert_destination(&destination).await.unwrap();
     let mut write = booking(clinic, WritebackId::new(), body);
     write.fingerprint = b"fingerprint";
     tx.add_writeback(&write).await.unwrap();

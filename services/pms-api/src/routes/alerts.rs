@@ -78,7 +78,7 @@ pub(crate) async fn resolve(
     Account(owner): Account,
     Path(id): Path<AlertId>,
 ) -> Result<HttpResponse, ApiError> {
-    let by = format!("api key {}", owner.key);
+    let by = owner.actor();
     let mut tx = context.store.tenant(owner.tenant).await?;
     let closed = tx.resolve_alert(id, &by).await.map_err(no_such)?;
     if closed {
@@ -124,7 +124,7 @@ pub(crate) async fn add_destination(
         .map_err(|why| ApiError::invalid([("url", why.to_string())]))?;
     let random = seal::random::<32>().map_err(ApiError::internal)?;
     let secret = Secret::new(format!("whsec_{}", STANDARD.encode(random)));
-    let by = format!("api key {}", owner.key);
+    let by = owner.actor();
     let mut tx = context.store.tenant(owner.tenant).await?;
     if tx.alert_destinations().await?.len() >= MOST_DESTINATIONS {
         return Err(ApiError::new(Code::Conflict, "there are 10 destinations; remove one first"));
@@ -142,7 +142,7 @@ pub(crate) async fn remove_destination(
     Account(owner): Account,
     Path(id): Path<AlertDestinationId>,
 ) -> Result<HttpResponse, ApiError> {
-    let by = format!("api key {}", owner.key);
+    let by = owner.actor();
     let mut tx = context.store.tenant(owner.tenant).await?;
     tx.remove_alert_destination(id).await.map_err(|error| match error {
         StoreError::NotFound => ApiError::not_found("there is no such destination"),

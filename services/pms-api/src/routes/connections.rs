@@ -73,7 +73,7 @@ pub(crate) async fn change(
         default_clinician: text(choices.default_clinician),
         payment_types: choices.payment_types.into_iter().collect(),
     };
-    let actor = format!("api key {}", owner.key);
+    let actor = owner.actor();
     let question = question(owner.tenant, &actor, v1::setup_question::Ask::Choose(choose));
     ask(&context, &vendor, &question).await?.map_err(|problem| refusal(&problem))?;
     Ok(HttpResponse::Ok().json(one(&context, owner.tenant, id).await?))
@@ -87,7 +87,7 @@ pub(crate) async fn test(
 ) -> Result<HttpResponse, ApiError> {
     let vendor = vendor(&context, owner.tenant, id).await?;
     let test = v1::ConnectionTest { connection_id: id.to_string(), enable: false };
-    let actor = format!("api key {}", owner.key);
+    let actor = owner.actor();
     let question = question(owner.tenant, &actor, v1::setup_question::Ask::Test(test));
     let problem = ask(&context, &vendor, &question).await?.err().map(|problem| {
         let why = told(&problem.kind);
@@ -110,7 +110,7 @@ pub(crate) async fn enable(
 ) -> Result<HttpResponse, ApiError> {
     let vendor = vendor(&context, owner.tenant, id).await?;
     let test = v1::ConnectionTest { connection_id: id.to_string(), enable: true };
-    let actor = format!("api key {}", owner.key);
+    let actor = owner.actor();
     let question = question(owner.tenant, &actor, v1::setup_question::Ask::Test(test));
     ask(&context, &vendor, &question).await?.map_err(|problem| refusal(&problem))?;
     Ok(HttpResponse::Ok().json(one(&context, owner.tenant, id).await?))
@@ -124,7 +124,7 @@ pub(crate) async fn disable(
 ) -> Result<HttpResponse, ApiError> {
     let mut tx = context.store.tenant(owner.tenant).await?;
     tx.disable_connection(id).await.map_err(no_such)?;
-    note(&mut tx, &format!("api key {}", owner.key), "connection.disable", id).await?;
+    note(&mut tx, &owner.actor(), "connection.disable", id).await?;
     tell(&mut tx, owner.tenant, id).await?;
     tx.commit().await?;
     context.relay.poke();

@@ -96,7 +96,7 @@ pub(crate) async fn put_clinicians(
     let mut tx = context.store.tenant(owner.tenant).await?;
     tx.connection_to_change(id).await.map_err(no_such)?;
     tx.put_clinician_mappings(id, &mappings).await?;
-    note(&mut tx, &format!("api key {}", owner.key), "connection.clinicians", id).await?;
+    note(&mut tx, &owner.actor(), "connection.clinicians", id).await?;
     tell(&mut tx, owner.tenant, id).await?;
     tx.commit().await?;
     context.relay.poke();
@@ -152,7 +152,7 @@ pub(crate) async fn put_kinds(
     let mut tx = context.store.tenant(owner.tenant).await?;
     tx.connection_to_change(id).await.map_err(no_such)?;
     tx.put_staff_appointment_types(id, &types).await?;
-    note(&mut tx, &format!("api key {}", owner.key), "connection.appointment_types", id).await?;
+    note(&mut tx, &owner.actor(), "connection.appointment_types", id).await?;
     tell(&mut tx, owner.tenant, id).await?;
     tx.commit().await?;
     context.relay.poke();

@@ -61,7 +61,7 @@ pub(crate) async fn connect(
         sealed_secret: sealed.as_bytes().to_vec(),
         practice_id: new.practice_id.map(|id| id.to_string()).unwrap_or_default(),
     };
-    let actor = format!("api key {}", owner.key);
+    let actor = owner.actor();
     let question = question(owner.tenant, &actor, v1::setup_question::Ask::Connect(connect));
     let report = ask(&context, vendor, &question).await?.map_err(|problem| refusal(&problem))?;
     let id = report.connection_id.parse().map_err(ApiError::internal)?;
