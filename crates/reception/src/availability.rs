@@ -151,7 +151,7 @@ fn steps<'z>(from: i64, to: i64, ask: &Ask<'z>) -> impl Iterator<Item = i64> + u
             let past = local(next, zone).rem_euclid(86_400).rem_euclid(step);
             if past == 0 {
                 let found = next;
-                next = found.saturating_add(step.min(900));
+                next = found.saturating_add(step.min(900 - local(found, zone).rem_euclid(900)));
                 return Some(found);
             }
             // Never further than the next quarter of an hour: every zone moves its clock on one.

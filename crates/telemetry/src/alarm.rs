@@ -32,6 +32,7 @@ const OURS: &[&str] = &[
     "sandbox",
     "seal",
     "service",
+    "sign_in",
     "sikka_worker",
     "store",
     "switchboard",

@@ -84,9 +84,10 @@ pub fn start(
         App::new()
             .app_data(vendor_data.clone())
             .app_data(web::PayloadConfig::new(MAX_BODY))
-            .configure(sikka::configure)
             .configure(oidc::configure)
             .configure(hooks::configure)
+            // Last: it answers every other path as Sikka does.
+            .configure(sikka::configure)
     })
     .on_connect(|connection, extensions| {
         if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()

@@ -109,10 +109,10 @@ async fn nobody_is_made_while_nobody_can_tell_whether_they_exist() {
 }
 
 #[tokio::test]
-async fn rows_that_do_not_answer_leave_a_registration_open() {
+async fn while_rows_do_not_answer_nobody_is_registered() {
     let clinic = clinic();
     clinic.desk(|desk| desk.settings.default_clinician = Some("DR1".into()));
     clinic.rows(|rows| rows.fails = true);
     let handled = clinic.run("createPatient", ana()).await;
-    assert_eq!((handled.answer.status, handled.answer.code), (Status::Unknown, "not_sure_recorded"));
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::Unknown, "records_unreachable"));
 }
