@@ -82,7 +82,7 @@ impl Report {
     fn query(self) -> String {
         let lines = match self {
             Self::SuccessRate => format!(
-                "SELECT action, CASE WHEN tool IS NULL THEN 'write' ELSE 'answer' END AS side, count(*) AS total,
+                "SELECT replace(action, '.landed', '') AS action, CASE WHEN tool IS NULL THEN 'write' ELSE 'answer' END AS side, count(*) AS total,
                      count(*) FILTER (WHERE outcome IN {WELL}) AS succeeded,
                      count(*) FILTER (WHERE outcome IN {WRONG}) AS failed,
                      round(100.0 * count(*) FILTER (WHERE outcome IN {WELL})
