@@ -1,4 +1,3 @@
-use std::fs::File;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,21 +23,12 @@ pub(crate) async fn run(args: UpArgs, out: Out) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.state)
         .with_context(|| format!("cannot make the directory {}", args.state.display()))?;
     let state = args.state.canonicalize()?;
-    let _alone = alone(&state)?;
     let servers = Servers::start(&state, out).await?;
     let outcome = with_servers(&args, &state, &servers, out).await;
     servers.stop().await;
     // A file that names what no longer runs would mislead the next command.
     let _ = std::fs::remove_file(state.join("up.json"));
     outcome
-}
-
-/// Two stacks in one place would stop each other's servers.
-fn alone(state: &Path) -> anyhow::Result<File> {
-    let file = state.join("up.lock");
-    let lock = File::create(&file).with_context(|| format!("cannot write {}", file.display()))?;
-    lock.try_lock().ok().with_context(|| format!("another `switchboard up` runs in {}", state.display()))?;
-    Ok(lock)
 }
 
 /// The broker is there and has what the services need: told at once, in one sentence.

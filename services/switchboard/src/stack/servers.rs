@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,17 +19,32 @@ pub(crate) struct Servers {
     rabbitmq: Option<PathBuf>,
     pub(crate) database_url: String,
     pub(crate) amqp_url: String,
+    _alone: File,
 }
 
 fn given(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
+/// Two commands in one place would stop each other's servers.
+fn alone(state: &Path) -> anyhow::Result<File> {
+    let file = state.join("up.lock");
+    let lock = File::create(&file).with_context(|| format!("cannot write {}", file.display()))?;
+    lock.try_lock().ok().with_context(|| {
+        format!(
+            "another `switchboard` runs in {}: stop it, or name another place with --state",
+            state.display()
+        )
+    })?;
+    Ok(lock)
+}
+
 impl Servers {
-    /// Starts what the environment does not name, under `state`.
+    /// Starts what the environment does not name, under `state`; refused where another command has servers already.
     pub(crate) async fn start(state: &Path, out: Out) -> anyhow::Result<Self> {
         let (database, broker) = (given("DATABASE_URL"), given("AMQP_URL"));
         let mut servers = Self {
+            _alone: alone(state)?,
             scripts: scripts()?,
             postgres: database.is_none().then(|| state.join("postgres")),
             rabbitmq: broker.is_none().then(|| state.join("rabbitmq")),
@@ -45,6 +61,7 @@ impl Servers {
     /// Private ones under `state`, whatever the environment names: they are not started yet.
     pub(crate) fn private(state: &Path) -> anyhow::Result<Self> {
         Ok(Self {
+            _alone: alone(state)?,
             scripts: scripts()?,
             postgres: Some(state.join("postgres")),
             rabbitmq: Some(state.join("rabbitmq")),
@@ -157,4 +174,21 @@ pub(crate) fn encryption_key(state: &Path) -> anyhow::Result<String> {
     let key = format!("k1:{}", STANDARD.encode(seal::random::<32>()?));
     write_private(&file, &key)?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_command_in_the_same_place_is_refused_until_the_first_has_ended() {
+        let place = std::env::temp_dir().join(format!("switchboard-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir(&place).unwrap();
+        let first = alone(&place).unwrap();
+        let refused = alone(&place).unwrap_err().to_string();
+        assert!(refused.starts_with("another `switchboard` runs in "), "{refused}");
+        drop(first);
+        assert!(alone(&place).is_ok());
+        std::fs::remove_dir_all(&place).unwrap();
+    }
 }
