@@ -1,3 +1,4 @@
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,8 @@ use diesel_async::{
 };
 use domain::TenantId;
 use seal::{HmacKey, KeyRing, SealError, Secret};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
 use crate::StoreError;
 use crate::connect::manager;
@@ -20,12 +22,37 @@ diesel::define_sql_function! {
     fn set_config(name: Text, value: Text, local: Bool) -> Text;
 }
 
-pub(crate) type Connection = PooledConnection<'static, AsyncPgConnection>;
+/// How long whoever needs a connection waits for one.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// A connection of the pool, and the turn that came with it.
+pub(crate) struct Connection {
+    // In this order: whoever has the next turn finds the connection in the pool.
+    conn: PooledConnection<'static, AsyncPgConnection>,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl Deref for Connection {
+    type Target = AsyncPgConnection;
+
+    fn deref(&self) -> &Self::Target {
+        &self.conn
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.conn
+    }
+}
 
 /// The database, with the keys that its sealed columns need. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     pool: Pool<AsyncPgConnection>,
+    /// One for each connection, given in the order they are asked for. The pool alone gives a free connection to whoever
+    /// asks at that moment: few that come again and again would keep the others waiting until they give up.
+    turns: Arc<Semaphore>,
     pub(crate) keys: Arc<KeyRing>,
     /// Signs the audit chains of a database that keeps no key for it yet.
     pub(crate) first_audit_key: HmacKey,
@@ -50,11 +77,12 @@ impl Store {
         let pool = Pool::builder()
             .max_size(size)
             .min_idle(Some(1))
-            .connection_timeout(Duration::from_secs(8))
+            .connection_timeout(PATIENCE)
             .test_on_check_out(false)
             .error_sink(Box::new(bb8_sink::Quiet))
             .build_unchecked(manager);
-        Ok(Self { pool, keys, first_audit_key, fitted: Arc::default() })
+        let turns = Arc::new(Semaphore::new(size as usize));
+        Ok(Self { pool, turns, keys, first_audit_key, fitted: Arc::default() })
     }
 
     /// Whether the database answers.
@@ -110,7 +138,12 @@ impl Store {
     }
 
     pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
-        self.pool.get_owned().await.map_err(|_| StoreError::Unavailable)
+        let taking = async {
+            let turn = self.turns.clone().acquire_owned().await.ok()?;
+            let conn = self.pool.get_owned().await.ok()?;
+            Some(Connection { conn, _turn: turn })
+        };
+        timeout(PATIENCE, taking).await.ok().flatten().ok_or(StoreError::Unavailable)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Transactions and the pool they come from.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use domain::{TenantId, WritebackId};
 use seal::Secret;
 use store::{Store, StoreError, Tenant};
@@ -133,4 +136,29 @@ async fn migrations_run_once() {
     let url = Secret::new(rig.url());
     assert_eq!(store::pending_migrations(&url).await.unwrap(), Vec::<String>::new());
     assert_eq!(store::migrate(&url).await.unwrap(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn whoever_waits_for_a_connection_is_not_overtaken_by_those_who_come_again_and_again() {
+    let rig = Rig::new().await;
+    let store = Store::open(&Secret::new(rig.url()), 2, keys()).await.unwrap();
+    let taken = Arc::new(AtomicUsize::new(0));
+    let mut greedy = JoinSet::new();
+    for _ in 0..4 {
+        let (store, taken) = (store.clone(), taken.clone());
+        greedy.spawn(async move {
+            loop {
+                store.ping().await.unwrap();
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    until(SOON, "everybody is busy", || async { (taken.load(Ordering::Relaxed) > 20).then_some(()) }).await;
+    for _ in 0..20 {
+        let before = taken.load(Ordering::Relaxed);
+        store.ping().await.unwrap();
+        let overtaken = taken.load(Ordering::Relaxed) - before;
+        assert!(overtaken <= 8, "{overtaken} others were served first");
+    }
+    greedy.shutdown().await;
 }
