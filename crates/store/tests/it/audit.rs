@@ -279,3 +279,32 @@ async fn p7_a_record_of_a_transaction_that_was_dropped_leaves_no_gap() {
     let report = verify(&rig.store, clinic.tenant, Some(2)).await;
     assert_eq!((report.records, report.faults), (2, vec![]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_record_that_cannot_be_read_is_a_fault_of_its_own_and_hides_no_other() {
+    for unreadable in ["at = 'infinity'", "detail = '1e400'", "at = '4714-11-24 BC'"] {
+        let harm = format!(
+            "UPDATE audit_log SET {unreadable} WHERE sequence = 90;
+             UPDATE audit_log SET patient = 'x' WHERE sequence IN (80, 100)"
+        );
+        let at = |sequence| AuditFault::Edited { sequence };
+        let faults = vec![at(80), AuditFault::Unreadable { sequence: 90 }, at(100)];
+        assert_eq!(after(&harm).await, faults, "{unreadable}");
+        assert_eq!(newest_after(&harm).await, faults, "{unreadable}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_records_are_listed_past_one_that_cannot_be_read() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    append(&rig.store, clinic.tenant, 6).await;
+    rig.owner.batch_execute("UPDATE audit_log SET at = 'infinity' WHERE sequence IN (2, 3)").await.unwrap();
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let mut listed = async |after, most| {
+        let records = tx.audit_records(after, most).await.unwrap();
+        records.iter().map(|record| record.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(0, 2).await, [1, 4]);
+    assert_eq!(listed(1, 10).await, [4, 5, 6]);
+}
