@@ -282,7 +282,7 @@ async fn p7_a_record_of_a_transaction_that_was_dropped_leaves_no_gap() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p7_a_record_that_cannot_be_read_is_a_fault_of_its_own_and_hides_no_other() {
-    for unreadable in ["at = 'infinity'", "detail = '1e400'", "at = '4714-11-24 BC'"] {
+    for unreadable in ["at = 'infinity'", "detail = '1e400'", "at = '20000-01-01'"] {
         let harm = format!(
             "UPDATE audit_log SET {unreadable} WHERE sequence = 90;
              UPDATE audit_log SET patient = 'x' WHERE sequence IN (80, 100)"
@@ -291,6 +291,27 @@ async fn p7_a_record_that_cannot_be_read_is_a_fault_of_its_own_and_hides_no_othe
         let faults = vec![at(80), AuditFault::Unreadable { sequence: 90 }, at(100)];
         assert_eq!(after(&harm).await, faults, "{unreadable}");
         assert_eq!(newest_after(&harm).await, faults, "{unreadable}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_quick_look_at_a_chain_that_just_begins_finds_nothing_wrong() {
+    let rig = Rig::new().await;
+    for number in 0..40 {
+        let clinic = rig.clinic(&format!("clinic-{number}")).await;
+        let store = rig.store.clone();
+        let beginning = tokio::spawn(async move { append(&store, clinic.tenant, 1).await });
+        loop {
+            let is_over = beginning.is_finished();
+            let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+            let report = tx.verify_newest_audit(50).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(report.faults, vec![]);
+            if is_over {
+                assert_eq!(report.records, 1);
+                break;
+            }
+        }
     }
 }
 
