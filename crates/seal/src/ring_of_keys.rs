@@ -202,24 +202,25 @@ impl KeyRing {
         Ok(body)
     }
 
-    /// A signing key for `purpose`, derived from the ring's oldest key so that it outlives rotation
-    /// for as long as that key is kept in the ring.
+    /// A signing key for `purpose`, derived from the ring's last key: another one as soon as the ring ends with another
+    /// key. What must outlive that is made once, of [`KeyRing::derive_bytes`], and kept sealed.
     #[must_use]
     pub fn derive_hmac(&self, purpose: &str) -> Option<HmacKey> {
         self.0.last()?.hmac(purpose)
     }
 
-    /// The signing keys for `purpose` of every key of the ring, the oldest first: what one of them signed can be
+    /// The signing keys for `purpose` of every key of the ring, the last first: what one of them signed can be
     /// told for as long as it is in the ring.
     #[must_use]
     pub fn derive_hmacs(&self, purpose: &str) -> Vec<HmacKey> {
         self.0.iter().rev().filter_map(|key| key.hmac(purpose)).collect()
     }
 
-    /// What [`KeyRing::derive_hmac`] makes its key of, to be sealed and kept beyond the ring's oldest key.
+    /// What the signing key for `purpose` of the key called `id` is made of.
     #[must_use]
-    pub fn derive_bytes(&self, purpose: &str) -> Option<Secret<Vec<u8>>> {
-        Some(Secret::new(self.0.last()?.derived(purpose)?))
+    pub fn derive_bytes(&self, id: &str, purpose: &str) -> Option<Secret<Vec<u8>>> {
+        let key = self.0.iter().find(|key| key.id == id)?;
+        Some(Secret::new(key.derived(purpose)?))
     }
 }
 
@@ -258,6 +259,9 @@ mod tests {
         let (old, both, new) = (ring(&[("a", 1)]), ring(&[("b", 2), ("a", 1)]), ring(&[("b", 2)]));
         assert_eq!(signed(&both), [signed(&old), signed(&new)].concat());
         assert_eq!(both.derive_hmac("use").unwrap().sign(&[b"text"]), signed(&old)[0]);
+        let of_new = HmacKey::sha256(both.derive_bytes("b", "use").unwrap().expose());
+        assert_eq!(of_new.sign(&[b"text"]), signed(&new)[0]);
+        assert!(both.derive_bytes("c", "use").is_none());
         assert_ne!(both.derive_hmacs("another")[0].sign(&[b"text"]), signed(&old)[0]);
     }
 

@@ -109,6 +109,8 @@ enum Audience {
 pub struct Issuer {
     config: IssuerConfig,
     validation: Validation,
+    /// The same for what may be over.
+    over: Validation,
     keys: Keys,
 }
 
@@ -126,8 +128,10 @@ impl Issuer {
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         // Where a token has no `aud`, another claim takes its place: both are looked at below.
         validation.validate_aud = false;
+        let mut over = validation.clone();
+        over.validate_exp = false;
         let keys = Keys::new(&config)?;
-        Ok(Self { config, validation, keys })
+        Ok(Self { config, validation, over, keys })
     }
 
     /// Whose word it is.
@@ -141,6 +145,16 @@ impl Issuer {
     /// # Errors
     /// [`Refused`].
     pub async fn verify(&self, token: &str) -> Result<SignedIn, Refused> {
+        self.checked(token, &self.validation).await
+    }
+
+    /// Who a token spoke for that [`Issuer::verify`] has refused as expired: for the record of the refusal, and for
+    /// nothing else. `None`: something else about it is wrong, and it proves nothing at all.
+    pub async fn expired(&self, token: &str) -> Option<SignedIn> {
+        self.checked(token, &self.over).await.ok()
+    }
+
+    async fn checked(&self, token: &str, validation: &Validation) -> Result<SignedIn, Refused> {
         if token.len() > MOST_BYTES {
             return Err(Refused::Malformed);
         }
@@ -154,7 +168,7 @@ impl Issuer {
         }
         let kid = header.kid.filter(|kid| (1..=256).contains(&kid.len())).ok_or(Refused::Malformed)?;
         let key = self.keys.find(&kid).await?;
-        let claims = decode::<Claims>(token, &key, &self.validation).map_err(|error| refused(&error))?.claims;
+        let claims = decode::<Claims>(token, &key, validation).map_err(|error| refused(&error))?.claims;
         if claims.iss != self.config.issuer {
             return Err(Refused::Issuer);
         }

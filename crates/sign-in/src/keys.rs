@@ -1,7 +1,7 @@
 //! The issuer's keys, kept.
 
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -37,13 +37,13 @@ struct Known {
 /// The keys of one issuer. Of any number that want a key at once, one asks the issuer.
 pub(crate) struct Keys {
     policy: Policy,
-    known: RwLock<Known>,
-    source: Mutex<Source>,
-    budget: MemoryBudget,
+    known: Arc<RwLock<Known>>,
+    source: Arc<Mutex<Source>>,
 }
 
 struct Source {
     issuer: String,
+    budget: MemoryBudget,
     discovery: Option<VendorClient>,
     /// Where the keys are, and the way there.
     jwks: Option<(String, VendorClient)>,
@@ -96,9 +96,13 @@ impl Keys {
                 again_after: config.again_after,
                 stale_for: config.stale_for,
             },
-            known: RwLock::default(),
-            source: Mutex::new(Source { issuer: config.issuer.clone(), discovery, jwks }),
-            budget: MemoryBudget::per_minute(600),
+            known: Arc::default(),
+            source: Arc::new(Mutex::new(Source {
+                issuer: config.issuer.clone(),
+                budget: MemoryBudget::per_minute(600),
+                discovery,
+                jwks,
+            })),
         })
     }
 
@@ -111,14 +115,21 @@ impl Keys {
         if asked_at.is_none_or(|at| at.elapsed() >= self.policy.again_after) {
             // Whoever has a key that still serves does not wait for somebody else's question.
             let source = match &usable {
-                Some(_) => self.source.try_lock().ok(),
-                None => Some(self.source.lock().await),
+                Some(_) => self.source.clone().try_lock_owned().ok(),
+                None => Some(self.source.clone().lock_owned().await),
             };
             if let Some(mut source) = source
                 && self.look(kid).2 == asked_at
             {
-                let fetched = source.fetch(&self.budget).await;
-                self.learn(fetched);
+                let known = self.known.clone();
+                // By itself: whoever asks and goes away must not leave a question that nobody has noted.
+                let question = tokio::spawn(async move {
+                    let fetched = source.fetch().await;
+                    learn(&known, fetched);
+                });
+                if question.await.is_err() {
+                    return Err(Refused::KeysUnavailable);
+                }
             }
         }
         let failed = self.known.read().unwrap_or_else(PoisonError::into_inner).failed;
@@ -136,42 +147,42 @@ impl Keys {
         let key = known.keys.get(kid).filter(|_| age.is_some_and(|age| age < self.policy.stale_for));
         (key.cloned(), age.is_some_and(|age| age < self.policy.fresh_for), known.asked_at)
     }
+}
 
-    fn learn(&self, fetched: Result<HashMap<String, DecodingKey>, NotFetched>) {
-        let outcome = if fetched.is_ok() { "ok" } else { "failed" };
-        metrics::counter!("oidc_key_fetches_total", "outcome" => outcome).increment(1);
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
-        known.failed = fetched.is_err();
-        match fetched {
-            Ok(keys) => {
-                let now = Instant::now();
-                tracing::info!(oidc.keys = keys.len(), "the issuer's keys were read");
-                (known.keys, known.fetched_at) = (keys, Some(now));
-            }
-            Err(error) => tracing::warn!(error = %error, "the issuer's keys cannot be read"),
+fn learn(known: &RwLock<Known>, fetched: Result<HashMap<String, DecodingKey>, NotFetched>) {
+    let outcome = if fetched.is_ok() { "ok" } else { "failed" };
+    metrics::counter!("oidc_key_fetches_total", "outcome" => outcome).increment(1);
+    let mut known = known.write().unwrap_or_else(PoisonError::into_inner);
+    known.failed = fetched.is_err();
+    match fetched {
+        Ok(keys) => {
+            let now = Instant::now();
+            tracing::info!(oidc.keys = keys.len(), "the issuer's keys were read");
+            (known.keys, known.fetched_at) = (keys, Some(now));
         }
-        known.asked_at = Some(Instant::now());
+        Err(error) => tracing::warn!(error = %error, "the issuer's keys cannot be read"),
     }
+    known.asked_at = Some(Instant::now());
 }
 
 impl Source {
-    async fn fetch(&mut self, budget: &MemoryBudget) -> Result<HashMap<String, DecodingKey>, NotFetched> {
+    async fn fetch(&mut self) -> Result<HashMap<String, DecodingKey>, NotFetched> {
         if let Some(discovery) = &self.discovery {
-            let found = self.discover(discovery, budget).await?;
+            let found = self.discover(discovery).await?;
             if self.jwks.as_ref().is_none_or(|(url, _)| *url != found) {
                 let way = client(&found).map_err(|_| NotFetched::Unreadable)?;
                 self.jwks = Some((found, way));
             }
         }
         let (_, way) = self.jwks.as_ref().ok_or(NotFetched::Unreadable)?;
-        let set = read(way, budget, "jwks").await?;
+        let set = read(way, &self.budget, "jwks").await?;
         let keys: HashMap<String, DecodingKey> =
             set["keys"].as_array().into_iter().flatten().filter_map(signing_key).collect();
         if keys.is_empty() { Err(NotFetched::NoKeys) } else { Ok(keys) }
     }
 
-    async fn discover(&self, way: &VendorClient, budget: &MemoryBudget) -> Result<String, NotFetched> {
-        let document = read(way, budget, "discovery").await?;
+    async fn discover(&self, way: &VendorClient) -> Result<String, NotFetched> {
+        let document = read(way, &self.budget, "discovery").await?;
         if document["issuer"].as_str() != Some(&self.issuer) {
             return Err(NotFetched::OtherIssuer);
         }

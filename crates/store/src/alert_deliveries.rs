@@ -80,6 +80,18 @@ pub struct AlertMail {
     pub attempt: i32,
 }
 
+/// Which deliveries are claimed: a place that does not answer holds up others of its lane alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlertLane {
+    /// Those to the operator's own channel.
+    Operator,
+    /// Those to tenants' webhooks, of each tenant so many at a time.
+    Webhooks {
+        /// Of one tenant, with those that are on their way already.
+        each: i64,
+    },
+}
+
 /// How one try of a delivery ended.
 #[derive(Debug, Clone, Copy)]
 pub enum DeliveryEnd<'a> {
@@ -179,19 +191,35 @@ impl MachineryTx {
         Ok(untold.len())
     }
 
-    /// Claims up to `most` deliveries that are due, for `seconds`. That an alert is resolved is never told before
-    /// that it was raised.
+    /// Claims up to `most` deliveries of a lane that are due, for `seconds`. That an alert is resolved is never told
+    /// before that it was raised.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn claim_alert_mail(&mut self, most: i64, seconds: f64) -> Result<Vec<AlertMail>, StoreError> {
+    pub async fn claim_alert_mail(
+        &mut self,
+        lane: AlertLane,
+        most: i64,
+        seconds: f64,
+    ) -> Result<Vec<AlertMail>, StoreError> {
+        let (operator, each) = match lane {
+            AlertLane::Operator => (true, i64::MAX),
+            AlertLane::Webhooks { each } => (false, each),
+        };
         let claimed: Vec<Claimed> = diesel::sql_query(
-            "WITH due AS MATERIALIZED (
-                 SELECT id AS due FROM alert_deliveries q WHERE state = 'waiting' AND next_at <= now()
-                   AND (lease_until IS NULL OR lease_until < now())
+            "WITH ready AS MATERIALIZED (
+                 SELECT id, row_number() OVER (PARTITION BY tenant_id ORDER BY next_at, id) + (
+                     SELECT count(*) FROM alert_deliveries f WHERE f.tenant_id = q.tenant_id
+                       AND f.state = 'waiting' AND f.lease_until >= now()
+                       AND (f.destination_id IS NULL) = $3) AS nth
+                 FROM alert_deliveries q WHERE state = 'waiting' AND next_at <= now()
+                   AND (lease_until IS NULL OR lease_until < now()) AND (destination_id IS NULL) = $3
                    AND (news = 'raised' OR NOT EXISTS (
                        SELECT FROM alert_deliveries e WHERE e.alert_id = q.alert_id AND e.news = 'raised'
-                         AND e.destination_id IS NOT DISTINCT FROM q.destination_id AND e.state = 'waiting'))
+                         AND e.destination_id IS NOT DISTINCT FROM q.destination_id AND e.state = 'waiting'))),
+             due AS MATERIALIZED (
+                 SELECT id AS due FROM alert_deliveries WHERE id IN (SELECT id FROM ready WHERE nth <= $4)
+                   AND state = 'waiting' AND next_at <= now() AND (lease_until IS NULL OR lease_until < now())
                  ORDER BY next_at LIMIT $1 FOR UPDATE SKIP LOCKED),
              claimed AS (
                  UPDATE alert_deliveries SET lease_until = now() + make_interval(secs => $2),
@@ -205,6 +233,8 @@ impl MachineryTx {
         )
         .bind::<BigInt, _>(most)
         .bind::<Double, _>(seconds)
+        .bind::<Bool, _>(operator)
+        .bind::<BigInt, _>(each)
         .load(&mut self.conn)
         .await?;
         let mut mail = Vec::with_capacity(claimed.len());

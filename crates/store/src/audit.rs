@@ -1,12 +1,15 @@
 mod newest;
+mod reading;
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
-use seal::{Link, chain_hash, same_bytes};
+use seal::{HmacKey, Link, chain_hash, same_bytes};
 use serde_json::Value;
+use uuid::Uuid;
 
+use self::reading::Read;
 use crate::schema::{audit_anchors, audit_heads, audit_log};
 use crate::{StoreError, TenantTx};
 
@@ -72,6 +75,11 @@ pub enum AuditFault {
         /// The record's place.
         sequence: i64,
     },
+    /// This record cannot be read at all: it holds what no version of this program writes.
+    Unreadable {
+        /// The record's place.
+        sequence: i64,
+    },
     /// The record at this place is gone.
     Removed {
         /// Its place.
@@ -109,19 +117,10 @@ struct Content<'a> {
     detail: &'a Value,
 }
 
-type Row = (
-    i64,
-    jiff_diesel::Timestamp,
-    String,
-    String,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    String,
-    i32,
-    Value,
-    Vec<u8>,
-);
+/// What notes where a chain ends, so that a chain cut short no longer matches.
+pub(crate) fn head_seal(key: &HmacKey, tenant: Uuid, sequence: i64, hash: &[u8]) -> Vec<u8> {
+    key.sign(&[b"head", tenant.as_bytes(), &sequence.to_be_bytes(), hash])
+}
 
 impl TenantTx {
     fn audit_hash(&self, sequence: i64, previous: &[u8], content: &Content<'_>) -> Vec<u8> {
@@ -153,7 +152,7 @@ impl TenantTx {
     }
 
     fn head_seal(&self, sequence: i64, hash: &[u8]) -> Vec<u8> {
-        self.store.audit_key().sign(&[b"head", self.tenant.uuid().as_bytes(), &sequence.to_be_bytes(), hash])
+        head_seal(self.store.audit_key(), self.tenant.uuid(), sequence, hash)
     }
 
     /// Adds a record to the tenant's chain. Records of one tenant are added one after the other:
@@ -233,51 +232,6 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Up to `most` records after `after`, in order.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn audit_records(&mut self, after: i64, most: i64) -> Result<Vec<AuditRecord>, StoreError> {
-        let rows: Vec<Row> = audit_log::table
-            .select((
-                audit_log::sequence,
-                audit_log::at,
-                audit_log::actor,
-                audit_log::action,
-                audit_log::patient,
-                audit_log::call_id,
-                audit_log::tool,
-                audit_log::outcome,
-                audit_log::ms,
-                audit_log::detail,
-                audit_log::hash,
-            ))
-            .filter(audit_log::tenant_id.eq(self.tenant.uuid()))
-            .filter(audit_log::sequence.gt(after))
-            .order(audit_log::sequence)
-            .limit(most)
-            .load(&mut self.conn)
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(sequence, at, actor, action, patient, call_id, tool, outcome, ms, detail, hash)| {
-                AuditRecord {
-                    sequence,
-                    at: at.to_jiff(),
-                    actor,
-                    action,
-                    patient,
-                    call_id,
-                    tool,
-                    outcome,
-                    ms,
-                    detail,
-                    hash,
-                }
-            })
-            .collect())
-    }
-
     /// Reads the tenant's chain from end to end. `known_end` is a chain's end that was written down
     /// outside the database. Records may be added meanwhile.
     ///
@@ -290,38 +244,46 @@ impl TenantTx {
         let (mut records, mut last, mut previous) = (0, 0, Vec::new());
         let mut page_after = i64::MIN;
         loop {
-            let page = self.audit_records(page_after, 1_000).await?;
-            let Some(end) = page.last().map(|record| record.sequence) else { break };
+            let page = self.audit_page(page_after, 1_000).await?;
+            let Some(end) = page.last().map(Read::sequence) else { break };
             page_after = end;
-            for record in page {
+            for read in page {
                 records += 1;
-                if record.sequence < 1 {
-                    faults.push(AuditFault::Edited { sequence: record.sequence });
+                let sequence = read.sequence();
+                if sequence < 1 {
+                    faults.push(AuditFault::Edited { sequence });
                     continue;
                 }
                 // A forged record far away must not make this list every place up to it.
-                for missing in (last + 1..record.sequence).take(MOST_FAULTS.saturating_sub(faults.len())) {
+                for missing in (last + 1..sequence).take(MOST_FAULTS.saturating_sub(faults.len())) {
                     faults.push(AuditFault::Removed { sequence: missing });
                 }
                 // After a removed record the link before is gone; the gap itself is the fault.
-                let whole = record.sequence == last + 1;
-                let hash = self.audit_hash(record.sequence, &previous, &record.content());
-                let noted = |note: &&AuditNote| note.sequence == record.sequence;
-                let differs = anchors
-                    .iter()
-                    .chain(&before)
-                    .find(noted)
-                    .is_some_and(|note| !same_bytes(&note.hash, &record.hash));
-                if (whole && !same_bytes(&hash, &record.hash)) || differs {
-                    faults.push(AuditFault::Edited { sequence: record.sequence });
-                }
-                last = record.sequence;
-                previous = record.hash;
+                let whole = sequence == last + 1;
+                let noted = anchors.iter().chain(&before).find(|note| note.sequence == sequence);
+                let differs = noted.is_some_and(|note| !same_bytes(&note.hash, read.hash()));
+                faults.extend(self.fault_of(&read, &previous, whole, differs));
+                last = sequence;
+                previous = read.into_hash();
             }
         }
         let after = self.audit_head().await?;
         self.verify_ends(&Ends { last, hash: &previous, known_end, before, after, anchors }, &mut faults);
         Ok(AuditReport { records, faults })
+    }
+
+    /// What is wrong with one record by itself. `linked`: `previous` is the hash of the one before it. `differs`: a
+    /// note of its hash says otherwise.
+    fn fault_of(&self, read: &Read, previous: &[u8], linked: bool, differs: bool) -> Option<AuditFault> {
+        let sequence = read.sequence();
+        match read {
+            Read::Unreadable { .. } => Some(AuditFault::Unreadable { sequence }),
+            Read::Whole(record) => {
+                let hash = self.audit_hash(sequence, previous, &record.content());
+                let is_other = linked && !same_bytes(&hash, &record.hash);
+                (is_other || differs).then_some(AuditFault::Edited { sequence })
+            }
+        }
     }
 
     async fn audit_head(&mut self) -> Result<Option<AuditNote>, StoreError> {

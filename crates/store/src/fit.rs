@@ -5,18 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 use diesel_async::RunQueryDsl;
-use seal::{HmacKey, SealError, Sealed};
+use seal::{HmacKey, SealError, Sealed, same_bytes};
 use uuid::Uuid;
 
-use crate::schema::{pms_connections as c, sealed_keys as s};
-use crate::tx::Connection;
+use crate::audit::head_seal;
+use crate::schema::{audit_heads as h, pms_connections as c, sealed_keys as s};
+use crate::tx::{Connection, MACHINERY};
 use crate::{MachineryTx, Store, StoreError};
 
 /// What signs the audit chains.
 const AUDIT: &str = "audit";
 /// The purposes of signing keys that outlive the keys they are sealed with: without them a new `ENCRYPTION_KEY`
-/// would break every chain, and every time that was offered and not yet booked.
-const LASTING: [&str; 2] = [AUDIT, "reception"];
+/// would break every chain, every time that was offered and not yet booked, and every repeat of a tool call.
+const LASTING: [&str; 3] = [AUDIT, "reception", "tool calls"];
+/// Heads of chains that are tried to find the key that signed them.
+const HEADS: i64 = 50;
 
 /// What is known once the keys are known to fit: the lasting keys, by purpose.
 pub(crate) type Fitted = BTreeMap<&'static str, HmacKey>;
@@ -56,12 +59,12 @@ impl Store {
         }
     }
 
-    /// The installation's signing key for a purpose: the one the database keeps, or the ring's own derived one where
-    /// the database has not been reached yet.
+    /// The installation's signing key for a purpose: the one the database keeps. `None` until
+    /// [`Store::check_keys`] has said `true`: a key that were guessed before would be another one than the other
+    /// processes have.
     #[must_use]
     pub fn lasting_key(&self, purpose: &str) -> Option<HmacKey> {
-        let kept = self.fitted.get().and_then(|fitted| fitted.get(purpose));
-        kept.cloned().or_else(|| self.keys.derive_hmac(purpose))
+        self.fitted.get()?.get(purpose).cloned()
     }
 
     pub(crate) fn audit_key(&self) -> &HmacKey {
@@ -75,14 +78,12 @@ impl Store {
             return Err(Misfit::NotYet);
         }
         drop(conn);
-        let conn = self.enter_role("switchboard_machinery", "").await?;
+        let conn = self.enter_role(MACHINERY, "").await?;
         let mut tx = MachineryTx { conn, store: self.clone() };
         let mut kept = sealed_keys(&mut tx.conn).await?;
-        let missing = self.missing(&kept);
-        if !missing.is_empty() {
-            if !kept.contains_key(AUDIT) {
-                self.opens_a_connection(&mut tx.conn).await?;
-            }
+        if self.names().any(|name| !kept.contains_key(&name)) {
+            let signs = self.signs(&mut tx.conn, &kept).await?;
+            let missing = self.missing(&kept, &signs);
             let rows: Vec<_> = missing
                 .iter()
                 .map(|(name, sealed)| (s::name.eq(name), s::sealed.eq(sealed.as_bytes())))
@@ -102,26 +103,65 @@ impl Store {
         Ok(fitted)
     }
 
-    /// What is to be left where it is not yet, in an order that two processes share.
-    fn missing(&self, kept: &BTreeMap<String, Sealed>) -> Vec<(String, Sealed)> {
-        let lasting = LASTING.into_iter().map(str::to_owned);
-        let names: BTreeSet<String> =
-            self.keys.ids().map(mark).chain(lasting).filter(|name| !kept.contains_key(name)).collect();
+    /// What a database keeps for this ring.
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.keys.ids().map(mark).chain(LASTING.into_iter().map(str::to_owned))
+    }
+
+    /// What is to be left where it is not yet, in an order that two processes share. `signs`: of which key the
+    /// lasting ones are made.
+    fn missing(&self, kept: &BTreeMap<String, Sealed>, signs: &str) -> Vec<(String, Sealed)> {
+        let names: BTreeSet<String> = self.names().filter(|name| !kept.contains_key(name)).collect();
         let seal = |name: &String| match name.strip_prefix("mark:") {
             Some(id) => self.keys.seal_with(id, &identity(name), id.as_bytes()).ok(),
-            None => self.keys.seal(&identity(name), self.keys.derive_bytes(name)?.expose()).ok(),
+            None => self.keys.seal(&identity(name), self.keys.derive_bytes(signs, name)?.expose()).ok(),
         };
         names.iter().filter_map(|name| Some((name.clone(), seal(name)?))).collect()
     }
 
-    /// A database that was used before there were marks has at least its connections to compare with.
-    async fn opens_a_connection(&self, conn: &mut Connection) -> Result<(), StoreError> {
+    /// Which key of the ring has signed until now. In the middle of a rotation it is neither always the first nor
+    /// always the last: what it has signed tells, or what it has sealed.
+    async fn signs(
+        &self,
+        conn: &mut Connection,
+        kept: &BTreeMap<String, Sealed>,
+    ) -> Result<String, StoreError> {
+        let last = self.keys.ids().last().unwrap_or_default().to_owned();
+        if kept.contains_key(AUDIT) {
+            let audit = self.open_kept(kept, AUDIT)?;
+            let made_it = |id: &&str| {
+                self.keys.derive_bytes(id, AUDIT).is_some_and(|bytes| same_bytes(bytes.expose(), &audit))
+            };
+            return Ok(self.keys.ids().find(made_it).map_or(last, str::to_owned));
+        }
+        // A database that was used before there were marks has at least its connections to compare with.
+        let sealed_with = self.opens_a_connection(conn).await?;
+        let heads: Vec<(Uuid, i64, Vec<u8>, Vec<u8>)> = h::table
+            .select((h::tenant_id, h::sequence, h::hash, h::seal))
+            .order(h::tenant_id)
+            .limit(HEADS)
+            .load(conn)
+            .await?;
+        let signed = |id: &&str| {
+            let Some(bytes) = self.keys.derive_bytes(id, AUDIT) else { return false };
+            let key = HmacKey::sha256(bytes.expose());
+            heads.iter().any(|(tenant, sequence, hash, seal)| {
+                same_bytes(&head_seal(&key, *tenant, *sequence, hash), seal)
+            })
+        };
+        let found = self.keys.ids().find(signed).map(str::to_owned);
+        Ok(found.or(sealed_with).unwrap_or(last))
+    }
+
+    /// Under which key the first connection is sealed, where there is one.
+    async fn opens_a_connection(&self, conn: &mut Connection) -> Result<Option<String>, StoreError> {
         let found: Option<(Uuid, Vec<u8>)> =
             c::table.select((c::id, c::credentials)).order(c::id).first(conn).await.optional()?;
-        let Some((id, sealed)) = found else { return Ok(()) };
+        let Some((id, sealed)) = found else { return Ok(None) };
         let sealed = Sealed::from_bytes(sealed);
         let opened = self.keys.open(&format!("pms_connections/{id}/credentials"), &sealed);
-        opened.map(drop).map_err(|error| StoreError::OtherKeys(in_words(&error, sealed.key_id())))
+        opened.map_err(|error| StoreError::OtherKeys(in_words(&error, sealed.key_id())))?;
+        Ok(sealed.key_id().map(str::to_owned))
     }
 
     fn open_kept(&self, kept: &BTreeMap<String, Sealed>, name: &str) -> Result<Vec<u8>, StoreError> {

@@ -41,7 +41,7 @@ mod webhooks;
 mod write_habits;
 mod writebacks;
 
-pub use alert_deliveries::{AlertDelivery, AlertMail, AlertNews, DeliveryEnd};
+pub use alert_deliveries::{AlertDelivery, AlertLane, AlertMail, AlertNews, DeliveryEnd};
 pub use alert_destinations::{AlertDestination, NewAlertDestination};
 pub use alert_findings::{AlertFinding, AlertRules};
 pub use alerts::{Alert, AlertFilter, NewAlert};
@@ -54,7 +54,7 @@ pub use held_successes::HeldSuccess;
 pub use holds::{Held, NewHold};
 pub use listed::{ListedWriteback, WritebackFilter};
 pub use mappings::{ClinicianMapping, StaffAppointmentType};
-pub use members::{Member, SignedInUser};
+pub use members::{Member, Membership, SignedInUser};
 pub use migrate::{migrate, pending_migrations, template_key};
 pub use outbox::{OutboxLetter, OutgoingLetter};
 pub use parked::{NewParked, Parked};

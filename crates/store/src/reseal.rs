@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use seal::Sealed;
 
+use crate::tx::allow_an_hour;
 use crate::{MachineryTx, Store, StoreError};
 
 /// A column whose values are sealed, and what each is bound to: SQL over its row.
@@ -40,6 +41,9 @@ const fn sealed(
 ) -> SealedColumn {
     SealedColumn { table, column, bound_to }
 }
+
+/// A length, and an id of at most so many bytes.
+const LONGEST_HEAD: usize = 1 + 32;
 
 /// Rows locked at once, for as long as sealing them takes.
 const AT_ONCE: usize = 50;
@@ -103,16 +107,21 @@ impl Store {
             number: i64,
         }
         let mut tx = self.machinery().await?;
+        // One statement sees one moment, and must not be cut in pieces: a row that moves meanwhile would be missed.
+        allow_an_hour(&mut tx.conn).await?;
         let mut counts = Vec::new();
         let mut add = |table: &str, column: &str, key: Option<String>, values| {
             let key = key.unwrap_or_else(|| "none".to_owned());
             counts.push(SealedCount { table: table.to_owned(), column: column.to_owned(), key, values });
         };
         for SealedColumn { table, column, .. } in SEALED {
+            // Of a large value only the beginning is fetched: the key's length and its id.
             let rows: Vec<Row> = diesel::sql_query(format!(
-                "SELECT key, count(*) AS number FROM (SELECT CASE WHEN length({column}) > 0 THEN
-                     encode(substring({column} FROM 2 FOR get_byte({column}, 0)), 'escape') END AS key
-                 FROM {table} WHERE {column} IS NOT NULL) AS keys GROUP BY key ORDER BY key"
+                "SELECT key, count(*) AS number FROM (SELECT CASE WHEN length(head) > 0 THEN
+                     encode(substring(head FROM 2 FOR get_byte(head, 0)), 'escape') END AS key
+                 FROM (SELECT substring({column} FROM 1 FOR {LONGEST_HEAD}) AS head FROM {table}
+                     WHERE {column} IS NOT NULL OFFSET 0) AS heads) AS keys
+                 GROUP BY key ORDER BY key"
             ))
             .load(&mut tx.conn)
             .await?;

@@ -119,6 +119,14 @@ diesel::table! {
 }
 
 diesel::table! {
+    former_members (tenant_id, user_id) {
+        tenant_id -> Uuid,
+        user_id -> Uuid,
+        ended_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     inbox (consumer, message_id) {
         consumer -> Text,
         message_id -> Uuid,
@@ -133,6 +141,8 @@ diesel::table! {
         role -> Text,
         created_at -> Timestamptz,
         created_by -> Text,
+        name -> Text,
+        first_used_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -441,7 +451,6 @@ diesel::table! {
         id -> Uuid,
         issuer -> Text,
         subject -> Text,
-        name -> Text,
         created_at -> Timestamptz,
     }
 }
@@ -507,6 +516,8 @@ diesel::joinable!(audit_heads -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
 diesel::joinable!(call_guesses -> tenants (tenant_id));
 diesel::joinable!(call_identities -> tenants (tenant_id));
+diesel::joinable!(former_members -> tenants (tenant_id));
+diesel::joinable!(former_members -> users (user_id));
 diesel::joinable!(memberships -> tenants (tenant_id));
 diesel::joinable!(memberships -> users (user_id));
 diesel::joinable!(pms_appointment_types -> tenants (tenant_id));
@@ -539,6 +550,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_log,
     call_guesses,
     call_identities,
+    former_members,
     inbox,
     memberships,
     outbox,

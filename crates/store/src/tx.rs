@@ -46,6 +46,11 @@ impl DerefMut for Connection {
     }
 }
 
+/// The role that sees one tenant.
+pub(crate) const APP: &str = "switchboard_app";
+/// The role of queues, leases and look-ups.
+pub(crate) const MACHINERY: &str = "switchboard_machinery";
+
 /// The database, with the keys that its sealed columns need. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -100,7 +105,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx, StoreError> {
-        let conn = self.begin("switchboard_app", &tenant.uuid().to_string()).await?;
+        let conn = self.begin(APP, &tenant.uuid().to_string()).await?;
         Ok(TenantTx { conn, tenant, store: self.clone() })
     }
 
@@ -109,7 +114,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn machinery(&self) -> Result<MachineryTx, StoreError> {
-        let conn = self.begin("switchboard_machinery", "").await?;
+        let conn = self.begin(MACHINERY, "").await?;
         Ok(MachineryTx { conn, store: self.clone() })
     }
 
@@ -187,7 +192,21 @@ pub struct MachineryTx {
     pub(crate) store: Store,
 }
 
+/// Lets what follows in this transaction take longer than a process that does not hang ever would.
+pub(crate) async fn allow_an_hour(conn: &mut AsyncPgConnection) -> Result<(), StoreError> {
+    diesel::select(set_config("statement_timeout", "1h", true)).execute(conn).await?;
+    Ok(())
+}
+
 impl TenantTx {
+    /// Changes the role for the statements that follow: a tenant's transaction has the machinery do what a tenant
+    /// may have done and must not be able to do. Whoever calls this takes the first role on again, whatever came of
+    /// it; after a statement that failed the transaction is over.
+    pub(crate) async fn take_on(&mut self, role: &str) -> Result<(), StoreError> {
+        diesel::select(set_config("role", role, true)).execute(&mut self.conn).await?;
+        Ok(())
+    }
+
     /// Whose transaction this is.
     #[must_use]
     pub const fn tenant(&self) -> TenantId {

@@ -48,6 +48,8 @@ pub(crate) struct Own {
     pub(crate) alert_seconds: u64,
     /// Seconds between two looks at the newest part of every tenant's audit chain.
     pub(crate) audit_look_seconds: u64,
+    /// Seconds between two audit records of the same refusal of the same caller; those between are counted.
+    pub(crate) refusals_seconds: u64,
     /// Lets the URLs that tenants set be `http` and lead to this machine and its network. For local use only.
     pub(crate) allow_local_urls: bool,
 }
@@ -61,6 +63,7 @@ impl Default for Own {
             keep_days: 30,
             alert_seconds: 30,
             audit_look_seconds: 900,
+            refusals_seconds: 60,
             allow_local_urls: false,
         }
     }

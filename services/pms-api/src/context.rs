@@ -3,11 +3,12 @@ use std::time::Duration;
 
 use bus::Bus;
 use reception::Reception;
-use seal::{HmacKey, KeyRing, SealError};
+use seal::{HmacKey, KeyRing};
 use service::settings::SlackSettings;
 use service::{Base, Relay};
 use sign_in::Issuer;
-use store::Store;
+use store::{Store, StoreError};
+use tokio::sync::OnceCell;
 
 use crate::alerts::Mailer;
 use crate::book::BusBook;
@@ -15,7 +16,16 @@ use crate::config::{Oidc, Own};
 use crate::desks::Desks;
 use crate::ledger::StoreLedger;
 use crate::news::News;
+use crate::refusals::Refusals;
 use crate::staff_names::StaffNames;
+
+/// What needs keys that the database keeps.
+pub(crate) struct Keyed {
+    pub(crate) reception: Reception,
+    /// What the arguments of tool calls are hashed with: they hold names and dates of birth. The first signs; the
+    /// others, which are the ring's own, are those of versions before it, for as long as their rows are kept.
+    pub(crate) argument_keys: Vec<HmacKey>,
+}
 
 /// What every job and route may use.
 pub(crate) struct Context {
@@ -24,14 +34,15 @@ pub(crate) struct Context {
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) bus: Bus,
     pub(crate) relay: Relay,
-    pub(crate) reception: Reception,
+    book: Arc<BusBook>,
+    ledger: Arc<StoreLedger>,
+    keyed: OnceCell<Keyed>,
     pub(crate) desks: Desks,
     pub(crate) news: News,
     pub(crate) mailer: Mailer,
     pub(crate) staff_names: StaffNames,
     pub(crate) settings: Own,
-    /// What the arguments of tool calls are hashed with: they hold names and dates of birth. The first signs.
-    pub(crate) argument_keys: Vec<HmacKey>,
+    pub(crate) refusals: Refusals,
     /// Whose word about people is taken, where there is one.
     pub(crate) issuer: Option<Issuer>,
 }
@@ -47,11 +58,13 @@ impl Context {
         let news = News::new();
         let desks = Desks::new(store.clone(), Duration::from_secs(own.write_wait_seconds));
         let staff_names = StaffNames::new(store.clone());
-        let book = BusBook::new(bus.clone(), Duration::from_secs(own.question_seconds), staff_names.clone());
-        let ledger = StoreLedger::new(store.clone(), relay.clone(), news.clone());
-        let key = base.store.lasting_key("reception").ok_or(SealError::Empty)?;
-        let reception = Reception::new(Arc::new(book), Arc::new(ledger), key);
-        let argument_keys = base.keys.derive_hmacs("tool calls");
+        let book = Arc::new(BusBook::new(
+            bus.clone(),
+            Duration::from_secs(own.question_seconds),
+            staff_names.clone(),
+        ));
+        let ledger = Arc::new(StoreLedger::new(store.clone(), relay.clone(), news.clone()));
+        let refusals = Refusals::new(Duration::from_secs(own.refusals_seconds));
         let mailer = Mailer::new(slack.webhook_url, own.allow_local_urls)?;
         let issuer = oidc.map(|oidc| Issuer::new(oidc.into())).transpose()?;
         Ok(Self {
@@ -59,14 +72,35 @@ impl Context {
             keys: base.keys.clone(),
             bus,
             relay,
-            reception,
+            book,
+            ledger,
+            keyed: OnceCell::new(),
             desks,
             news,
             mailer,
             staff_names,
             settings: own,
-            argument_keys,
+            refusals,
             issuer,
         })
+    }
+
+    /// What needs keys that the database keeps. They are asked for when they are first needed: a process that began
+    /// while the database was away must not go on with others than its neighbours have.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] until the database can be asked.
+    pub(crate) async fn keyed(&self) -> Result<&Keyed, StoreError> {
+        let make = || async {
+            if !self.store.check_keys().await? {
+                return Err(StoreError::Unavailable);
+            }
+            let kept = |purpose| self.store.lasting_key(purpose).ok_or(StoreError::Unavailable);
+            let reception = Reception::new(self.book.clone(), self.ledger.clone(), kept("reception")?);
+            let argument_keys =
+                [kept("tool calls")?].into_iter().chain(self.keys.derive_hmacs("tool calls")).collect();
+            Ok(Keyed { reception, argument_keys })
+        };
+        self.keyed.get_or_try_init(make).await
     }
 }

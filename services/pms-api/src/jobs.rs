@@ -5,6 +5,7 @@ mod balance;
 mod connection_news;
 mod figures;
 mod parked;
+mod refusals;
 mod sweep;
 mod tools_call;
 mod voice_webhooks;
@@ -38,6 +39,8 @@ pub(crate) fn register(background: &Background, context: &Data<Context>) {
     background.run("voice webhooks", move |stop| voice_webhooks::run(c.clone(), stop));
     let c = of(context);
     background.run("writeback news", move |stop| writeback_news::run(c.clone(), stop));
+    let c = of(context);
+    background.run("refusals", move |stop| refusals::run(c.clone(), stop));
     let c = of(context);
     background.run("sweep", move |stop| sweep::run(c.clone(), stop));
 }

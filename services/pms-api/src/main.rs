@@ -10,6 +10,7 @@ mod jobs;
 mod ledger;
 mod news;
 mod permissions;
+mod refusals;
 mod routes;
 mod run_tool;
 mod setup_desk;

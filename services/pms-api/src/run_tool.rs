@@ -84,7 +84,7 @@ pub(crate) async fn run_tool(
 ) -> Result<Told, ToolError> {
     let began = Instant::now();
     let Some(key) = &used.key else { return run_once(context, &used, None, began, caller).await };
-    let hashes = hashes(&context.argument_keys, &used, key);
+    let hashes = hashes(&context.keyed().await?.argument_keys, &used, key);
     let run = loop {
         let mut tx = context.store.tenant(used.tenant).await?;
         let claim = tx.claim_tool_call(key, used.tool, &hashes, LEASE_SECONDS).await?;
@@ -141,7 +141,7 @@ async fn run_once(
     caller: impl FnOnce(&str) -> Caller,
 ) -> Result<Told, ToolError> {
     let desk = context.desks.desk(used.tenant, used.practice, used.language, caller).await?;
-    let handled = context.reception.run(&desk, used.tool, &used.arguments).await;
+    let handled = context.keyed().await?.reception.run(&desk, used.tool, &used.arguments).await;
     let told = told(&handled);
     let mut tx = context.store.tenant(used.tenant).await?;
     if let Some((key, run)) = claim {

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use domain::{Permission, PermissionSet, Role, TenantId};
-use serde_json::json;
 use service::{ApiError, Code};
-use sign_in::{Issuer, Refused};
-use store::{NewAudit, SignedInUser, StoreError};
+use sign_in::{Issuer, Refused, SignedIn};
+use store::{SignedInUser, StoreError};
 
 use crate::context::Context;
+use crate::refusals::Refusal;
 use crate::routes::{Caller, Principal};
 
 /// Names the tenant a person means who belongs to several.
@@ -101,71 +101,104 @@ async fn user(
         }
         Err(why) => {
             refused("user", word(why));
+            if why == Refused::Expired {
+                expired(context, issuer, token, tenant).await.map_err(not_now)?;
+            }
             return Err(unauthenticated());
         }
     };
-    let known = async {
-        let mut tx = context.store.machinery().await?;
-        let known = tx.signed_in(&signed_in.issuer, &signed_in.subject).await?;
-        tx.commit().await?;
-        Ok(known)
-    };
-    let known = known.await.map_err(not_now)?;
-    let Some(SignedInUser { user, memberships }) = known else {
+    let Some(known) = known(context, &signed_in).await.map_err(not_now)? else {
         refused("user", "nobody_here");
         return Err(ApiError::new(Code::Forbidden, "you belong to no tenant here"));
     };
-    let principal = Principal::User(user);
-    let (tenant, role) = match (tenant, memberships.as_slice()) {
-        (Some(named), _) => {
+    let principal = Principal::User(known.user);
+    let found = match tenant {
+        Some(named) => {
             let named: TenantId =
                 named.trim().parse().map_err(|_| ApiError::invalid([(TENANT, "must be an id `ten_…`")]))?;
-            match memberships.iter().find(|(tenant, _)| *tenant == named) {
-                Some(found) => found.clone(),
-                None => {
-                    refused("user", "not_a_member");
-                    let actor = format!("user {principal}");
-                    write_down(context, named, &actor, "not_a_member").await.map_err(not_now)?;
-                    return Err(ApiError::new(Code::Forbidden, "you do not belong to this tenant"));
-                }
+            let Some(found) = known.memberships.iter().find(|one| one.tenant == named) else {
+                return Err(not_a_member(context, &known, named).await.map_err(not_now)?);
+            };
+            found
+        }
+        None => match (known.home(), known.memberships.is_empty()) {
+            (Some(home), _) => home,
+            (None, true) => {
+                refused("user", "nobody_here");
+                return Err(ApiError::new(Code::Forbidden, "you belong to no tenant here"));
             }
-        }
-        (None, [only]) => only.clone(),
-        (None, []) => {
-            refused("user", "nobody_here");
-            return Err(ApiError::new(Code::Forbidden, "you belong to no tenant here"));
-        }
-        (None, _) => {
-            let rule = "must name one of your tenants: you belong to several";
-            return Err(ApiError::invalid([(TENANT, rule)]));
-        }
+            (None, false) => {
+                let rule = "must name one of your tenants: you belong to several";
+                return Err(ApiError::invalid([(TENANT, rule)]));
+            }
+        },
     };
+    if !found.is_used {
+        let noted = async {
+            let mut tx = context.store.machinery().await?;
+            tx.note_first_use(found.tenant, known.user).await?;
+            tx.commit().await
+        };
+        noted.await.map_err(not_now)?;
+    }
     // A role that this version does not know may do nothing.
-    let role = role.parse::<Role>().ok();
+    let role = found.role.parse::<Role>().ok();
     let permissions = role.map(Role::permissions).unwrap_or_default();
-    Ok(Caller { tenant, key: principal, role, permissions })
+    Ok(Caller { tenant: found.tenant, key: principal, role, permissions })
 }
 
-/// Leaves a record with the tenant that somebody tried to reach, where there is such a tenant.
-async fn write_down(context: &Context, tenant: TenantId, actor: &str, why: &str) -> Result<(), StoreError> {
-    let mut tx = context.store.tenant(tenant).await?;
-    match tx.tenant_row().await {
-        Ok(_) => {}
-        Err(StoreError::NotFound) => return tx.roll_back().await,
-        Err(error) => return Err(error),
+async fn known(context: &Context, signed_in: &SignedIn) -> Result<Option<SignedInUser>, StoreError> {
+    let mut tx = context.store.machinery().await?;
+    let known = tx.signed_in(&signed_in.issuer, &signed_in.subject).await?;
+    tx.commit().await?;
+    Ok(known)
+}
+
+/// Records that a token was too old, where all else about it is right and it is a member's: of others, their tenant
+/// cannot be told.
+async fn expired(
+    context: &Context,
+    issuer: &Issuer,
+    token: &str,
+    tenant: Option<&str>,
+) -> Result<(), StoreError> {
+    let Some(signed_in) = issuer.expired(token).await else { return Ok(()) };
+    let Some(known) = known(context, &signed_in).await? else { return Ok(()) };
+    let named: Option<TenantId> = tenant.and_then(|named| named.trim().parse().ok());
+    let place = match named {
+        Some(named) => known.memberships.iter().find(|one| one.tenant == named),
+        None => known.home(),
+    };
+    let Some(place) = place else { return Ok(()) };
+    write_down(context, place.tenant, &format!("user {}", known.user), "expired").await
+}
+
+/// The refusal of somebody who names a tenant they do not belong to. It is on that tenant's record if they once did;
+/// what strangers try is none of its business, and must not fill its chain.
+async fn not_a_member(
+    context: &Context,
+    known: &SignedInUser,
+    tenant: TenantId,
+) -> Result<ApiError, StoreError> {
+    refused("user", "not_a_member");
+    let mut tx = context.store.machinery().await?;
+    let was_one = tx.was_member(tenant, known.user).await?;
+    tx.commit().await?;
+    if was_one {
+        write_down(context, tenant, &format!("user {}", known.user), "not_a_member").await?;
+    } else {
+        tracing::info!(
+            user.id = %known.user, tenant.id = %tenant,
+            "somebody named a tenant that they never belonged to"
+        );
     }
-    tx.audit(&NewAudit {
-        actor,
-        action: "sign_in.refused",
-        patient: None,
-        call_id: None,
-        tool: None,
-        outcome: "refused",
-        ms: 0,
-        detail: json!({ "why": why }),
-    })
-    .await?;
-    tx.commit().await
+    Ok(ApiError::new(Code::Forbidden, "you do not belong to this tenant"))
+}
+
+async fn write_down(context: &Context, tenant: TenantId, actor: &str, why: &str) -> Result<(), StoreError> {
+    let why = vec![("why", why.to_owned())];
+    let refusal = Refusal { tenant, actor: actor.to_owned(), action: "sign_in.refused", why };
+    context.refusals.record(&context.store, refusal).await
 }
 
 const fn word(why: Refused) -> &'static str {

@@ -125,3 +125,20 @@ async fn cognitos_keys_are_found_where_it_keeps_them() {
     assert_eq!(issuer.verify(&pool.token(&access)).await.unwrap().subject, SUBJECT);
     assert!(Issuer::new(IssuerConfig::new("no address", AUDIENCE)).is_err());
 }
+
+#[tokio::test]
+async fn whose_an_expired_token_was_is_told_where_nothing_else_is_wrong_with_it() {
+    let pool = Pool::open().await;
+    let issuer = pool.verifier();
+    let late = |changes: &Value| with(with(pool.claims(), &json!({ "exp": now() - 600 })), changes);
+    let good = pool.token(&late(&json!({})));
+    assert_eq!(issuer.verify(&good).await, Err(Refused::Expired));
+    assert_eq!(issuer.expired(&good).await.unwrap().subject, SUBJECT);
+    for changes in
+        [json!({ "aud": "somebody" }), json!({ "iss": "https://other.example" }), json!({ "sub": null })]
+    {
+        assert_eq!(issuer.expired(&pool.token(&late(&changes))).await, None, "{changes}");
+    }
+    let forged = token(&json!({ "alg": "RS256", "kid": "k1" }), &late(&json!({})), &two());
+    assert_eq!(issuer.expired(&forged).await, None);
+}

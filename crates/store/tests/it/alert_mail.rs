@@ -2,7 +2,7 @@
 
 use domain::AlertKind;
 use seal::Secret;
-use store::{AlertMail, AlertNews, DeliveryEnd, NewAlert, NewAlertDestination, StoreError};
+use store::{AlertLane, AlertMail, AlertNews, DeliveryEnd, NewAlert, NewAlertDestination, StoreError};
 
 use crate::rig::{Clinic, Rig};
 
@@ -39,7 +39,8 @@ async fn resolve(rig: &Rig, clinic: Clinic) {
 async fn claim(rig: &Rig) -> Vec<AlertMail> {
     let mut tx = rig.store.machinery().await.unwrap();
     tx.spread_alerts(true).await.unwrap();
-    let mail = tx.claim_alert_mail(100, 60.0).await.unwrap();
+    let mut mail = tx.claim_alert_mail(AlertLane::Webhooks { each: 100 }, 100, 60.0).await.unwrap();
+    mail.extend(tx.claim_alert_mail(AlertLane::Operator, 100, 60.0).await.unwrap());
     tx.commit().await.unwrap();
     mail
 }
@@ -151,4 +152,39 @@ async fn p6_p8_a_destination_is_sealed_its_tenants_own_and_gone_when_it_is_remov
     tx.commit().await.unwrap();
     let mail = claim(&rig).await;
     assert_eq!((mail.len(), mail[0].unwanted), (1, Some("the destination was removed")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_one_tenants_many_places_leave_room_for_everybody_else() {
+    let rig = Rig::new().await;
+    let (loud, other) = (rig.clinic("loud").await, rig.clinic("other").await);
+    for number in 0..20 {
+        destination(&rig, loud, &format!("slow-{number}")).await;
+    }
+    destination(&rig, other, "well").await;
+    raise(&rig, loud).await;
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.spread_alerts(true).await.unwrap();
+    tx.commit().await.unwrap();
+    raise(&rig, other).await;
+    let claim = async |lane, most| {
+        let mut tx = rig.store.machinery().await.unwrap();
+        tx.spread_alerts(true).await.unwrap();
+        let mail = tx.claim_alert_mail(lane, most, 60.0).await.unwrap();
+        tx.commit().await.unwrap();
+        mail
+    };
+    let slugs = |mail: &[AlertMail]| {
+        let mut slugs: Vec<String> = mail.iter().filter_map(|one| one.tenant_slug.clone()).collect();
+        slugs.sort_unstable();
+        slugs
+    };
+    let webhooks = AlertLane::Webhooks { each: 4 };
+    let first = claim(webhooks, 16).await;
+    assert_eq!(slugs(&first), ["loud", "loud", "loud", "loud", "other"]);
+    assert!(claim(webhooks, 16).await.is_empty(), "those on their way count");
+    assert_eq!(slugs(&claim(AlertLane::Operator, 16).await), ["loud", "other"]);
+    let ended = first.iter().find(|one| one.tenant_slug.as_deref() == Some("loud")).unwrap();
+    assert!(end(&rig, ended, DeliveryEnd::Sent).await);
+    assert_eq!(slugs(&claim(webhooks, 16).await), ["loud"], "one has ended: there is room for one");
 }

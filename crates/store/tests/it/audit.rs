@@ -279,3 +279,53 @@ async fn p7_a_record_of_a_transaction_that_was_dropped_leaves_no_gap() {
     let report = verify(&rig.store, clinic.tenant, Some(2)).await;
     assert_eq!((report.records, report.faults), (2, vec![]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_record_that_cannot_be_read_is_a_fault_of_its_own_and_hides_no_other() {
+    for unreadable in ["at = 'infinity'", "detail = '1e400'", "at = '20000-01-01'"] {
+        let harm = format!(
+            "UPDATE audit_log SET {unreadable} WHERE sequence = 90;
+             UPDATE audit_log SET patient = 'x' WHERE sequence IN (80, 100)"
+        );
+        let at = |sequence| AuditFault::Edited { sequence };
+        let faults = vec![at(80), AuditFault::Unreadable { sequence: 90 }, at(100)];
+        assert_eq!(after(&harm).await, faults, "{unreadable}");
+        assert_eq!(newest_after(&harm).await, faults, "{unreadable}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_quick_look_at_a_chain_that_just_begins_finds_nothing_wrong() {
+    let rig = Rig::new().await;
+    for number in 0..40 {
+        let clinic = rig.clinic(&format!("clinic-{number}")).await;
+        let store = rig.store.clone();
+        let beginning = tokio::spawn(async move { append(&store, clinic.tenant, 1).await });
+        loop {
+            let is_over = beginning.is_finished();
+            let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+            let report = tx.verify_newest_audit(50).await.unwrap();
+            tx.commit().await.unwrap();
+            assert_eq!(report.faults, vec![]);
+            if is_over {
+                assert_eq!(report.records, 1);
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_records_are_listed_past_one_that_cannot_be_read() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    append(&rig.store, clinic.tenant, 6).await;
+    rig.owner.batch_execute("UPDATE audit_log SET at = 'infinity' WHERE sequence IN (2, 3)").await.unwrap();
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let mut listed = async |after, most| {
+        let records = tx.audit_records(after, most).await.unwrap();
+        records.iter().map(|record| record.sequence).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(0, 2).await, [1, 4]);
+    assert_eq!(listed(1, 10).await, [4, 5, 6]);
+}

@@ -16,6 +16,8 @@ mod identities;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod members;
+#[cfg(test)]
 mod outbox;
 #[cfg(test)]
 mod pool;
@@ -33,3 +35,5 @@ mod setups;
 mod tenants;
 #[cfg(test)]
 mod tool_calls;
+#[cfg(test)]
+mod upgrades;

@@ -41,7 +41,7 @@ async fn p8_after_a_rotation_the_old_key_can_go_and_nothing_is_lost() {
     }
     tx.commit().await.unwrap();
     let before = under(&rig.store, "test").await;
-    assert_eq!(before.len(), 13, "each sealed column has a value: {before:?}");
+    assert_eq!(before.len(), 14, "each sealed column has a value: {before:?}");
     let error = with_keys(&rig, &[NEW]).await.check_keys().await.unwrap_err();
     assert!(error.to_string().contains("sealed with the key `test`, which is not in"), "{error}");
 
@@ -220,4 +220,92 @@ async fn p8_every_column_of_bytes_is_rotated_or_is_known_to_be_no_secret() {
             "say in crates/store/src/reseal.rs what {table}.{column} is bound to"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_what_is_signed_stays_the_same_through_every_step_of_a_rotation() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    write_everywhere(&rig, clinic).await;
+    let signed = async |keys: &[&str]| {
+        let store = with_keys(&rig, keys).await;
+        let by = |purpose| store.lasting_key(purpose).map(|key| key.sign(&[b"text"]));
+        assert_eq!((by("tool calls"), by("reception")), (None, None), "a key is guessed before it is known");
+        assert!(store.check_keys().await.unwrap());
+        (by("tool calls").unwrap(), by("reception").unwrap())
+    };
+    let first = signed(&[OLD]).await;
+    assert_ne!(first.0, first.1);
+    assert_eq!(signed(&[OLD, NEW]).await, first);
+    assert_eq!(signed(&[NEW, OLD]).await, first);
+    with_keys(&rig, &[NEW, OLD]).await.rotate(|_, _, _| {}).await.unwrap();
+    assert_eq!(signed(&[NEW]).await, first);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_from_before_there_were_kept_keys_stays_whole_whatever_step_of_a_rotation_it_meets() {
+    for (keys, forget) in [
+        (&[OLD, NEW][..], ""),
+        (&[NEW, OLD], ""),
+        (&[OLD, NEW], "DELETE FROM pms_connections"),
+        (&[NEW, OLD], "DELETE FROM pms_connections"),
+    ] {
+        let rig = Rig::new().await;
+        let clinic = rig.clinic("mine").await;
+        let append = async |store: &Store| {
+            let mut tx = store.tenant(clinic.tenant).await.unwrap();
+            tx.audit(&crate::audit::record("101")).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        append(&rig.store).await;
+        rig.owner.batch_execute("DELETE FROM sealed_keys").await.unwrap();
+        rig.owner.batch_execute(forget).await.unwrap();
+        let both = with_keys(&rig, keys).await;
+        append(&both).await;
+        let mut tx = both.tenant(clinic.tenant).await.unwrap();
+        let report = tx.verify_audit(None).await.unwrap();
+        assert!(report.faults.is_empty() && report.records == 2, "{keys:?} {forget}: {report:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn to_count_what_is_sealed_under_which_key_does_not_read_the_sealed_values() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    write_everywhere(&rig, clinic).await;
+    // Of values that are kept outside of their rows, in hundreds of pieces each.
+    let large = "UPDATE pms_writebacks SET payload = substring(payload FROM 1 FOR 33) || (
+                     SELECT string_agg(sha256(number::text::bytea), ''::bytea) FROM generate_series(1, 20000) number)";
+    rig.owner.batch_execute(large).await.unwrap();
+    let read = async || {
+        let row = rig
+            .owner
+            .query_one(
+                "SELECT seq_scan, toast_blks_read + toast_blks_hit FROM pg_stat_user_tables
+                 JOIN pg_statio_user_tables USING (relid) WHERE pg_stat_user_tables.relname = 'pms_writebacks'",
+                &[],
+            )
+            .await
+            .unwrap();
+        (row.get::<_, i64>(0), row.get::<_, Option<i64>>(1).unwrap_or_default())
+    };
+    let counting = with_keys(&rig, &[OLD]).await;
+    let mut before = read().await;
+    // What this test wrote itself is counted a moment later.
+    let settled = testbed::until(crate::rig::SOON, "the figures to settle", || async {
+        rig.owner.batch_execute("SELECT pg_stat_force_next_flush(), pg_stat_clear_snapshot()").await.unwrap();
+        let now = read().await;
+        (now.1 > 100).then_some(now)
+    });
+    before = (before.0, settled.await.1);
+    counting.sealed_counts().await.unwrap();
+    let after = testbed::until(crate::rig::SOON, "the count to be in the figures", || async {
+        // A session tells its figures when it does something else after a while.
+        counting.ping().await.unwrap();
+        rig.owner.batch_execute("SELECT pg_stat_clear_snapshot()").await.unwrap();
+        let now = read().await;
+        (now.0 > before.0 && now.1 > before.1).then_some(now)
+    });
+    let blocks = after.await.1 - before.1;
+    assert!(blocks < 50, "{blocks} blocks of large values were read to count them");
 }

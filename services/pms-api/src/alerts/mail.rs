@@ -132,14 +132,19 @@ fn sign(secret: &Secret, id: &str, stamp: &str, body: &str) -> Option<String> {
     Some(format!("v1,{}", STANDARD.encode(signed)))
 }
 
-/// The body of a generic webhook. It is the same at every try.
+/// The body of a generic webhook. It is the same at every try: that an alert was raised says nothing of its end, also
+/// when it has one by now.
 fn webhook(mail: &AlertMail) -> Value {
     let alert = &mail.alert;
+    let mut data = shown(alert);
     let when = match mail.news {
-        AlertNews::Raised => alert.raised_at,
+        AlertNews::Raised => {
+            (data["resolvedAt"], data["resolvedBy"]) = (Value::Null, Value::Null);
+            alert.raised_at
+        }
         AlertNews::Resolved => alert.cleared_at.unwrap_or(alert.raised_at),
     };
-    json!({ "type": format!("alert.{}", mail.news.as_str()), "timestamp": when.to_string(), "data": shown(alert) })
+    json!({ "type": format!("alert.{}", mail.news.as_str()), "timestamp": when.to_string(), "data": data })
 }
 
 /// An alert as REST and webhooks show it.
@@ -240,6 +245,14 @@ mod tests {
         let resolved = webhook(&mail(AlertNews::Resolved));
         assert_eq!(resolved["timestamp"], "2026-11-20T10:30:00Z");
         assert_eq!(resolved["data"]["urgent"], true);
+    }
+
+    #[test]
+    fn what_tells_that_it_was_raised_is_the_same_before_and_after_it_was_resolved() {
+        let late = mail(AlertNews::Raised);
+        let mut early = late.clone();
+        (early.alert.cleared_at, early.alert.cleared_by) = (None, None);
+        assert_eq!(webhook(&late), webhook(&early));
     }
 
     #[test]

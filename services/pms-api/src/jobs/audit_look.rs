@@ -33,25 +33,42 @@ async fn look(context: &Context, stop: &CancellationToken) -> Result<(), StoreEr
         if stop.is_cancelled() {
             break;
         }
-        one(context, tenant.id).await?;
+        // What is wrong with one tenant's chain must hide no other's.
+        if let Err(error) = one(context, tenant.id).await {
+            if matches!(error, StoreError::Unavailable) {
+                // Either this one took too long, or there is nothing to look at anywhere.
+                context.store.ping().await?;
+            }
+            tracing::error!(error = %error, tenant.id = %tenant.id, "an audit chain cannot be looked at");
+        }
     }
     Ok(())
 }
 
 async fn one(context: &Context, tenant: TenantId) -> Result<(), StoreError> {
     let mut tx = context.store.tenant(tenant).await?;
-    let report = tx.verify_newest_audit(NEWEST).await?;
-    if let Some(first) = report.faults.first() {
-        let happened = format!(
-            "{} of the newest {} records of this tenant's audit chain do not hold; the first: {}.",
-            report.faults.len(),
-            report.records,
-            fault(first),
-        );
-        let alert = NewAlert { connection: None, kind: AlertKind::AuditBroken, happened: &happened };
-        if tx.raise(&alert).await? {
-            tracing::error!(tenant.id = %tenant, faults = report.faults.len(), "an audit chain is broken");
+    let report = tx.verify_newest_audit(NEWEST).await;
+    let happened = match report {
+        Ok(report) => {
+            let Some(first) = report.faults.first() else { return tx.commit().await };
+            format!(
+                "{} of the newest {} records of this tenant's audit chain do not hold; the first: {}.",
+                report.faults.len(),
+                report.records,
+                fault(first),
+            )
         }
+        Err(StoreError::Unavailable) => return Err(StoreError::Unavailable),
+        // Nothing of this program leaves a chain that cannot be read.
+        Err(error) => {
+            drop(tx);
+            tx = context.store.tenant(tenant).await?;
+            format!("The newest part of this tenant's audit chain cannot be read: {error}.")
+        }
+    };
+    let alert = NewAlert { connection: None, kind: AlertKind::AuditBroken, happened: &happened };
+    if tx.raise(&alert).await? {
+        tracing::error!(tenant.id = %tenant, "an audit chain is broken");
     }
     tx.commit().await?;
     context.relay.poke();
@@ -65,6 +82,7 @@ fn fault(fault: &store::AuditFault) -> String {
     use store::AuditFault as F;
     match fault {
         F::Edited { sequence } => format!("record {sequence} was changed"),
+        F::Unreadable { sequence } => format!("record {sequence} cannot be read"),
         F::Removed { sequence } => format!("record {sequence} is gone"),
         F::Truncated { ends_at, ended_at } => format!("it ends at {ends_at} and was {ended_at} long"),
         F::HeadForged => "the note of where it ends was changed".to_owned(),

@@ -45,7 +45,8 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
         operation("revokeApiKey", "It opens nothing any more.", &[id], &[none]),
     );
     add("/api/pms/members", "get", operation("listMembers", "The tenant's people.", &[], &[]));
-    let put = "Takes somebody in whom the issuer knows, or changes what they are.";
+    let put = "Takes somebody in whom the issuer knows, or changes what they are: neither to nor from a role that may do \
+               more than the caller.";
     let last = ("409", "It would leave the tenant without an owner, or there is no issuer.");
     add(
         "/api/pms/members",
@@ -54,7 +55,7 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     );
     let id = parameter("user", "path", &json!({ "type": "string" }));
     let none = ("404", "There is no such member.");
-    let gone = "They no longer belong to the tenant.";
+    let gone = "They no longer belong to the tenant. The caller may do all that they may.";
     add("/api/pms/members/{user}", "delete", operation("removeMember", gone, &[id], &[none, last]));
     let cursor = parameter("cursor", "query", &json!({ "type": "integer" }));
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 });
@@ -70,7 +71,7 @@ pub(super) fn schemes() -> Value {
         "oidc": {
             "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
             "description": "A token of the configured OpenID Connect issuer, signed by RS256. Who belongs to several \
-                            tenants names one in `X-Switchboard-Tenant`.",
+                            tenants names one in `X-Switchboard-Tenant`; without it, it is the one they came to first.",
         },
     })
 }

@@ -4,13 +4,12 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage as _};
 use domain::Permission;
-use serde_json::json;
 use service::{ApiError, Code};
-use store::NewAudit;
 
 use super::account::Caller;
 use crate::context::Context;
 use crate::permissions::{Listed, Needs, listed};
+use crate::refusals::Refusal;
 use crate::sign_ins;
 
 /// Stands before every route: who is it, and may they?
@@ -20,7 +19,9 @@ pub(crate) async fn guard(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     // Where no route is, there is nothing to guard: 404.
-    let Some(pattern) = request.match_pattern().filter(|pattern| !pattern.is_empty()) else {
+    // The path as the router reads it: `%69` is an `i` to it, and has to be one here.
+    let pattern = request.resource_map().match_pattern(request.match_info().as_str());
+    let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty()) else {
         return next.call(request).await;
     };
     let needs = match listed(request.method().as_str(), &pattern) {
@@ -50,22 +51,13 @@ pub(crate) async fn guard(
 /// The refusal of somebody who may not do this, after it was written down.
 pub(crate) async fn refusal(context: &Context, caller: &Caller, wanted: Permission, what: &str) -> ApiError {
     metrics::counter!("access_refused_total", "permission" => wanted.as_str()).increment(1);
-    let written = async {
-        let mut tx = context.store.tenant(caller.tenant).await?;
-        tx.audit(&NewAudit {
-            actor: &caller.actor(),
-            action: "access.refused",
-            patient: None,
-            call_id: None,
-            tool: None,
-            outcome: "refused",
-            ms: 0,
-            detail: json!({ "permission": wanted.as_str(), "route": what }),
-        })
-        .await?;
-        tx.commit().await
+    let refusal = Refusal {
+        tenant: caller.tenant,
+        actor: caller.actor(),
+        action: "access.refused",
+        why: vec![("permission", wanted.to_string()), ("route", what.to_owned())],
     };
-    match written.await {
+    match context.refusals.record(&context.store, refusal).await {
         Ok(()) => {
             let message = format!("this needs the permission `{wanted}`, which you do not have");
             ApiError::new(Code::Forbidden, message)

@@ -1,13 +1,14 @@
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::{Role, UserId};
+use domain::{Permission, PermissionSet, Role, UserId};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::{ApiError, Code, Json, Path};
 use store::Member;
 
-use super::account::Account;
+use super::account::{Account, Caller};
 use super::api_keys::audit;
+use super::guard::refusal;
 use crate::context::Context;
 
 /// Somebody to be taken in, or to be something else from now on.
@@ -52,12 +53,22 @@ pub(crate) async fn put(
         }
     }
     let role: Role = wish.role.parse().map_err(|error| ApiError::invalid([("role", format!("{error}"))]))?;
-    keeps_an_owner(&context, caller.tenant, role, |member| member.subject == wish.subject).await?;
-    let mut tx = context.store.machinery().await?;
-    let who = (issuer.name(), wish.subject.as_str());
-    let user = tx.put_member(caller.tenant, who, wish.name.trim(), role, &caller.actor()).await?;
-    tx.commit().await?;
     let mut tx = context.store.tenant(caller.tenant).await?;
+    let members = tx.members_to_change().await?;
+    let is_meant = |one: &&Member| one.issuer == issuer.name() && one.subject == wish.subject;
+    let current = members.iter().find(is_meant);
+    // Nobody makes of somebody what they are not themselves, nor takes from somebody what they have not got.
+    let touched = role.permissions().iter().chain(current.map(held).unwrap_or_default().iter());
+    if let Some(beyond) = beyond(&caller, touched) {
+        tx.roll_back().await?;
+        return Err(refusal(&context, &caller, beyond, "PUT /api/pms/members").await);
+    }
+    if role != Role::Owner && is_last_owner(&context, &members, current) {
+        tx.roll_back().await?;
+        return Err(no_owner_left());
+    }
+    let who = (issuer.name(), wish.subject.as_str());
+    let user = tx.put_member(who, wish.name.trim(), role, &caller.actor()).await?;
     let detail = json!({ "user": user.to_string(), "role": role.as_str() });
     audit(&mut tx, &caller, "member.put", detail).await?;
     tx.commit().await?;
@@ -70,36 +81,48 @@ pub(crate) async fn remove(
     Account(caller): Account,
     Path(user): Path<UserId>,
 ) -> Result<HttpResponse, ApiError> {
-    keeps_an_owner(&context, caller.tenant, Role::Auditor, |member| member.user == user).await?;
-    let mut tx = context.store.machinery().await?;
-    let ended = tx.remove_member(caller.tenant, user).await?;
-    tx.commit().await?;
-    if !ended {
+    let mut tx = context.store.tenant(caller.tenant).await?;
+    let members = tx.members_to_change().await?;
+    let current = members.iter().find(|one| one.user == user);
+    if let Some(beyond) = beyond(&caller, current.map(held).unwrap_or_default().iter()) {
+        tx.roll_back().await?;
+        return Err(refusal(&context, &caller, beyond, "DELETE /api/pms/members/{user}").await);
+    }
+    if is_last_owner(&context, &members, current) {
+        tx.roll_back().await?;
+        return Err(no_owner_left());
+    }
+    if !tx.remove_member(user).await? {
+        tx.roll_back().await?;
         return Err(ApiError::not_found("there is no such member"));
     }
-    let mut tx = context.store.tenant(caller.tenant).await?;
     audit(&mut tx, &caller, "member.remove", json!({ "user": user.to_string() })).await?;
     tx.commit().await?;
     Ok(HttpResponse::Ok().json(json!({ "id": user.to_string(), "removed": true })))
 }
 
-/// Refuses what would leave a tenant that has an owner with none: nobody could let anybody in any more.
-async fn keeps_an_owner(
-    context: &Context,
-    tenant: domain::TenantId,
-    becomes: Role,
-    is_meant: impl Fn(&Member) -> bool,
-) -> Result<(), ApiError> {
-    let mut tx = context.store.tenant(tenant).await?;
-    let members = tx.members().await?;
-    tx.commit().await?;
-    let is_owner = |member: &&Member| member.role == Role::Owner.as_str();
-    let mut owners = members.iter().filter(is_owner);
-    let is_last = owners.next().is_some_and(&is_meant) && owners.next().is_none();
-    if is_last && becomes != Role::Owner {
-        return Err(ApiError::new(Code::Conflict, "this is the only owner: make another one first"));
-    }
-    Ok(())
+/// What a member may do. A role that only a later version knows may be anything.
+fn held(member: &Member) -> PermissionSet {
+    member.role.parse::<Role>().map_or_else(|_| PermissionSet::all(), Role::permissions)
+}
+
+fn beyond(caller: &Caller, mut touched: impl Iterator<Item = Permission>) -> Option<Permission> {
+    touched.find(|one| !caller.may(*one))
+}
+
+/// Whether a tenant that has an owner would be left with none: nobody could let anybody in any more. Whom another
+/// issuer vouches for cannot sign in, and is none.
+fn is_last_owner(context: &Context, members: &[Member], meant: Option<&Member>) -> bool {
+    let counts = |one: &&Member| {
+        let may_sign_in = context.issuer.as_ref().is_none_or(|issuer| issuer.name() == one.issuer);
+        may_sign_in && one.role == Role::Owner.as_str()
+    };
+    let mut owners = members.iter().filter(counts).map(|one| one.user);
+    meant.is_some_and(|meant| owners.next() == Some(meant.user) && owners.next().is_none())
+}
+
+fn no_owner_left() -> ApiError {
+    ApiError::new(Code::Conflict, "this is the only owner: make another one first")
 }
 
 fn object(member: &Member) -> Value {

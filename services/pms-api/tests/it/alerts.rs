@@ -217,3 +217,72 @@ async fn p7_a_broken_audit_chain_is_told_of_and_stays_told_of_until_a_person_clo
     let on_record = "SELECT count(*) FROM audit_log WHERE action = 'alert.resolve'";
     assert_eq!(stack.sql(on_record).await.unwrap().concat(), ["1"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_record_that_cannot_be_read_is_told_of_and_hides_no_other_tenants() {
+    let stack = stack(1, false).await;
+    for clinic in &stack.clinics {
+        let mut tx = stack.store.tenant(clinic.tenant).await.unwrap();
+        for _ in 0..3 {
+            let record = store::NewAudit {
+                actor: "test",
+                action: "patient.read",
+                patient: Some("101"),
+                call_id: None,
+                tool: None,
+                outcome: "ok",
+                ms: 1,
+                detail: json!({}),
+            };
+            tx.audit(&record).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+    // Whichever is looked at first, both have one: behind one that stops the look the other is not seen.
+    stack.sql("UPDATE audit_log SET at = 'infinity' WHERE sequence = 2").await.unwrap();
+    for clinic in &stack.clinics {
+        let happened = until(SOON, "both chains to be told of", || async {
+            let listed =
+                stack.rest(&clinic.api_key, ("GET", "/api/pms/alerts"), &[], None).await.unwrap().json();
+            let alerts = listed["alerts"].as_array().unwrap();
+            let broken = alerts.iter().find(|alert| alert["code"] == "audit_broken");
+            broken.map(|alert| alert["happened"].as_str().unwrap().to_owned())
+        })
+        .await;
+        assert!(happened.contains("record 2 cannot be read"), "{happened}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_one_tenants_slow_webhooks_hold_up_nobody_elses_alert() {
+    let stack = stack(1, true).await;
+    let [slow, well] = &stack.clinics[..] else { panic!("two clinics") };
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/never", silent.local_addr().unwrap());
+    for number in 0..10 {
+        let wanted = json!({ "name": format!("slow {number}"), "url": format!("{url}/{number}") });
+        let made = ask(&stack, "POST", "/api/pms/alert-destinations", Some(&wanted)).await;
+        assert_eq!(made.status, 201, "{made:?}");
+    }
+    let wanted = json!({ "name": "Front desk", "url": stack.hook("desk") });
+    stack.rest(&well.api_key, ("POST", "/api/pms/alert-destinations"), &[], Some(&wanted)).await.unwrap();
+    let fail = async |clinic: &testbed::Clinic| {
+        stack.sql(&format!("{FAILING}'{}'", clinic.connection.uuid())).await.unwrap();
+    };
+    fail(slow).await;
+    // Taken, and never answered.
+    let mut held = vec![silent.accept().await.unwrap()];
+    fail(well).await;
+    let three = arrived(&stack, 3);
+    tokio::pin!(three);
+    let all = loop {
+        tokio::select! {
+            all = &mut three => break all,
+            more = silent.accept() => held.push(more.unwrap()),
+        }
+    };
+    let to = |to: &str| all.iter().filter(|one| one["to"] == to).count();
+    assert_eq!((to("slack"), to("webhook")), (2, 1), "{all:?}");
+    let given_up = "SELECT count(*) FROM alert_deliveries WHERE reason IS NOT NULL";
+    assert_eq!(stack.sql(given_up).await.unwrap().concat(), ["0"], "they waited for the slow ones");
+}

@@ -18,6 +18,10 @@ mod front_desk;
 #[cfg(test)]
 mod insight;
 #[cfg(test)]
+mod knocking;
+#[cfg(test)]
+mod members;
+#[cfg(test)]
 mod repeats;
 #[cfg(test)]
 mod rest;

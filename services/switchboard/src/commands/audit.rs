@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use domain::TenantId;
 use serde_json::{Value, json};
-use store::{AuditReport, Store};
+use store::{AuditReport, Store, StoreError};
 
 use crate::cli::AuditAction;
 use crate::out::Out;
@@ -18,7 +18,17 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
             let store = place::store(&target.state).await?;
             let ends = anchors.as_deref().map(read_anchors).transpose()?.unwrap_or_default();
             let mut whole = true;
-            for (tenant, report) in verify_all(&store, &ends).await? {
+            for (tenant, report) in verify_each(&store, &ends).await? {
+                // One that cannot be read hides no other.
+                let report = match report {
+                    Ok(report) => report,
+                    Err(error) => {
+                        whole = false;
+                        out.say(format!("{tenant}: BROKEN, it cannot be read: {error}"));
+                        out.object(&json!({ "tenant": tenant.to_string(), "error": error.to_string() }));
+                        continue;
+                    }
+                };
                 whole &= report.faults.is_empty();
                 out.say(match report.faults.as_slice() {
                     [] => format!("{tenant}: {} records, the chain is whole.", report.records),
@@ -48,20 +58,32 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
     }
 }
 
-/// Every tenant's chain, read from end to end.
+/// Every tenant's chain, read from end to end; the first that cannot be read ends it.
 pub(crate) async fn verify_all(
     store: &Store,
     ends: &BTreeMap<TenantId, i64>,
 ) -> anyhow::Result<Vec<(TenantId, AuditReport)>> {
+    let reports = verify_each(store, ends).await?.into_iter();
+    reports.map(|(tenant, report)| Ok((tenant, report?))).collect()
+}
+
+/// Every tenant's chain, read from end to end, or why it cannot be.
+async fn verify_each(
+    store: &Store,
+    ends: &BTreeMap<TenantId, i64>,
+) -> anyhow::Result<Vec<(TenantId, Result<AuditReport, StoreError>)>> {
     let mut tx = store.machinery().await?;
     let tenants = tx.tenants().await?;
     tx.commit().await?;
     let mut reports = Vec::new();
     for tenant in tenants {
-        let mut tx = store.tenant(tenant.id).await?;
-        let report = tx.verify_audit(ends.get(&tenant.id).copied()).await?;
-        tx.commit().await?;
-        reports.push((tenant.id, report));
+        let report = async {
+            let mut tx = store.tenant(tenant.id).await?;
+            let report = tx.verify_audit(ends.get(&tenant.id).copied()).await?;
+            tx.commit().await?;
+            Ok(report)
+        };
+        reports.push((tenant.id, report.await));
     }
     Ok(reports)
 }

@@ -32,11 +32,9 @@ pub(crate) async fn run(action: MembersAction, out: Out) -> anyhow::Result<ExitC
         }
         MembersAction::Put { tenant, issuer, subject, name, role, target } => {
             let store = place::store(&target.state).await?;
-            of_tenant(&store, tenant).await?.commit().await?;
-            let mut tx = store.machinery().await?;
-            let user = tx.put_member(tenant, (&issuer, &subject), &name, role, "operator").await?;
-            tx.commit().await?;
-            let mut tx = store.tenant(tenant).await?;
+            let mut tx = of_tenant(&store, tenant).await?;
+            tx.members_to_change().await?;
+            let user = tx.put_member((&issuer, &subject), &name, role, "operator").await?;
             let detail = json!({ "user": user.to_string(), "role": role.as_str() });
             audit(&mut tx, "member.put", detail).await?;
             tx.commit().await?;
@@ -45,10 +43,9 @@ pub(crate) async fn run(action: MembersAction, out: Out) -> anyhow::Result<ExitC
         }
         MembersAction::Remove { tenant, user, target } => {
             let store = place::store(&target.state).await?;
-            let mut tx = store.machinery().await?;
-            ensure!(tx.remove_member(tenant, user).await?, "the tenant has no such member");
-            tx.commit().await?;
-            let mut tx = store.tenant(tenant).await?;
+            let mut tx = of_tenant(&store, tenant).await?;
+            tx.members_to_change().await?;
+            ensure!(tx.remove_member(user).await?, "the tenant has no such member");
             audit(&mut tx, "member.remove", json!({ "user": user.to_string() })).await?;
             tx.commit().await?;
             out.say(format!("{user} no longer belongs to {tenant}."));

@@ -129,16 +129,21 @@ pub(crate) const PEOPLE: [(&str, &str, Role); 5] = [
 /// Takes them in: `issuer` is the sandbox's. An earlier demo of the same sandbox loses them, so that none of them
 /// has to say which demo they mean.
 pub(crate) async fn add_people(store: &Store, tenant: TenantId, issuer: &str) -> anyhow::Result<()> {
-    let mut tx = store.machinery().await?;
     for (subject, name, role) in PEOPLE {
-        if let Some(known) = tx.signed_in(issuer, subject).await? {
-            for (earlier, _) in known.memberships {
-                tx.remove_member(earlier, known.user).await?;
-            }
+        let mut tx = store.machinery().await?;
+        let known = tx.signed_in(issuer, subject).await?;
+        tx.commit().await?;
+        for (user, earlier) in
+            known.iter().flat_map(|known| known.memberships.iter().map(|one| (known.user, one)))
+        {
+            let mut tx = store.tenant(earlier.tenant).await?;
+            tx.remove_member(user).await?;
+            tx.commit().await?;
         }
-        tx.put_member(tenant, (issuer, subject), name, role, "seed").await?;
+        let mut tx = store.tenant(tenant).await?;
+        tx.put_member((issuer, subject), name, role, "seed").await?;
+        tx.commit().await?;
     }
-    tx.commit().await?;
     Ok(())
 }
 

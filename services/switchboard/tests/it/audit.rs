@@ -49,6 +49,7 @@ async fn p7_every_tool_use_is_in_the_chain_and_whoever_tampers_with_it_is_found_
     let tampering = [
         ("UPDATE audit_log SET patient = '102' WHERE sequence = 2", r#""fault":"edited","sequence":2"#),
         ("UPDATE audit_log SET outcome = 'none' WHERE sequence = 3", r#""fault":"edited","sequence":3"#),
+        ("UPDATE audit_log SET at = 'infinity' WHERE sequence = 3", r#""fault":"unreadable","sequence":3"#),
         ("DELETE FROM audit_log WHERE sequence = 4", r#""fault":"removed","sequence":4"#),
         ("DELETE FROM audit_log WHERE sequence > 4", cut.as_str()),
         (
