@@ -80,6 +80,41 @@ async fn wrong_or_unreadable_credentials_are_access_withdrawn() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_something_between_is_no_withdrawal() {
+    let server = MockServer::start().await;
+    grants(&server, "request_key", ResponseTemplate::new(403).set_body_string("<html>blocked</html>")).await;
+    let error = login(&server).log_in(&credentials(), None).await.unwrap_err();
+    assert_eq!((error.kind, error.advice), (ErrorKind::VendorDown, Advice::Retry));
+}
+
+#[tokio::test]
+async fn what_the_vendor_lists_for_an_office_is_what_it_is_logged_in_to_with_next() {
+    let server = MockServer::start().await;
+    let row = json!({ "office_id": "D10001", "practice_id": "1", "secret_key": "the-new-one", "practice_name": "Elm" });
+    Mock::given(path("/v4/authorized_practices"))
+        .respond_with(list(&json!([row])))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let door = login(&server);
+    let current = door.current(&office_credentials("d10001", &"old".into())).await.unwrap();
+    assert_eq!(current, Some(office_credentials("D10001", &"the-new-one".into())));
+    let gone = door.current(&office_credentials("D10009", &"old".into())).await.unwrap();
+    assert_eq!(gone, None, "and the list was read once");
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_says_that_our_own_keys_are_wrong() {
+    let server = MockServer::start().await;
+    Mock::given(path("/v4/authorized_practices"))
+        .respond_with(message(401, "API2003", "why"))
+        .mount(&server)
+        .await;
+    let error = login(&server).current(&credentials()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::AccessWithdrawn);
+}
+
+#[tokio::test]
 async fn a_grant_without_a_readable_life_is_not_used() {
     let server = MockServer::start().await;
     let endless = json!({ "request_key": "sandbox-request-key", "expires_in": "soon" });
