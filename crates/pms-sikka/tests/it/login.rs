@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pms::{Advice, ErrorKind, Operation, PmsLogin};
-use pms_sikka::{SikkaLogin, office_credentials};
+use pms_sikka::{AuthorizedPractice, SikkaLogin, office_credentials};
 use seal::Secret;
 use serde_json::json;
 use vendor_http::MemoryBudget;
@@ -154,6 +154,11 @@ async fn a_practice_is_listed_and_inspected_with_its_zone_its_database_and_what_
     assert!(profile.capabilities.allows(Operation::BookAppointment));
     assert!(!profile.capabilities.allows(Operation::SlotFeed));
 
-    let unknown = sikka.inspect(&found[1], Arc::new(Keys::default()), budget).await.unwrap_err();
+    let keys = || Arc::new(Keys::default());
+    let unknown = sikka.inspect(&found[1], keys(), budget.clone()).await.unwrap_err();
     assert_eq!((unknown.kind, unknown.code.as_deref()), (ErrorKind::Unsupported, Some("time_zone")));
+    // One that is not told yet comes with the first data.
+    let early = AuthorizedPractice { zone_name: " ".into(), ..found[1].clone() };
+    let early = sikka.inspect(&early, keys(), budget).await.unwrap_err();
+    assert_eq!((early.kind, early.code.as_deref()), (ErrorKind::NotReady, Some("time_zone")));
 }

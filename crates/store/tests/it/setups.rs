@@ -289,3 +289,19 @@ async fn a_setup_that_ends_changes_a_connection_that_is_on_its_way_and_no_other(
         assert_eq!(ended(status).await, changes, "{status}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_that_was_made_without_a_zone_learns_it_and_keeps_what_it_has() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    rig.owner.batch_execute("UPDATE practices SET time_zone = 'UTC'").await.unwrap();
+    for (zone, country) in [("America/Toronto", "CA"), ("America/Chicago", "US")] {
+        let mut tx = rig.store.machinery().await.unwrap();
+        tx.learn_place(clinic.tenant, clinic.practice, zone, country).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        let practice = tx.practice(clinic.practice).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!((practice.time_zone.as_str(), practice.country.as_str()), ("America/Toronto", "CA"));
+    }
+}
