@@ -323,6 +323,29 @@ impl MachineryTx {
         if moved == 1 { Ok(Moved::Yes) } else { self.why_not_moved(setup).await }
     }
 
+    /// Writes down what an office that somebody asked for by hand is becoming: in the same moment as the connection.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn bind_setup(
+        &mut self,
+        key: SetupKey<'_>,
+        connection: ConnectionId,
+    ) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE pms_setups SET connection_id = $5
+             WHERE (tenant_id, vendor, office, location) = ($1, $2, $3, $4)",
+        )
+        .bind::<SqlUuid, _>(key.tenant.uuid())
+        .bind::<Text, _>(key.vendor)
+        .bind::<Text, _>(key.office.to_ascii_uppercase())
+        .bind::<Text, _>(key.location)
+        .bind::<SqlUuid, _>(connection.uuid())
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
+    }
+
     /// Writes down what a setup is becoming, while its lease is still good: in the same moment as the connection.
     ///
     /// # Errors

@@ -159,6 +159,7 @@ async fn a_setup_while_the_data_is_on_its_way_is_onboarding_and_becomes_active_b
     let wish = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
     let made = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
     assert_eq!((made.status, made.json()["status"].as_str()), (202, Some("onboarding")), "{made:?}");
+    assert!(made.json()["sentence"].as_str().unwrap().contains("no error"), "{made:?}");
     stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
     until(SOON, "the connection to become active", || async {
         let shown = ask(&stack, &who, "GET", &path(&made.json(), ""), None).await.json();
@@ -301,6 +302,10 @@ async fn a_location_that_is_connected_is_not_connected_twice_by_whichever_way() 
     refused_as_connected(&stack, &who, &path(&first, "/enable"), None).await;
     let own = stack.clinics[0].office.clone();
     assert_eq!(active(&stack).await, [own.as_str(), "D10003"]);
+    // Connected anew it becomes a location of its own.
+    let again = connect(&stack, &who, OFFICE).await;
+    assert_ne!(again["practiceId"], first["practiceId"], "{again}");
+    assert_eq!(active(&stack).await, [own.as_str(), OFFICE, "D10003"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -109,7 +109,9 @@ impl Connector {
             },
             Asks::Hand { waits } if waits && !admitted.is_active => {
                 let (office, location) = (listed.office_id.as_str(), listed.practice_id.as_str());
-                tx.ask_setup(SetupKey { tenant, vendor: VENDOR, office, location }, None).await?;
+                let key = SetupKey { tenant, vendor: VENDOR, office, location };
+                tx.ask_setup(key, None).await?;
+                tx.bind_setup(key, admitted.connection).await?;
             }
             Asks::Hand { .. } => {}
         }
@@ -161,16 +163,15 @@ async fn decide(
     tx.lock_places(tenant).await?;
     let everybodys = tx.connections_of_office(VENDOR, &listed.office_id).await?;
     let (practices, connections) = (tx.practices_of(tenant).await?, tx.connections_of(tenant).await?);
+    // While it was switched off another office may have got its location: then it begins anew.
     let known = everybodys
         .iter()
-        .find(|one| one.due.tenant == tenant && one.location == listed.practice_id)
-        .and_then(|one| connections.iter().find(|own| own.id == one.due.connection));
+        .filter(|one| one.due.tenant == tenant && one.location == listed.practice_id)
+        .filter_map(|one| connections.iter().find(|own| own.id == one.due.connection))
+        .find(|own| !is_occupied(&connections, own.practice, Some(own.id)));
     let Some(known) = known else { return place(&practices, &connections, listed, wanted) };
     if wanted.is_some_and(|wanted| wanted != known.practice) {
         return Err(NotAdmitted::WrongPractice);
-    }
-    if is_occupied(&connections, known.practice, Some(known.id)) {
-        return Err(NotAdmitted::Occupied);
     }
     Ok(Place::Known(known.clone()))
 }
