@@ -10,7 +10,7 @@ use store::{NewAlert, OutgoingLetter, Store, StoreError, TenantTx, Tokens};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::schedule::{refresh_at, retry_at};
+use crate::schedule::{ask_again_at, refresh_at, retry_at};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +125,7 @@ impl KeyKeeper {
         if let Some(found) = self.usable(&tokens, stale) {
             return Ok(Some(Ok(found)));
         }
-        // After `reauthorise` the vendor is not asked again until somebody connects anew.
+        // After `reauthorise` only the refresher asks the vendor, slowly, until somebody connects anew.
         if tx.connection(connection).await?.status == "reauthorise" {
             return Ok(Some(Err(PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent).into())));
         }
@@ -166,19 +166,45 @@ impl KeyKeeper {
         connection: ConnectionId,
         tokens: &Tokens,
     ) -> Result<(SessionKey, Timestamp), RefreshError> {
-        match self.login.log_in(&tokens.credentials, tokens.refresh.as_ref()).await {
+        let (answer, renewed) = match self.login.log_in(&tokens.credentials, tokens.refresh.as_ref()).await {
+            Err(error) if is_refusal(&error) => self.ask_once_more(error, &tokens.credentials).await,
+            Err(error) => (Err(Refused::ForNow(error)), None),
+            Ok(grant) => (Ok(grant), None),
+        };
+        match answer {
             Ok(grant) => {
-                self.keep(tenant, connection, &grant, tokens.refresh.as_ref()).await?;
+                let old = Some(tokens.refresh.as_ref()).filter(|_| renewed.is_none()).flatten();
+                self.keep(tenant, connection, &grant, old, renewed.as_ref()).await?;
                 metrics::counter!("token_refreshes", "outcome" => "ok").increment(1);
                 tracing::info!(connection.id = %connection, "a connection has a new key");
                 Ok((grant.key, grant.expires_at))
             }
-            Err(error) => {
-                self.failed(tenant, connection, &error).await?;
+            Err(refused) => {
+                self.failed(tenant, connection, &refused).await?;
+                let error = refused.into_error();
                 metrics::counter!("token_refreshes", "outcome" => "failed").increment(1);
                 tracing::warn!(connection.id = %connection, error = %error, "a key could not be refreshed");
                 Err(error.into())
             }
+        }
+    }
+
+    /// A refusal is believed when the vendor's own list says the same: the practice's secret may be another one by
+    /// now, and where the list is refused as well it is not about this practice.
+    async fn ask_once_more(
+        &self,
+        refusal: PmsError,
+        credentials: &Secret,
+    ) -> (Result<Grant, Refused>, Option<Secret>) {
+        match self.login.current(credentials).await {
+            Ok(Some(current)) if current != *credentials => match self.login.log_in(&current, None).await {
+                Ok(grant) => (Ok(grant), Some(current)),
+                Err(error) if is_refusal(&error) => (Err(Refused::ForGood(error)), None),
+                Err(error) => (Err(Refused::ForNow(error)), None),
+            },
+            Ok(_) => (Err(Refused::ForGood(refusal)), None),
+            Err(error) if error.kind == ErrorKind::AccessWithdrawn => (Err(Refused::AllOfUs(error)), None),
+            Err(error) => (Err(Refused::ForNow(error)), None),
         }
     }
 
@@ -188,11 +214,23 @@ impl KeyKeeper {
         connection: ConnectionId,
         grant: &Grant,
         old_refresh: Option<&Secret>,
+        renewed: Option<&Secret>,
     ) -> Result<(), StoreError> {
         let mut tx = self.store.tenant(tenant).await?;
         let refresh = grant.refresh.as_ref().or(old_refresh);
         let due_at = refresh_at(Timestamp::now(), grant.expires_at);
-        tx.store_tokens(connection, &grant.key.0, refresh, grant.expires_at, due_at).await?;
+        if let Some(credentials) = renewed {
+            tx.store_credentials(connection, credentials).await?;
+        }
+        let is_back = tx.store_tokens(connection, &grant.key.0, refresh, grant.expires_at, due_at).await?;
+        if is_back {
+            let body = v1::ConnectionChanged {
+                tenant_id: tenant.to_string(),
+                connection_id: connection.to_string(),
+            }
+            .to_bytes();
+            tx.send(&letter("connection.changed", v1::ConnectionChanged::NAME, &body)).await?;
+        }
         for healed in [AlertKind::Reauthorise, AlertKind::RefreshFailing, AlertKind::TokenExpiring] {
             tx.clear(Some(connection), healed).await?;
         }
@@ -202,16 +240,18 @@ impl KeyKeeper {
             expires_at: Some(proto_time(grant.expires_at)),
         }
         .to_bytes();
-        tx.send(&OutgoingLetter {
-            message_id: Uuid::now_v7(),
-            exchange: "events",
-            routing_key: "token.refreshed",
-            kind: v1::TokenRefreshed::NAME,
-            hash_key: None,
-            traceparent: None,
-            body: &body,
-        })
-        .await?;
+        tx.send(&letter("token.refreshed", v1::TokenRefreshed::NAME, &body)).await?;
+        tx.commit().await?;
+        // The key is there, whether or not this can be told: the next one tells it again.
+        if let Err(error) = self.our_keys_are_good().await {
+            tracing::warn!(error = %error, "an alert about our own keys may stay open");
+        }
+        Ok(())
+    }
+
+    async fn our_keys_are_good(&self) -> Result<(), StoreError> {
+        let mut tx = self.store.machinery().await?;
+        tx.clear(None, None, AlertKind::ApplicationRefused).await?;
         tx.commit().await
     }
 
@@ -219,23 +259,80 @@ impl KeyKeeper {
         &self,
         tenant: TenantId,
         connection: ConnectionId,
-        error: &PmsError,
+        refused: &Refused,
     ) -> Result<(), StoreError> {
-        let dead = error.kind == ErrorKind::AccessWithdrawn && error.advice == Advice::Permanent;
-        let mut tx = self.store.tenant(tenant).await?;
+        let is_dead = matches!(refused, Refused::ForGood(_));
         let before = Timestamp::now();
-        let failures =
-            tx.refresh_failed(connection, dead.then_some("reauthorise"), &error.to_string(), before).await?;
+        let mut tx = self.store.tenant(tenant).await?;
+        let (failures, is_withdrawn) =
+            tx.refresh_failed(connection, is_dead, &refused.error().to_string(), before).await?;
         // The count is known only now; the first statement gave the lease back already.
-        tx.postpone_refresh(connection, retry_at(before, failures - 1)).await?;
-        if dead {
+        let next_at = if is_withdrawn { ask_again_at(before) } else { retry_at(before, failures - 1) };
+        tx.postpone_refresh(connection, next_at).await?;
+        if is_withdrawn {
             tx.raise(&NewAlert {
                 connection: Some(connection),
                 kind: AlertKind::Reauthorise,
-                happened: "The vendor no longer takes this connection's credentials. Its key is not refreshed any more.",
+                happened: "The vendor no longer takes this connection's credentials, and lists no others that work.",
             })
             .await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        if matches!(refused, Refused::AllOfUs(_)) {
+            let mut tx = self.store.machinery().await?;
+            let alert = NewAlert {
+                connection: None,
+                kind: AlertKind::ApplicationRefused,
+                happened: "The vendor refused a practice's log-in, and the application's own list of practices as well.",
+            };
+            tx.raise(None, &alert).await?;
+            tx.commit().await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a refusal is worth.
+#[derive(Debug)]
+enum Refused {
+    /// Another try may go better.
+    ForNow(PmsError),
+    /// The practice's: nothing that the vendor lists for it works.
+    ForGood(PmsError),
+    /// This installation's own keys are refused: nothing is said about the practice.
+    AllOfUs(PmsError),
+}
+
+impl Refused {
+    const fn error(&self) -> &PmsError {
+        match self {
+            Self::ForNow(error) | Self::ForGood(error) | Self::AllOfUs(error) => error,
+        }
+    }
+
+    /// For whoever waits for a key: that access is withdrawn is said of a practice alone.
+    fn into_error(self) -> PmsError {
+        match self {
+            Self::ForNow(error) | Self::ForGood(error) => error,
+            Self::AllOfUs(error) => PmsError::new(ErrorKind::VendorDown, Advice::Retry)
+                .code("application_refused")
+                .caused_by(error),
+        }
+    }
+}
+
+fn is_refusal(error: &PmsError) -> bool {
+    error.kind == ErrorKind::AccessWithdrawn && error.advice == Advice::Permanent
+}
+
+fn letter<'a>(routing_key: &'a str, kind: &'a str, body: &'a [u8]) -> OutgoingLetter<'a> {
+    OutgoingLetter {
+        message_id: Uuid::now_v7(),
+        exchange: "events",
+        routing_key,
+        kind,
+        hash_key: None,
+        traceparent: None,
+        body,
     }
 }

@@ -11,6 +11,12 @@ pub(crate) fn refresh_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
     now + SignedDuration::from_millis(i64::try_from(life * share / 1_000_000).unwrap_or(0))
 }
 
+/// When to ask again whether the vendor takes a grant that it refused: access comes back without our being told.
+#[must_use]
+pub(crate) fn ask_again_at(now: Timestamp) -> Timestamp {
+    now + SignedDuration::from_mins(rand::rng().random_range(50..=70))
+}
+
 /// When to try again after the `failures`-th failure in a row: 5 s, doubling, at most 5 min.
 #[must_use]
 pub(crate) fn retry_at(now: Timestamp, failures: i32) -> Timestamp {

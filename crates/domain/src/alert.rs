@@ -29,11 +29,13 @@ pub enum AlertKind {
     AuditBroken,
     /// The ledger of webhooks does not balance.
     WebhooksUnbalanced,
+    /// A vendor refuses this installation's own keys.
+    ApplicationRefused,
 }
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Reauthorise,
         Self::RefreshFailing,
         Self::TokenExpiring,
@@ -47,6 +49,7 @@ impl AlertKind {
         Self::InstallCancelled,
         Self::AuditBroken,
         Self::WebhooksUnbalanced,
+        Self::ApplicationRefused,
     ];
 
     /// The word for it, in the database, on the bus and in metrics.
@@ -66,6 +69,7 @@ impl AlertKind {
             Self::InstallCancelled => "install_cancelled",
             Self::AuditBroken => "audit_broken",
             Self::WebhooksUnbalanced => "webhooks_unbalanced",
+            Self::ApplicationRefused => "application_refused",
         }
     }
 
@@ -92,6 +96,7 @@ impl AlertKind {
             Self::InstallCancelled => "A clinic took its install back",
             Self::AuditBroken => "The audit chain of a tenant is broken",
             Self::WebhooksUnbalanced => "The ledger of webhooks does not balance",
+            Self::ApplicationRefused => "The vendor refuses this installation's own keys",
         }
     }
 
@@ -138,6 +143,10 @@ impl AlertKind {
             Self::WebhooksUnbalanced => {
                 "Keep the database as it is, run `switchboard doctor`, and compare webhook_events with the \
                  vendor's log."
+            }
+            Self::ApplicationRefused => {
+                "Compare SIKKA_APP_ID and SIKKA_APP_KEY with the vendor's portal, and whether the application is \
+                 active there. Practices work until their keys end; it is tried again by itself."
             }
         }
     }

@@ -11,7 +11,7 @@ use vendor_http::{Budget, Request};
 
 use crate::client::{Calls, Door};
 use crate::map::{system, time};
-use crate::{Sikka, Words, office_credentials, wire};
+use crate::{Sikka, Words, map, office_credentials, wire};
 
 /// A practice that let the application in (contract 2.2). `practice_id` alone is not unique: offices share it.
 #[derive(Debug, Clone)]
@@ -30,6 +30,8 @@ pub struct AuthorizedPractice {
     pub system_version: String,
     /// Its IANA zone; `None` where the vendor's Windows name is not known.
     pub time_zone: Option<String>,
+    /// The zone as the vendor names it; empty: it does not tell yet.
+    pub zone_name: String,
     /// Two letters: whose phone numbers it writes without a country, as far as its zone tells.
     pub country: &'static str,
 }
@@ -77,8 +79,8 @@ impl Sikka {
     /// Reads what [`crate::SikkaOffice`] must know of `practice`, with a key of its office.
     ///
     /// # Errors
-    /// [`PmsError`]; `NotReady` while a new practice's data is on its way (hours), `Unsupported` with code
-    /// `time_zone` for a zone nobody knows.
+    /// [`PmsError`]; `NotReady` while a new practice's data, or its zone, is on its way (hours), `Unsupported` with
+    /// code `time_zone` for a zone nobody knows.
     pub async fn inspect(
         &self,
         practice: &AuthorizedPractice,
@@ -86,7 +88,10 @@ impl Sikka {
         budget: Arc<dyn Budget>,
     ) -> Result<OfficeProfile, PmsError> {
         let unknown = |what: &str| PmsError::new(ErrorKind::Unsupported, Advice::Permanent).code(what);
-        let time_zone = practice.time_zone.clone().ok_or_else(|| unknown("time_zone"))?;
+        let time_zone = practice.time_zone.clone().ok_or_else(|| match practice.zone_name.trim() {
+            "" => PmsError::new(ErrorKind::NotReady, Advice::Retry).code("time_zone"),
+            _ => unknown("time_zone"),
+        })?;
         let calls = Calls { sikka: self.clone(), budget, keys: Some(keys) };
         let practices = Request::get("practices", "/practices")
             .query("practice_id", &practice.practice_id)
@@ -116,14 +121,50 @@ impl Sikka {
             capabilities: system::capabilities(system, version, scope, &supported),
             words: system::words(system, version, scope, &supported, (statuses, notes)),
         };
+        profile.words.keep_told();
         profile.declare();
         Ok(profile)
     }
+
+    /// What staff choose from, as the practice lists it now.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    pub async fn lists(
+        &self,
+        practice_id: &str,
+        keys: Arc<dyn KeySource>,
+        budget: Arc<dyn Budget>,
+    ) -> Result<PracticeLists, PmsError> {
+        let calls = Calls { sikka: self.clone(), budget, keys: Some(keys) };
+        let types = async {
+            match calls.payment_types(practice_id).await {
+                // The plan has no such list: then there is nothing to choose from.
+                Err(error) if error.kind == ErrorKind::Unsupported => Ok(Vec::new()),
+                answer => answer,
+            }
+        };
+        let (people, types) = tokio::try_join!(calls.providers(practice_id), types)?;
+        Ok(PracticeLists {
+            clinicians: people.iter().filter_map(map::clinician).map(|one| one.vendor_id).collect(),
+            payment_types: types.iter().filter_map(|one| one.code.filled()).map(str::to_owned).collect(),
+        })
+    }
+}
+
+/// What a practice's own system has, by its codes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PracticeLists {
+    /// People that callers may be booked with.
+    pub clinicians: Vec<String>,
+    /// Ways to pay.
+    pub payment_types: Vec<String>,
 }
 
 fn authorized(row: wire::AuthorizedPractice) -> Option<AuthorizedPractice> {
     let office_id = row.office_id.filled()?.to_owned();
-    let time_zone = time::zone_name(row.practice_management_system_refresh_date_time_zone.str());
+    let zone_name = row.practice_management_system_refresh_date_time_zone.into_string();
+    let time_zone = time::zone_name(&zone_name);
     Some(AuthorizedPractice {
         country: time_zone.map_or("US", time::country),
         credentials: office_credentials(&office_id, &row.secret_key?),
@@ -133,5 +174,6 @@ fn authorized(row: wire::AuthorizedPractice) -> Option<AuthorizedPractice> {
         system: row.practice_management_system.into_string(),
         system_version: row.practice_management_system_version.into_string(),
         time_zone: time_zone.map(str::to_owned),
+        zone_name,
     })
 }

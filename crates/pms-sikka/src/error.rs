@@ -72,7 +72,8 @@ fn by_status(status: u16) -> (ErrorKind, Then) {
     match status {
         // Whatever stands between may say 401; a new key tells the vendor's own apart.
         401 => (KeyExpired, Again),
-        403 => (AccessWithdrawn, GiveUp),
+        // Not the vendor's own way to say no: something between refuses, and may stop doing so.
+        403 => (VendorDown, Again),
         404 | 410 => (NotFound, GiveUp),
         405 | 415 | 501 => (Unsupported, GiveUp),
         408 => (VendorDown, Again),

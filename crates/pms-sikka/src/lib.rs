@@ -32,7 +32,7 @@ use client::Calls;
 use client::office::{Filter, other_phone_filters, phone_filters, typed_filters};
 
 pub use client::{Sikka, SikkaApp};
-pub use discover::{AuthorizedPractice, OfficeProfile};
+pub use discover::{AuthorizedPractice, OfficeProfile, PracticeLists};
 pub use login::{SikkaLogin, office_credentials};
 pub use notice::{ChangeNotice, InstallNotice};
 pub use words::{UnknownWord, Words};

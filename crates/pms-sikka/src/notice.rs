@@ -22,6 +22,8 @@ pub struct InstallNotice {
     pub is_cancelled: bool,
     /// The date it bears, of the purchase or of the cancellation. Its zone is not told: UTC.
     pub told_at: Option<Timestamp>,
+    /// The date names a day and no time of it.
+    pub is_day: bool,
 }
 
 /// Something is new in the copy of a practice (9.1). What it is has to be asked for.
@@ -31,6 +33,20 @@ pub struct ChangeNotice {
     pub office: String,
     /// The location inside the office; `None`: it does not say.
     pub location: Option<String>,
+    /// The whole copy is new, and not only records of one kind in it.
+    pub is_refresh: bool,
+}
+
+impl ChangeNotice {
+    /// Whether it is about the location that the vendor lists as `practice_id`: `1-1` elsewhere is `1` here.
+    #[must_use]
+    pub fn is_about(&self, practice_id: &str) -> bool {
+        let last = |id: &str| id.rsplit('-').next().unwrap_or_default().to_owned();
+        self.location.as_deref().is_none_or(|told| {
+            told == practice_id
+                || (told.contains('-') != practice_id.contains('-') && last(told) == last(practice_id))
+        })
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -49,6 +65,7 @@ struct Install {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Change {
+    event: Text,
     office_id: Text,
     practice_id: Text,
 }
@@ -74,9 +91,14 @@ impl InstallNotice {
         // Which words there are is not documented. A cancellation that is none would take a clinic off the air, so only
         // the word itself counts, or a date where there is no word at all.
         let status = raw.status.str().to_ascii_lowercase();
-        let is_cancelled = status.contains("cancel") || (status.is_empty() && day(&raw.cancelled).is_some());
-        let date = if is_cancelled { &raw.cancelled } else { &raw.purchased };
-        Some(Self { office: id(&raw.office)?, is_cancelled, told_at: day(date) })
+        let is_cancelled = status.contains("cancel") || (status.is_empty() && date(&raw.cancelled).is_some());
+        let told = date(if is_cancelled { &raw.cancelled } else { &raw.purchased });
+        Some(Self {
+            office: id(&raw.office)?,
+            is_cancelled,
+            told_at: told.map(|(at, _)| at),
+            is_day: told.is_some_and(|(_, is_day)| is_day),
+        })
     }
 
     /// What may be kept of a notice: neither people nor keys.
@@ -95,24 +117,34 @@ impl ChangeNotice {
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
         let raw: Change = serde_json::from_slice(body).ok()?;
-        Some(Self { office: id(&raw.office_id)?, location: raw.practice_id.filled().map(str::to_owned) })
+        let kind = raw.event.str().to_ascii_lowercase();
+        Some(Self {
+            office: id(&raw.office_id)?,
+            location: raw.practice_id.filled().map(str::to_owned),
+            is_refresh: kind.is_empty() || kind.contains("refresh"),
+        })
     }
 }
 
-/// An id that may be asked for and shown.
+/// An id that may be asked for and shown. However it is written, it is one office.
 fn id(text: &Text) -> Option<String> {
     let id = text.filled()?;
     let plain = id.len() <= LONGEST_ID && id.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
-    plain.then(|| id.to_owned())
+    plain.then(|| id.to_ascii_uppercase())
 }
 
-/// A day or a moment that somebody meant: `1111-11-11` and the like stand for none.
-fn day(text: &Text) -> Option<Timestamp> {
-    let wall: DateTime = time::stamp(text.str())
-        .or_else(|| time::date(text.str()).map(DateTime::from))
-        .or_else(|| Date::strptime("%m/%d/%Y", text.str()).ok().map(DateTime::from))?;
+/// A day or a moment that somebody meant, and whether it is a day: `1111-11-11` and the like stand for none.
+fn date(text: &Text) -> Option<(Timestamp, bool)> {
+    let text = text.str();
+    let (wall, is_day) = match time::stamp(text) {
+        Some(wall) => (wall, !text.contains(':')),
+        None => {
+            let day = time::date(text).or_else(|| Date::strptime("%m/%d/%Y", text).ok())?;
+            (DateTime::from(day), true)
+        }
+    };
     let at = wall.to_zoned(TimeZone::UTC).ok()?;
-    (wall.year() > 2000).then(|| at.timestamp())
+    (wall.year() > 2000).then(|| (at.timestamp(), is_day))
 }
 
 #[cfg(test)]
@@ -175,8 +207,35 @@ mod tests {
         let of = |id: &str| {
             ChangeNotice::read(format!(r#"{{"office_id":"D10001","practice_id":{id}}}"#).as_bytes())
         };
-        let one = ChangeNotice { office: "D10001".into(), location: Some("1".into()) };
+        let one = ChangeNotice { office: "D10001".into(), location: Some("1".into()), is_refresh: true };
         assert_eq!((of("1"), of("\"1\"")), (Some(one.clone()), Some(one)));
         assert_eq!(of("\"\"").unwrap().location, None);
+    }
+
+    #[test]
+    fn a_change_of_location_1_is_about_the_one_that_is_listed_as_1_1() {
+        let told = |id: &str| {
+            ChangeNotice::read(format!(r#"{{"office_id":"d10001","practice_id":{id}}}"#).as_bytes())
+        };
+        let one = told("1").unwrap();
+        assert_eq!(one.office, "D10001", "an office is one however its id is written");
+        for (listed, is_about) in [("1", true), ("1-1", true), ("2-1", true), ("1-0", false), ("2", false)] {
+            assert_eq!(one.is_about(listed), is_about, "{listed}");
+        }
+        assert!(told("\"1-1\"").unwrap().is_about("1") && !told("\"1-1\"").unwrap().is_about("2-1"));
+        assert!(told("null").is_none_or(|all| all.is_about("2-1")));
+    }
+
+    #[test]
+    fn a_date_without_a_time_says_that_it_is_a_day() {
+        let of = |date: &str| {
+            read(&serde_json::json!({ "MasterCustomerID": "D1", "Status": "Cancelled", "CancelDate": date }))
+                .unwrap()
+        };
+        for (date, is_day) in
+            [("2026-11-20", true), ("11/20/2026", true), ("2026-11-20T09:30:00", false), ("", false)]
+        {
+            assert_eq!(of(date).is_day, is_day, "{date}");
+        }
     }
 }

@@ -20,6 +20,18 @@ pub struct Words {
     pub notes: Vec<String>,
     /// The kind that a caller's note is; `None` until somebody chose it.
     pub note: Option<String>,
+    /// What the list and the table tell of [`Words::cancelled`] by themselves: it stands where nobody chose.
+    pub told_cancelled: Option<String>,
+    /// The same of [`Words::note`].
+    pub told_note: Option<String>,
+}
+
+impl Words {
+    /// Nobody has chosen yet: what there is is what the lists and the table tell.
+    pub(crate) fn keep_told(&mut self) {
+        self.told_cancelled.clone_from(&self.cancelled);
+        self.told_note.clone_from(&self.note);
+    }
 }
 
 /// A word that the practice's own list does not have.
@@ -48,6 +60,18 @@ impl OfficeProfile {
         Ok(())
     }
 
+    /// Takes back what staff chose to say cancellations with.
+    pub fn cancel_as_told(&mut self) {
+        self.words.cancelled.clone_from(&self.words.told_cancelled);
+        self.declare();
+    }
+
+    /// Takes back what staff chose to file notes as.
+    pub fn note_as_told(&mut self) {
+        self.words.note.clone_from(&self.words.told_note);
+        self.declare();
+    }
+
     /// Takes over what staff chose for this practice before, as far as its lists still have it.
     pub fn keep_choices(&mut self, before: &Self) {
         // A word that is gone from the list leaves what the list and the table tell.
@@ -59,11 +83,15 @@ impl OfficeProfile {
     /// Declares what the words make possible.
     pub(crate) fn declare(&mut self) {
         let Words { may_cancel, cancelled, may_note, note, .. } = &self.words;
-        if *may_cancel && cancelled.is_some() {
-            self.capabilities.operations.insert(Operation::CancelAppointment);
-        }
-        if *may_note && note.is_some() {
-            self.capabilities.operations.insert(Operation::AddNote);
+        for (operation, can) in [
+            (Operation::CancelAppointment, *may_cancel && cancelled.is_some()),
+            (Operation::AddNote, *may_note && note.is_some()),
+        ] {
+            if can {
+                self.capabilities.operations.insert(operation);
+            } else {
+                self.capabilities.operations.remove(&operation);
+            }
         }
     }
 }

@@ -42,6 +42,13 @@ pub trait PmsLogin: Send + Sync {
     /// still good, otherwise from the start.
     ///
     /// # Errors
-    /// [`PmsError`]; `AccessWithdrawn` means that no later try will work.
+    /// [`PmsError`]; `AccessWithdrawn` means that no later try with these credentials will work.
     async fn log_in(&self, credentials: &Secret, refresh: Option<&Secret>) -> Result<Grant, PmsError>;
+
+    /// The connection's credentials as the vendor has them now, asked for after it refused those we have. `None`: it
+    /// lists the practice no longer, or has no way to tell.
+    ///
+    /// # Errors
+    /// [`PmsError`]; `AccessWithdrawn` means that it refuses us whatever the practice says: our own keys are wrong.
+    async fn current(&self, credentials: &Secret) -> Result<Option<Secret>, PmsError>;
 }

@@ -93,6 +93,9 @@ const FINDINGS: &str = "
     UNION ALL
     SELECT tenant_id, id, 'refresh_failing', refresh_failures::bigint, NULL, updated_at
     FROM pms_connections WHERE status = 'active' AND refresh_failures >= $1
+        -- Then it is all of them, for one reason that is told of once.
+        AND NOT EXISTS (SELECT FROM alerts WHERE tenant_id IS NULL AND code = 'application_refused'
+            AND cleared_at IS NULL)
     UNION ALL
     SELECT tenant_id, id, 'token_expiring', refresh_failures::bigint, NULL, token_expires_at
     FROM pms_connections WHERE status = 'active' AND token_expires_at < now() + make_interval(mins => $2)

@@ -157,7 +157,7 @@ async fn insert(
 }
 
 #[derive(QueryableByName)]
-struct Closed {
+pub(crate) struct Closed {
     #[diesel(sql_type = SqlUuid)]
     id: Uuid,
     #[diesel(sql_type = Nullable<SqlUuid>)]
@@ -185,7 +185,7 @@ async fn close(
     Ok(closed.map(|closed| (closed.tenant_id.map(TenantId::from_uuid), resolved(&closed, by))))
 }
 
-fn resolved(closed: &Closed, by: &str) -> Vec<u8> {
+pub(crate) fn resolved(closed: &Closed, by: &str) -> Vec<u8> {
     v1::AlertResolved {
         tenant_id: closed.tenant_id.map(|id| TenantId::from_uuid(id).to_string()).unwrap_or_default(),
         connection_id: closed
@@ -199,7 +199,7 @@ fn resolved(closed: &Closed, by: &str) -> Vec<u8> {
     .to_bytes()
 }
 
-fn raised(id: AlertId, tenant: Option<TenantId>, new: &NewAlert<'_>) -> Vec<u8> {
+pub(crate) fn raised(id: AlertId, tenant: Option<TenantId>, new: &NewAlert<'_>) -> Vec<u8> {
     v1::AlertRaised {
         tenant_id: tenant.map(|id| id.to_string()).unwrap_or_default(),
         connection_id: new.connection.map(|id| id.to_string()).unwrap_or_default(),
@@ -224,11 +224,11 @@ fn letter<'a>(routing_key: &'a str, kind: &'a str, body: &'a [u8]) -> OutgoingLe
     }
 }
 
-fn letter_raised(body: &[u8]) -> OutgoingLetter<'_> {
+pub(crate) fn letter_raised(body: &[u8]) -> OutgoingLetter<'_> {
     letter("alert.raised", v1::AlertRaised::NAME, body)
 }
 
-fn letter_resolved(body: &[u8]) -> OutgoingLetter<'_> {
+pub(crate) fn letter_resolved(body: &[u8]) -> OutgoingLetter<'_> {
     letter("alert.resolved", v1::AlertResolved::NAME, body)
 }
 

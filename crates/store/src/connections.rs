@@ -1,6 +1,6 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel::sql_types::{Bool, Double, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use domain::{ConnectionId, PracticeId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use jiff_diesel::{NullableTimestamp, ToDiesel as _};
@@ -91,7 +91,7 @@ pub struct KeyLife {
 /// However long the refresher backs off, somebody who waits for a key may try this long after a failure.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(15);
 
-type Row = (Uuid, Uuid, String, String, Value, Option<Value>, NullableTimestamp, Option<String>);
+pub(crate) type Row = (Uuid, Uuid, String, String, Value, Option<Value>, NullableTimestamp, Option<String>);
 
 type TokenRow = (
     Vec<u8>,
@@ -103,7 +103,7 @@ type TokenRow = (
     jiff_diesel::Timestamp,
 );
 
-const COLUMNS: (
+pub(crate) const COLUMNS: (
     c::id,
     c::practice_id,
     c::vendor,
@@ -123,7 +123,7 @@ const COLUMNS: (
     c::last_error,
 );
 
-fn connection(row: Row) -> Connection {
+pub(crate) fn connection(row: Row) -> Connection {
     let (id, practice, vendor, status, config, capabilities, token_expires_at, last_error) = row;
     Connection {
         id: ConnectionId::from_uuid(id),
@@ -139,6 +139,22 @@ fn connection(row: Row) -> Connection {
 
 fn identity(id: ConnectionId, column: &str) -> String {
     format!("pms_connections/{}/{column}", id.uuid())
+}
+
+pub(crate) async fn forget_keys(conn: &mut AsyncPgConnection, id: ConnectionId) -> Result<(), StoreError> {
+    diesel::update(c::table.filter(c::id.eq(id.uuid())))
+        .set((
+            c::token.eq(None::<Vec<u8>>),
+            c::refresh_token.eq(None::<Vec<u8>>),
+            c::token_expires_at.eq(None::<jiff_diesel::Timestamp>),
+            c::refresh_due_at.eq(diesel::dsl::now),
+            c::refresh_lease_until.eq(None::<jiff_diesel::Timestamp>),
+            c::refresh_failures.eq(0),
+            c::last_error.eq(None::<String>),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
 }
 
 impl Store {
@@ -226,19 +242,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn forget_keys(&mut self, id: ConnectionId) -> Result<(), StoreError> {
-        diesel::update(c::table.filter(c::id.eq(id.uuid())))
-            .set((
-                c::token.eq(None::<Vec<u8>>),
-                c::refresh_token.eq(None::<Vec<u8>>),
-                c::token_expires_at.eq(None::<jiff_diesel::Timestamp>),
-                c::refresh_due_at.eq(diesel::dsl::now),
-                c::refresh_lease_until.eq(None::<jiff_diesel::Timestamp>),
-                c::refresh_failures.eq(0),
-                c::last_error.eq(None::<String>),
-            ))
-            .execute(&mut self.conn)
-            .await?;
-        Ok(())
+        forget_keys(&mut self.conn, id).await
     }
 
     /// A connection's keys, opened.
@@ -284,7 +288,8 @@ impl TenantTx {
         Ok(taken == 1)
     }
 
-    /// Stores a new key and when to refresh it, and gives the lease back.
+    /// Stores a new key and when to refresh it, and gives the lease back. True: the connection was `reauthorise`, and
+    /// is `active` again.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -295,7 +300,7 @@ impl TenantTx {
         refresh: Option<&Secret>,
         expires_at: Timestamp,
         refresh_due_at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let key = self.store.seal_secret(id, "token", key)?;
         let refresh =
             refresh.map(|secret| self.store.seal_secret(id, "refresh_token", secret)).transpose()?;
@@ -312,39 +317,63 @@ impl TenantTx {
             ))
             .execute(&mut self.conn)
             .await?;
+        let dead = c::table.filter(c::id.eq(id.uuid())).filter(c::status.eq("reauthorise"));
+        let healed = diesel::update(dead).set(c::status.eq("active")).execute(&mut self.conn).await?;
+        Ok(healed == 1)
+    }
+
+    /// Writes down what keys are got with from now on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn store_credentials(
+        &mut self,
+        id: ConnectionId,
+        credentials: &Secret,
+    ) -> Result<(), StoreError> {
+        let credentials = self.store.seal_secret(id, "credentials", credentials)?;
+        diesel::update(c::table.filter(c::id.eq(id.uuid())))
+            .set((c::credentials.eq(credentials), c::updated_at.eq(diesel::dsl::now)))
+            .execute(&mut self.conn)
+            .await?;
         Ok(())
     }
 
-    /// Records that a refresh failed and gives the lease back; the next try is not before `due_at`.
-    /// Returns how many failed in a row.
+    /// Records that a refresh failed and gives the lease back; the next try is not before `due_at`. `is_dead`: the
+    /// vendor takes the grant no longer, so a connection that is in use becomes `reauthorise`.
+    /// Returns how many failed in a row, and whether it is `reauthorise` now.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn refresh_failed(
         &mut self,
         id: ConnectionId,
-        status: Option<&str>,
+        is_dead: bool,
         error: &str,
         due_at: Timestamp,
-    ) -> Result<i32, StoreError> {
+    ) -> Result<(i32, bool), StoreError> {
         #[derive(QueryableByName)]
         struct Failures {
             #[diesel(sql_type = diesel::sql_types::Integer)]
             refresh_failures: i32,
+            #[diesel(sql_type = Text)]
+            status: String,
         }
+        // Whoever switched it off meanwhile, or is connecting it, decides what it is.
         let row: Failures = diesel::sql_query(
-            "UPDATE pms_connections SET refresh_failures = refresh_failures + 1, last_error = $2,
-                 status = coalesce($3, status), refresh_due_at = $4, refresh_lease_until = NULL,
-                 updated_at = now()
-             WHERE id = $1 RETURNING refresh_failures",
+            "UPDATE pms_connections SET refresh_failures = refresh_failures + 1,
+                 last_error = CASE WHEN status = 'disabled' THEN last_error ELSE $2 END,
+                 status = CASE WHEN $3 AND status = 'active' THEN 'reauthorise' ELSE status END,
+                 refresh_due_at = $4, refresh_lease_until = NULL, updated_at = now()
+             WHERE id = $1 RETURNING refresh_failures, status",
         )
         .bind::<SqlUuid, _>(id.uuid())
         .bind::<Text, _>(error)
-        .bind::<Nullable<Text>, _>(status)
+        .bind::<Bool, _>(is_dead)
         .bind::<Timestamptz, _>(due_at.to_diesel())
         .get_result(&mut self.conn)
         .await?;
-        Ok(row.refresh_failures)
+        Ok((row.refresh_failures, row.status == "reauthorise"))
     }
 
     /// Puts the next try at a refresh off to `due_at`.
@@ -409,6 +438,7 @@ impl MachineryTx {
                 c::config.eq(&new.config),
                 c::capabilities.eq(&new.capabilities),
                 c::credentials.eq(&credentials),
+                c::last_error.eq(None::<String>),
                 c::updated_at.eq(diesel::dsl::now),
             ))
             .execute(&mut self.conn)
@@ -416,7 +446,8 @@ impl MachineryTx {
         Ok(())
     }
 
-    /// Claims up to `most` active connections whose key is due, soonest first, for `seconds`.
+    /// Claims up to `most` connections in use whose key is due, soonest first, for `seconds`; among them those that the
+    /// vendor refused a while ago.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -436,7 +467,7 @@ impl MachineryTx {
         let due: Vec<Due> = diesel::sql_query(
             "WITH due AS MATERIALIZED (
                  SELECT id AS due FROM pms_connections
-                 WHERE vendor = $1 AND status = 'active' AND refresh_due_at <= now()
+                 WHERE vendor = $1 AND status IN ('active', 'reauthorise') AND refresh_due_at <= now()
                    AND (refresh_lease_until IS NULL OR refresh_lease_until < now())
                  ORDER BY token_expires_at NULLS FIRST LIMIT $2 FOR UPDATE SKIP LOCKED)
              UPDATE pms_connections SET refresh_lease_until = now() + make_interval(secs => $3)

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod alert_causes;
 mod alert_deliveries;
 mod alert_destinations;
 mod alert_findings;
@@ -22,6 +23,7 @@ mod made;
 mod mappings;
 mod members;
 mod migrate;
+mod offices;
 mod outbox;
 mod parked;
 mod replay_runs;
@@ -56,6 +58,7 @@ pub use listed::{ListedWriteback, WritebackFilter};
 pub use mappings::{ClinicianMapping, StaffAppointmentType};
 pub use members::{Member, Membership, SignedInUser};
 pub use migrate::{migrate, pending_migrations, template_key};
+pub use offices::OfficeConnection;
 pub use outbox::{OutboxLetter, OutgoingLetter};
 pub use parked::{NewParked, Parked};
 pub use replay_runs::{NewReplayRun, ReplayItem, ReplayRun};
@@ -63,7 +66,7 @@ pub use replays::NewReplay;
 pub use reports::Report;
 pub use reseal::{Rotation, SealedCount};
 pub use rounds::{DueConnection, StuckWriteback, WritebackCounts};
-pub use setups::{OfficeConnection, Setup, SetupKey, SetupMove};
+pub use setups::{Moved, Setup, SetupKey, SetupMove, SetupRef, Told};
 pub use staff_tasks::{NewTask, StaffTask};
 pub use tenancy::{Practice, Tenant};
 pub use tool_calls::{ToolCallClaim, ToolCallKey, ToolRun};

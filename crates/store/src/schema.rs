@@ -43,6 +43,7 @@ diesel::table! {
         cleared_by -> Nullable<Text>,
         told_raised_at -> Nullable<Timestamptz>,
         told_cleared_at -> Nullable<Timestamptz>,
+        setup_id -> Nullable<Uuid>,
     }
 }
 
@@ -295,6 +296,7 @@ diesel::table! {
         told_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        lease_owner -> Nullable<Uuid>,
     }
 }
 

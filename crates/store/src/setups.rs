@@ -1,12 +1,12 @@
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, TenantId};
 use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
 use uuid::Uuid;
 
-use crate::rounds::DueConnection;
+use crate::schema::pms_setups as s;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// An office on its way to becoming a connection.
@@ -36,6 +36,28 @@ pub struct Setup {
     pub give_up_at: Timestamp,
     /// When it was asked for first.
     pub created_at: Timestamp,
+    /// The right to take its next step, where it was claimed last.
+    pub lease: Uuid,
+}
+
+/// The date that a vendor's notice bears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Told {
+    /// When.
+    pub at: Timestamp,
+    /// It names a day and no time: it is compared with others by their days.
+    pub is_day: bool,
+}
+
+/// What became of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moved {
+    /// It is written down.
+    Yes,
+    /// It was cancelled in between: nothing of it may stay in use.
+    Cancelled,
+    /// It is somebody else's step now, or it ended by another way.
+    Lost,
 }
 
 /// Which office.
@@ -90,7 +112,12 @@ struct Row {
     give_up_at: jiff_diesel::Timestamp,
     #[diesel(sql_type = Timestamptz)]
     created_at: jiff_diesel::Timestamp,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    lease_owner: Option<Uuid>,
 }
+
+const COLUMNS: &str = "id, tenant_id, vendor, office, location, connection_id, state, reason, attempts, due_at, \
+     give_up_at, created_at, lease_owner";
 
 fn setup(row: Row) -> Setup {
     Setup {
@@ -106,6 +133,7 @@ fn setup(row: Row) -> Setup {
         due_at: row.due_at.to_jiff(),
         give_up_at: row.give_up_at.to_jiff(),
         created_at: row.created_at.to_jiff(),
+        lease: row.lease_owner.unwrap_or_default(),
     }
 }
 
@@ -115,14 +143,11 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn setups(&mut self, most: i64) -> Result<Vec<Setup>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(
-            "SELECT id, tenant_id, vendor, office, location, connection_id, state, reason, attempts, due_at,
-                 give_up_at, created_at
-             FROM pms_setups ORDER BY updated_at DESC LIMIT $1",
-        )
-        .bind::<BigInt, _>(most)
-        .load(&mut self.conn)
-        .await?;
+        let rows: Vec<Row> =
+            diesel::sql_query(format!("SELECT {COLUMNS} FROM pms_setups ORDER BY updated_at DESC LIMIT $1"))
+                .bind::<BigInt, _>(most)
+                .load(&mut self.conn)
+                .await?;
         Ok(rows.into_iter().map(setup).collect())
     }
 
@@ -132,41 +157,44 @@ impl TenantTx {
     /// [`StoreError::NotFound`] also when it is another tenant's.
     pub async fn disable_connection(&mut self, id: ConnectionId) -> Result<(), StoreError> {
         self.set_status(id, "disabled", None).await?;
+        // One that came by a notice may not know yet what it will become: without a location it is the office's main
+        // one, as the worker takes it.
         diesel::sql_query(
-            "UPDATE pms_setups SET state = 'cancelled', reason = 'by_hand', updated_at = now()
-             WHERE connection_id = $1 AND state IN ('confirming', 'onboarding')",
+            "UPDATE pms_setups s SET state = 'cancelled', reason = 'by_hand', updated_at = now()
+             FROM (SELECT vendor, upper(config ->> 'office_id') AS office, config ->> 'practice_id' AS location
+                   FROM pms_connections WHERE id = $1) c
+             WHERE s.state IN ('confirming', 'onboarding', 'gave_up') AND (s.connection_id = $1
+                OR s.connection_id IS NULL AND s.vendor = c.vendor AND s.office = c.office
+                AND (s.location = c.location OR s.location = '' AND NOT EXISTS (
+                    SELECT FROM pms_connections o
+                    WHERE o.vendor = c.vendor AND upper(o.config ->> 'office_id') = c.office AND o.id <> $1
+                      AND (o.config ->> 'practice_id' <> '1', length(o.config ->> 'practice_id'),
+                              o.config ->> 'practice_id')
+                          < (c.location <> '1', length(c.location), c.location))))",
         )
         .bind::<SqlUuid, _>(id.uuid())
         .execute(&mut self.conn)
         .await?;
-        Ok(())
+        self.clear_failed_setups().await
     }
 }
 
 impl MachineryTx {
-    /// Notes that an office is to be connected, from the beginning where it ended before. `told_at` is the date that
+    /// Notes that an office is to be connected, from the beginning where it ended before. `told` is the date that
     /// the vendor's notice bears. False: a later notice was taken before this one.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn ask_setup(
-        &mut self,
-        key: SetupKey<'_>,
-        told_at: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
-        self.tell_setup(key, "confirming", told_at).await
+    pub async fn ask_setup(&mut self, key: SetupKey<'_>, told: Option<Told>) -> Result<bool, StoreError> {
+        self.tell_setup(key, "confirming", told).await
     }
 
     /// Notes that an office is not to be connected any more. False: a later notice was taken before this one.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn cancel_setup(
-        &mut self,
-        key: SetupKey<'_>,
-        told_at: Option<Timestamp>,
-    ) -> Result<bool, StoreError> {
-        if !self.tell_setup(key, "cancelled", told_at).await? {
+    pub async fn cancel_setup(&mut self, key: SetupKey<'_>, told: Option<Told>) -> Result<bool, StoreError> {
+        if !self.tell_setup(key, "cancelled", told).await? {
             return Ok(false);
         }
         // The notice is about the office: all its locations end with it.
@@ -176,9 +204,10 @@ impl MachineryTx {
         )
         .bind::<SqlUuid, _>(key.tenant.uuid())
         .bind::<Text, _>(key.vendor)
-        .bind::<Text, _>(key.office)
+        .bind::<Text, _>(key.office.to_ascii_uppercase())
         .execute(&mut self.conn)
         .await?;
+        self.clear_failed_setups(key.tenant).await?;
         Ok(true)
     }
 
@@ -186,27 +215,61 @@ impl MachineryTx {
         &mut self,
         key: SetupKey<'_>,
         state: &str,
-        told_at: Option<Timestamp>,
+        told: Option<Told>,
     ) -> Result<bool, StoreError> {
-        let told = diesel::sql_query(
+        let changed = diesel::sql_query(
             "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, state, told_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (tenant_id, vendor, office, location) DO UPDATE
              SET state = EXCLUDED.state, reason = NULL, attempts = 0, due_at = now(),
-                 give_up_at = now() + interval '7 days', told_at = coalesce(EXCLUDED.told_at, s.told_at),
+                 give_up_at = now() + interval '7 days', told_at = greatest(EXCLUDED.told_at, s.told_at),
                  updated_at = now()
-             WHERE EXCLUDED.told_at IS NULL OR s.told_at IS NULL OR EXCLUDED.told_at >= s.told_at",
+             WHERE EXCLUDED.told_at IS NULL OR s.told_at IS NULL OR EXCLUDED.told_at >=
+                 CASE WHEN $8 THEN date_trunc('day', s.told_at, 'UTC') ELSE s.told_at END",
         )
         .bind::<SqlUuid, _>(Uuid::now_v7())
         .bind::<SqlUuid, _>(key.tenant.uuid())
         .bind::<Text, _>(key.vendor)
-        .bind::<Text, _>(key.office)
+        .bind::<Text, _>(key.office.to_ascii_uppercase())
         .bind::<Text, _>(key.location)
         .bind::<Text, _>(state)
-        .bind::<Nullable<Timestamptz>, _>(told_at.map(|at| at.to_diesel()))
+        .bind::<Nullable<Timestamptz>, _>(told.map(|told| told.at.to_diesel()))
+        .bind::<Bool, _>(told.is_some_and(|told| told.is_day))
         .execute(&mut self.conn)
         .await?;
-        Ok(told == 1)
+        self.clear_failed_setups(key.tenant).await?;
+        Ok(changed == 1)
+    }
+
+    /// Has an office that was given up, or refused, tried again for its whole time: somebody asks for it once more.
+    /// Returns whose it is; none: it is on its way, done, cancelled, or nobody asked for it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn reopen_setup(&mut self, id: SetupRef<'_>) -> Result<Option<TenantId>, StoreError> {
+        let (id, key) = match id {
+            SetupRef::Id(id) => (Some(id), None),
+            SetupRef::Key(key) => (None, Some(key)),
+        };
+        let reopened: Vec<Row> = diesel::sql_query(format!(
+            "UPDATE pms_setups SET state = 'confirming', reason = NULL, attempts = 0, due_at = now(),
+                 give_up_at = now() + interval '7 days', lease_until = NULL, updated_at = now()
+             WHERE state IN ('gave_up', 'refused') AND (id = $1
+                OR (tenant_id, vendor, office, location) = ($2, $3, $4, $5))
+             RETURNING {COLUMNS}"
+        ))
+        .bind::<Nullable<SqlUuid>, _>(id)
+        .bind::<Nullable<SqlUuid>, _>(key.map(|key| key.tenant.uuid()))
+        .bind::<Nullable<Text>, _>(key.map(|key| key.vendor))
+        .bind::<Nullable<Text>, _>(key.map(|key| key.office.to_ascii_uppercase()))
+        .bind::<Nullable<Text>, _>(key.map(|key| key.location))
+        .load(&mut self.conn)
+        .await?;
+        let whose = reopened.split_first().map(|(one, _)| TenantId::from_uuid(one.tenant_id));
+        if let Some(tenant) = whose {
+            self.clear_failed_setups(tenant).await?;
+        }
+        Ok(whose)
     }
 
     /// Claims up to `most` setups whose next step is due, for `seconds`.
@@ -219,122 +282,171 @@ impl MachineryTx {
         most: i64,
         seconds: f64,
     ) -> Result<Vec<Setup>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(
+        let rows: Vec<Row> = diesel::sql_query(format!(
             "WITH due AS MATERIALIZED (
                  SELECT id AS due FROM pms_setups
                  WHERE vendor = $1 AND state IN ('confirming', 'onboarding') AND due_at <= now()
                    AND (lease_until IS NULL OR lease_until < now())
                  ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-             UPDATE pms_setups SET lease_until = now() + make_interval(secs => $3)
+             UPDATE pms_setups SET lease_until = now() + make_interval(secs => $3), lease_owner = $4
              FROM due WHERE id = due
-             RETURNING id, tenant_id, vendor, office, location, connection_id, state, reason, attempts, due_at,
-                 give_up_at, created_at",
-        )
+             RETURNING {COLUMNS}"
+        ))
         .bind::<Text, _>(vendor)
         .bind::<BigInt, _>(most)
         .bind::<Double, _>(seconds)
+        .bind::<SqlUuid, _>(Uuid::now_v7())
         .load(&mut self.conn)
         .await?;
         Ok(rows.into_iter().map(setup).collect())
     }
 
-    /// Moves a setup that is under way and gives its lease back. False: it was cancelled in between.
+    /// Moves a setup that `setup`'s lease is still good for, and gives the lease back.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn move_setup(&mut self, id: Uuid, to: &SetupMove<'_>) -> Result<bool, StoreError> {
+    pub async fn move_setup(&mut self, setup: &Setup, to: &SetupMove<'_>) -> Result<Moved, StoreError> {
         let moved = diesel::sql_query(
             "UPDATE pms_setups SET attempts = CASE WHEN state = $2 THEN attempts + 1 ELSE 1 END, state = $2,
-                 reason = $3, connection_id = coalesce($4, connection_id), lease_until = NULL,
+                 reason = $3, connection_id = coalesce($4, connection_id), lease_until = NULL, lease_owner = NULL,
                  due_at = now() + make_interval(secs => $5), updated_at = now()
-             WHERE id = $1 AND state IN ('confirming', 'onboarding')",
+             WHERE id = $1 AND state IN ('confirming', 'onboarding') AND lease_owner = $6",
         )
-        .bind::<SqlUuid, _>(id)
+        .bind::<SqlUuid, _>(setup.id)
         .bind::<Text, _>(to.state)
         .bind::<Nullable<Text>, _>(to.reason)
         .bind::<Nullable<SqlUuid>, _>(to.connection.map(ConnectionId::uuid))
         .bind::<Double, _>(to.wait_s)
+        .bind::<SqlUuid, _>(setup.lease)
         .execute(&mut self.conn)
         .await?;
-        Ok(moved == 1)
+        if moved == 1 { Ok(Moved::Yes) } else { self.why_not_moved(setup).await }
     }
 
-    /// Lets nobody else decide whose an office is until this transaction ends.
+    /// Writes down what an office that somebody asked for by hand is becoming: in the same moment as the connection.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn lock_office(&mut self, vendor: &str, office: &str) -> Result<(), StoreError> {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind::<Text, _>(format!("pms office {vendor} {office}"))
-            .execute(&mut self.conn)
-            .await?;
+    pub async fn bind_setup(
+        &mut self,
+        key: SetupKey<'_>,
+        connection: ConnectionId,
+    ) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE pms_setups SET connection_id = $5
+             WHERE (tenant_id, vendor, office, location) = ($1, $2, $3, $4)",
+        )
+        .bind::<SqlUuid, _>(key.tenant.uuid())
+        .bind::<Text, _>(key.vendor)
+        .bind::<Text, _>(key.office.to_ascii_uppercase())
+        .bind::<Text, _>(key.location)
+        .bind::<SqlUuid, _>(connection.uuid())
+        .execute(&mut self.conn)
+        .await?;
         Ok(())
     }
 
-    /// Every connection to an office, whoever's, those that are disabled last.
+    /// Writes down what a setup is becoming, while its lease is still good: in the same moment as the connection.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn connections_of_office(
+    pub async fn attach_setup(
         &mut self,
-        vendor: &str,
-        office: &str,
-    ) -> Result<Vec<OfficeConnection>, StoreError> {
-        #[derive(QueryableByName)]
-        struct Found {
-            #[diesel(sql_type = SqlUuid)]
-            id: Uuid,
-            #[diesel(sql_type = SqlUuid)]
-            tenant_id: Uuid,
-            #[diesel(sql_type = Text)]
-            location: String,
-            #[diesel(sql_type = Text)]
-            status: String,
-        }
-        let rows: Vec<Found> = diesel::sql_query(
-            "SELECT id, tenant_id, coalesce(config ->> 'practice_id', '') AS location, status
-             FROM pms_connections WHERE vendor = $1 AND config ->> 'office_id' = $2
-             ORDER BY status = 'disabled', id",
+        setup: &Setup,
+        connection: ConnectionId,
+    ) -> Result<Moved, StoreError> {
+        let moved = diesel::sql_query(
+            "UPDATE pms_setups SET connection_id = $2, updated_at = now()
+             WHERE id = $1 AND state IN ('confirming', 'onboarding') AND lease_owner = $3",
         )
-        .bind::<Text, _>(vendor)
-        .bind::<Text, _>(office)
-        .load(&mut self.conn)
+        .bind::<SqlUuid, _>(setup.id)
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<SqlUuid, _>(setup.lease)
+        .execute(&mut self.conn)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| OfficeConnection {
-                due: DueConnection {
-                    tenant: TenantId::from_uuid(row.tenant_id),
-                    connection: ConnectionId::from_uuid(row.id),
-                },
-                location: row.location,
-                status: row.status,
-            })
-            .collect())
+        if moved == 1 { Ok(Moved::Yes) } else { self.why_not_moved(setup).await }
     }
 
-    /// Has outcomes of a connection's writes looked at now: the copy that may show them is new.
+    async fn why_not_moved(&mut self, setup: &Setup) -> Result<Moved, StoreError> {
+        let state: Option<String> =
+            s::table.select(s::state).filter(s::id.eq(setup.id)).first(&mut self.conn).await.optional()?;
+        Ok(if state.as_deref() == Some("cancelled") { Moved::Cancelled } else { Moved::Lost })
+    }
+
+    /// Ends whatever was on its way to a connection that is used now: it is there, by whichever way. `is_main`: the
+    /// connection is to the office's main location.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn hurry_looks(&mut self, connection: ConnectionId) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query(
-            "UPDATE pms_writebacks SET next_check_at = now()
-             WHERE connection_id = $1 AND state = 'submitted' AND next_check_at > now()",
+    pub async fn settle_setups(
+        &mut self,
+        key: SetupKey<'_>,
+        is_main: bool,
+        connection: ConnectionId,
+    ) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE pms_setups SET state = 'done', reason = NULL, connection_id = $6, lease_until = NULL,
+                 lease_owner = NULL, updated_at = now()
+             WHERE tenant_id = $1 AND vendor = $2 AND state <> 'done' AND (connection_id = $6
+                OR office = $3 AND (location = $4 OR $5 AND location = ''))",
         )
+        .bind::<SqlUuid, _>(key.tenant.uuid())
+        .bind::<Text, _>(key.vendor)
+        .bind::<Text, _>(key.office.to_ascii_uppercase())
+        .bind::<Text, _>(key.location)
+        .bind::<Bool, _>(is_main)
         .bind::<SqlUuid, _>(connection.uuid())
+        .execute(&mut self.conn)
+        .await?;
+        self.clear_failed_setups(key.tenant).await
+    }
+
+    /// Has the next step of everything on its way to an office taken now. Returns how many there are.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn hurry_setups(&mut self, vendor: &str, office: &str) -> Result<usize, StoreError> {
+        Ok(diesel::sql_query(
+            "UPDATE pms_setups SET due_at = least(due_at, now())
+             WHERE vendor = $1 AND office = $2 AND state IN ('confirming', 'onboarding')",
+        )
+        .bind::<Text, _>(vendor)
+        .bind::<Text, _>(office.to_ascii_uppercase())
+        .execute(&mut self.conn)
+        .await?)
+    }
+
+    /// Takes up connections that have been on their way for `minutes` with nobody left to finish them (P12).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn adopt_pending(&mut self, vendor: &str, minutes: i32) -> Result<usize, StoreError> {
+        Ok(diesel::sql_query(
+            "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, connection_id)
+             SELECT gen_random_uuid(), c.tenant_id, c.vendor, upper(c.config ->> 'office_id'),
+                 c.config ->> 'practice_id', c.id
+             FROM pms_connections c
+             WHERE c.vendor = $1 AND c.status = 'pending' AND c.updated_at < now() - make_interval(mins => $2)
+               AND c.config ->> 'office_id' <> '' AND c.config ->> 'practice_id' <> ''
+               AND NOT EXISTS (SELECT FROM pms_setups o WHERE o.tenant_id = c.tenant_id AND o.connection_id = c.id
+                   AND o.state IN ('confirming', 'onboarding'))
+             ON CONFLICT (tenant_id, vendor, office, location) DO UPDATE
+             SET state = 'confirming', reason = NULL, attempts = 0, due_at = now(), updated_at = now(),
+                 give_up_at = now() + interval '7 days', connection_id = EXCLUDED.connection_id
+             WHERE s.state <> 'cancelled'",
+        )
+        .bind::<Text, _>(vendor)
+        .bind::<Integer, _>(minutes)
         .execute(&mut self.conn)
         .await?)
     }
 }
 
-/// A connection to an office.
-#[derive(Debug, Clone)]
-pub struct OfficeConnection {
-    /// Whose, and which.
-    pub due: DueConnection,
-    /// The vendor's id of the location.
-    pub location: String,
-    /// As the connection's own.
-    pub status: String,
+/// A setup, by what is known of it.
+#[derive(Debug, Clone, Copy)]
+pub enum SetupRef<'a> {
+    /// Its id.
+    Id(Uuid),
+    /// Its office.
+    Key(SetupKey<'a>),
 }

@@ -31,6 +31,11 @@ pub struct Practice {
     pub country: String,
 }
 
+impl Practice {
+    /// The zone of a location whose system has not told it yet.
+    pub const NO_ZONE: &str = "UTC";
+}
+
 impl TenantTx {
     /// The tenant itself.
     ///

@@ -6,6 +6,7 @@ use bus::{AskError, Letter};
 use domain::TenantId;
 use messages::{Named as _, v1};
 use service::{ApiError, Code};
+use store::{Connection, Setup};
 
 use crate::context::Context;
 
@@ -68,9 +69,29 @@ pub(crate) struct Told {
     pub(crate) next_action: &'static str,
 }
 
+/// What is said of a connection: of one that is being made, what its setup waits for; of one that could not be made,
+/// why not.
+pub(crate) fn standing(one: &Connection, setups: &[Setup]) -> Told {
+    let own = || setups.iter().filter(|setup| setup.connection == Some(one.id));
+    let is_open = |setup: &&Setup| matches!(setup.state.as_str(), "confirming" | "onboarding");
+    match one.status.as_str() {
+        "pending" => match own().find(is_open) {
+            None => told("interrupted"),
+            Some(setup) => told(setup.reason.as_deref().unwrap_or("onboarding")),
+        },
+        "error" => {
+            let why = own().find(|setup| matches!(setup.state.as_str(), "gave_up" | "refused"));
+            told(why.and_then(|setup| setup.reason.as_deref()).unwrap_or("error"))
+        }
+        status => told(status),
+    }
+}
+
 /// In the words of people at a front desk.
+///
+/// `kind` may be followed by the vendor's own code, as in the reason of a setup.
 pub(crate) fn told(kind: &str) -> Told {
-    let (sentence, next_action) = match kind {
+    let (sentence, next_action) = match kind.split(' ').next().unwrap_or_default() {
         "active" => ("It works.", ""),
         "onboarding" | "not_ready" => (
             "The practice's data is on its way to the vendor for the first time. That takes hours and is no error.",
@@ -92,6 +113,22 @@ pub(crate) fn told(kind: &str) -> Told {
             "The office is connected to another account.",
             "Ask the operator: an office belongs to one account.",
         ),
+        "practice_connected" | "practice" => (
+            "The location that the office belongs to has another connection.",
+            "Disable that one first, or connect the office by hand and say which location it is.",
+        ),
+        "time_zone" => (
+            "The vendor names a time zone for the practice that nobody knows.",
+            "Ask the vendor to correct the practice's time zone, then connect it again.",
+        ),
+        "cust_id" => (
+            "The vendor does not name the practice's database, without which its chairs cannot be listed.",
+            "Ask the vendor, then connect it again.",
+        ),
+        "interrupted" => (
+            "It was not connected to its end.",
+            "It is taken up again within minutes; otherwise connect it again.",
+        ),
         "unsupported" => (
             "The vendor's plan or the practice's system does not allow what is needed.",
             "Ask the vendor about the plan.",
@@ -102,9 +139,64 @@ pub(crate) fn told(kind: &str) -> Told {
         ),
         "rate_limited" => ("The vendor's limit is used up for now.", "Try again later."),
         "error" | "gave_up" => {
-            ("It was tried for days in vain.", "Look in the vendor's portal, then connect it again.")
+            ("It could not be connected.", "Look in the vendor's portal, then connect it again.")
         }
         _ => ("The vendor does not answer as it should.", "Try again later."),
     };
     Told { sentence, next_action }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{ConnectionId, PracticeId, TenantId};
+    use jiff::Timestamp;
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn connection(status: &str) -> Connection {
+        Connection {
+            id: ConnectionId::new(),
+            practice: PracticeId::new(),
+            vendor: "sikka".into(),
+            status: status.into(),
+            config: json!({}),
+            capabilities: None,
+            token_expires_at: None,
+            last_error: None,
+        }
+    }
+
+    fn setup(of: &Connection, state: &str, reason: &str) -> Setup {
+        Setup {
+            id: Uuid::now_v7(),
+            tenant: TenantId::new(),
+            vendor: "sikka".into(),
+            office: "D10001".into(),
+            location: String::new(),
+            connection: Some(of.id),
+            state: state.into(),
+            reason: Some(reason.into()),
+            attempts: 1,
+            due_at: Timestamp::now(),
+            give_up_at: Timestamp::now(),
+            created_at: Timestamp::now(),
+            lease: Uuid::nil(),
+        }
+    }
+
+    #[test]
+    fn a_connection_on_its_way_says_what_it_waits_for_and_not_that_its_data_is_on_its_way() {
+        let one = connection("pending");
+        let said = |state: &str, reason: &str| standing(&one, &[setup(&one, state, reason)]).sentence;
+        assert!(said("onboarding", "not_ready").contains("no error"));
+        assert!(said("confirming", "time_zone").contains("time zone"));
+        assert!(said("confirming", "unsupported API2004").contains("plan"));
+        assert!(said("confirming", "access_withdrawn API2003").contains("no longer lets us in"));
+        assert!(standing(&one, &[]).sentence.contains("not connected to its end"));
+        let failed = connection("error");
+        assert!(standing(&failed, &[setup(&failed, "gave_up", "time_zone")]).sentence.contains("time zone"));
+        assert_eq!(standing(&connection("active"), &[]).sentence, "It works.");
+    }
 }

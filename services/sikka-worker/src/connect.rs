@@ -1,39 +1,57 @@
 //! How an office becomes a connection: confirmed by the vendor's own list, switched on, logged in to, tried, used.
 
+mod activate;
 mod admit;
 mod ask;
+mod choose;
+mod reason;
 mod trial;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use credentials::{ConnectionKeys, KeyKeeper};
-use domain::{AlertKind, ConnectionId, TenantId};
+use domain::{ConnectionId, TenantId};
 use messages::{Named as _, v1};
 use moka::future::Cache;
-use pms::{ErrorKind, PmsError};
-use pms_sikka::{AuthorizedPractice, OfficeProfile, Sikka, SikkaLogin};
+use pms::{Advice, ErrorKind, PmsError};
+use pms_sikka::{AuthorizedPractice, Sikka, SikkaLogin};
 use seal::KeyRing;
-use serde_json::{Value, json};
+use serde_json::json;
 use service::{Base, Relay};
-use store::{MachineryTx, NewAlert, NewAudit, OutgoingLetter, Setup, SetupMove, Store, StoreError};
+use store::{MachineryTx, Moved, NewAudit, OutgoingLetter, Setup, SetupMove, Store, StoreError};
+use tokio::sync::Mutex;
 use uuid::Uuid;
 use vendor_http::{Budget, MemoryBudget};
 
 use crate::budget::StoreBudget;
 use crate::config::Own;
-use admit::{Admitted, NotAdmitted};
+use activate::{Activated, By};
+use admit::{Asks, NotAdmitted};
+use reason::{reason_of, told};
 
 pub(crate) const VENDOR: &str = "sikka";
 
 /// However many offices wait to be listed, the list is read once in this time.
 const LIST_FRESH: Duration = Duration::from_secs(2);
+/// A bucket that nobody has drawn from for so long is full.
+const BUDGET_KEPT: Duration = Duration::from_mins(5);
 /// The longest wait between two looks for an office that is not listed yet.
 const LONGEST_WAIT_S: f64 = 3_600.0;
 /// The same for the first data of an office, which takes hours.
 const ONBOARDING_WAIT_S: f64 = 600.0;
 
+/// Minutes after which a connection that is being made and that nobody makes is taken up again.
+const ORPHANED_MINUTES: i32 = 10;
+
 type Listed = Arc<Vec<AuthorizedPractice>>;
+
+/// One location of an office, as the vendor lists it.
+struct Found {
+    practice: AuthorizedPractice,
+    /// The office's own id stands for it.
+    is_main: bool,
+}
 
 /// Makes connections, and tries them.
 pub(crate) struct Connector {
@@ -47,6 +65,10 @@ pub(crate) struct Connector {
     /// Calls that belong to the application and to no practice.
     budget: Arc<dyn Budget>,
     listed: Cache<(), Listed>,
+    /// Calls to offices that have no connection yet, however often somebody tries.
+    strangers: Cache<String, Arc<dyn Budget>>,
+    /// One test of a connection at a time.
+    trials: Cache<ConnectionId, Arc<Mutex<()>>>,
 }
 
 /// Where one step of a setup led.
@@ -54,8 +76,12 @@ enum Step {
     Done,
     /// The vendor has not copied the practice's data yet.
     Onboarding(ConnectionId),
-    Waits(&'static str, Option<ConnectionId>),
+    Waits(String, Option<ConnectionId>),
     Refused(&'static str),
+    /// No later try will go better.
+    Impossible(String, Option<ConnectionId>),
+    /// Somebody else goes on with it, or nobody.
+    Over(Moved, Option<ConnectionId>),
 }
 
 impl Connector {
@@ -76,6 +102,8 @@ impl Connector {
             own,
             budget: Arc::new(MemoryBudget::per_minute(120)),
             listed: Cache::builder().max_capacity(1).time_to_live(LIST_FRESH).build(),
+            strangers: Cache::builder().max_capacity(10_000).time_to_idle(BUDGET_KEPT).build(),
+            trials: Cache::builder().max_capacity(10_000).build(),
         }
     }
 
@@ -87,6 +115,14 @@ impl Connector {
         Ok(due)
     }
 
+    /// Takes up what a process that died left on its way.
+    pub(crate) async fn adopt(&self) -> Result<usize, StoreError> {
+        let mut tx = self.store.machinery().await?;
+        let adopted = tx.adopt_pending(VENDOR, ORPHANED_MINUTES).await?;
+        tx.commit().await?;
+        Ok(adopted)
+    }
+
     /// Takes the next step of a setup, and writes down where it led.
     pub(crate) async fn advance(&self, setup: &Setup) -> Result<(), StoreError> {
         let step = match self.step(setup).await {
@@ -94,18 +130,26 @@ impl Connector {
             Err(StepError::Store(error)) => return Err(error),
             Err(StepError::Vendor(error, connection)) => {
                 tracing::info!(setup.id = %setup.id, error = %error, "an office cannot be connected yet");
-                match (error.kind, connection) {
-                    (ErrorKind::NotReady, Some(id)) => Step::Onboarding(id),
-                    (kind, connection) => Step::Waits(kind.word(), connection),
+                match (error.kind, error.advice, connection) {
+                    (ErrorKind::NotReady, _, Some(id)) => Step::Onboarding(id),
+                    (ErrorKind::Unsupported, Advice::Permanent, id) => {
+                        Step::Impossible(reason_of(&error), id)
+                    }
+                    (_, _, id) => Step::Waits(reason_of(&error), id),
                 }
             }
         };
         match step {
             // The connection and the end of its setup were written down together.
             Step::Done => {}
-            Step::Refused(why) => self.end(setup, "refused", why).await?,
-            Step::Onboarding(_) | Step::Waits(..) if setup.give_up_at <= jiff::Timestamp::now() => {
-                self.end(setup, "gave_up", setup.reason.as_deref().unwrap_or("not_listed")).await?;
+            Step::Refused(why) => self.end(setup, "refused", why, None).await?,
+            Step::Impossible(why, id) => self.end(setup, "gave_up", &why, id).await?,
+            Step::Over(moved, id) => self.over(setup.tenant, moved, id).await?,
+            Step::Onboarding(id) if setup.give_up_at <= jiff::Timestamp::now() => {
+                self.end(setup, "gave_up", "not_ready", Some(id)).await?;
+            }
+            Step::Waits(why, id) if setup.give_up_at <= jiff::Timestamp::now() => {
+                self.end(setup, "gave_up", &why, id).await?;
             }
             Step::Onboarding(id) => {
                 let wait_s = self.wait(setup, "onboarding").min(ONBOARDING_WAIT_S);
@@ -113,7 +157,7 @@ impl Connector {
             }
             Step::Waits(why, id) => {
                 let wait_s = self.wait(setup, "confirming").min(LONGEST_WAIT_S);
-                self.wait_for(setup, "confirming", Some(why), id, wait_s).await?;
+                self.wait_for(setup, "confirming", Some(&why), id, wait_s).await?;
             }
         }
         Ok(())
@@ -134,128 +178,113 @@ impl Connector {
         wait_s: f64,
     ) -> Result<(), StoreError> {
         let mut tx = self.store.machinery().await?;
-        let moved = tx.move_setup(setup.id, &SetupMove { state, reason, connection, wait_s }).await?;
+        let moved = tx.move_setup(setup, &SetupMove { state, reason, connection, wait_s }).await?;
         tx.commit().await?;
-        if !moved && let Some(id) = connection {
-            self.cancelled_meanwhile(setup.tenant, id).await?;
-        }
-        Ok(())
+        self.over(setup.tenant, moved, connection.or(setup.connection)).await
     }
 
-    /// A cancellation came while the connection was being made, and did not see it yet.
-    async fn cancelled_meanwhile(&self, tenant: TenantId, id: ConnectionId) -> Result<(), StoreError> {
+    /// A cancellation that came while the connection was being made may not have seen it. One that is somebody else's
+    /// by now is left alone.
+    async fn over(
+        &self,
+        tenant: TenantId,
+        moved: Moved,
+        connection: Option<ConnectionId>,
+    ) -> Result<(), StoreError> {
+        let (Moved::Cancelled, Some(id)) = (moved, connection) else { return Ok(()) };
         let mut tx = self.store.tenant(tenant).await?;
         tx.disable_connection(id).await?;
         tx.commit().await
     }
 
-    /// Somebody has to look: nothing more happens by itself.
-    async fn end(&self, setup: &Setup, state: &str, why: &str) -> Result<(), StoreError> {
+    /// Somebody has to look: nothing more happens by itself. The setup, its connection and the alert say so at once.
+    async fn end(
+        &self,
+        setup: &Setup,
+        state: &str,
+        why: &str,
+        connection: Option<ConnectionId>,
+    ) -> Result<(), StoreError> {
+        let connection = connection.or(setup.connection);
         let mut tx = self.store.machinery().await?;
-        let to = SetupMove { state, reason: Some(why), ..SetupMove::default() };
-        let moved = tx.move_setup(setup.id, &to).await?;
+        if let Some(id) = connection {
+            // As everybody does: the connection first, its setup then.
+            tx.connection_to_change(setup.tenant, id).await?;
+        }
+        let to = SetupMove { state, reason: Some(why), connection, ..SetupMove::default() };
+        let moved = tx.move_setup(setup, &to).await?;
+        if moved != Moved::Yes {
+            tx.commit().await?;
+            return self.over(setup.tenant, moved, connection).await;
+        }
+        if let Some(id) = connection
+            && tx.pending_failed(id, told(why)).await?
+        {
+            changed(&mut tx, setup.tenant, id, "connection.changed").await?;
+        }
+        let happened =
+            format!("Office {} could not be connected. {} Nothing more is tried.", setup.office, told(why));
+        let ended = Setup { connection, ..setup.clone() };
+        tx.raise_about_setup(&ended, &happened).await?;
         tx.commit().await?;
-        if !moved {
-            return Ok(());
-        }
+        self.relay.poke();
         tracing::warn!(setup.id = %setup.id, setup.state = state, reason = why, "an office was not connected");
-        let mut tx = self.store.tenant(setup.tenant).await?;
-        if let Some(id) = setup.connection {
-            tx.set_status(id, "error", Some("The vendor never had the practice's data.")).await?;
-        }
-        tx.raise(&NewAlert {
-            connection: setup.connection,
-            kind: AlertKind::SetupFailed,
-            happened: "An office that was installed could not be connected. Nothing more is tried.",
-        })
-        .await?;
-        tx.commit().await
+        Ok(())
     }
 
     async fn step(&self, setup: &Setup) -> Result<Step, StepError> {
-        let Some(practice) = self.find(&setup.office, &setup.location).await? else {
-            return Ok(Step::Waits("not_listed", setup.connection));
+        let Some(found) = self.find(&setup.office, &setup.location).await? else {
+            return Ok(Step::Waits("not_listed".to_owned(), setup.connection));
         };
-        let admitted = match self.admit(setup.tenant, &practice, None).await {
+        let practice = &found.practice;
+        let admitted = match self.admit(setup.tenant, practice, None, Asks::Setup(setup)).await {
             Ok(admitted) => admitted,
-            Err(NotAdmitted::Taken) => return Ok(Step::Refused("office_of_another_tenant")),
-            Err(NotAdmitted::WrongPractice) => return Ok(Step::Refused("practice")),
-            Err(NotAdmitted::Store(error)) => return Err(error.into()),
+            Err(refused) => return after(refused, setup.connection),
         };
         let id = admitted.connection;
-        if !admitted.is_active {
-            let of = |error| StepError::Vendor(error, Some(id));
-            let budget = self.budget.clone();
-            self.sikka.switch_on(&practice.office_id, &practice.practice_id, budget).await.map_err(of)?;
-            let keys = Arc::new(ConnectionKeys::new(self.keeper.clone(), setup.tenant, id));
-            let budget = self.budget_of(setup.tenant, id);
-            let profile = self.sikka.inspect(&practice, keys, budget).await.map_err(of)?;
-            if !self.activate(setup.tenant, &practice, &admitted, profile, Some(setup.id)).await? {
-                self.cancelled_meanwhile(setup.tenant, id).await?;
-                return Ok(Step::Done);
-            }
-            tracing::info!(connection.id = %id, tenant.id = %setup.tenant, "an installed office is connected");
-            self.record(setup.tenant, "install notice", "connection.connect", id).await?;
+        if admitted.is_active {
+            self.wait_for(setup, "done", None, Some(id), 0.0).await?;
             return Ok(Step::Done);
         }
-        self.wait_for(setup, "done", None, Some(id), 0.0).await?;
+        let of = |error| StepError::Vendor(error, Some(id));
+        let budget = self.budget_of(setup.tenant, id);
+        self.sikka
+            .switch_on(&practice.office_id, &practice.practice_id, self.budget.clone())
+            .await
+            .map_err(of)?;
+        let keys = Arc::new(ConnectionKeys::new(self.keeper.clone(), setup.tenant, id));
+        let profile = self.sikka.inspect(practice, keys, budget).await.map_err(of)?;
+        match self.activate((setup.tenant, id), &found, profile, By::Setup(setup)).await {
+            Ok(Activated::Yes) => {}
+            Ok(Activated::Over(moved)) => return Ok(Step::Over(moved, Some(id))),
+            Ok(Activated::StillOff) => return Ok(Step::Over(Moved::Lost, Some(id))),
+            Err(refused) => return after(refused, Some(id)),
+        }
+        tracing::info!(connection.id = %id, tenant.id = %setup.tenant, "an installed office is connected");
+        self.record(setup.tenant, "install notice", "connection.connect", id).await?;
         Ok(Step::Done)
     }
 
     /// One location of an office, as the vendor lists those that let the application in.
-    async fn find(&self, office: &str, location: &str) -> Result<Option<AuthorizedPractice>, PmsError> {
+    async fn find(&self, office: &str, location: &str) -> Result<Option<Found>, PmsError> {
         let reading = async { self.sikka.authorized_practices(self.budget.clone()).await.map(Arc::new) };
         let listed = self.listed.try_get_with((), reading).await.map_err(|error| {
             let told = PmsError::new(error.kind, error.advice).caused_by(error.clone());
             error.code.iter().fold(told, |told, code| told.code(code))
         })?;
         let of_office = || listed.iter().filter(|one| one.office_id.eq_ignore_ascii_case(office));
-        let found = if location.is_empty() {
-            main_of(of_office())
-        } else {
-            of_office().find(|one| one.practice_id == location)
-        };
-        Ok(found.cloned())
+        let main = main_of(of_office());
+        let found =
+            if location.is_empty() { main } else { of_office().find(|one| one.practice_id == location) };
+        Ok(found.map(|found| Found {
+            practice: found.clone(),
+            is_main: main.is_some_and(|main| main.practice_id == found.practice_id),
+        }))
     }
 
     fn budget_of(&self, tenant: TenantId, id: ConnectionId) -> Arc<dyn Budget> {
         let (first, percent) = (self.own.first_budget, self.own.budget_percent);
         Arc::new(StoreBudget::new(self.store.clone(), tenant, id, first, percent))
-    }
-
-    /// Has the connection used from now on, and ends its setup in the same moment. False: it was cancelled meanwhile.
-    async fn activate(
-        &self,
-        tenant: TenantId,
-        practice: &AuthorizedPractice,
-        admitted: &Admitted,
-        mut profile: OfficeProfile,
-        setup: Option<Uuid>,
-    ) -> Result<bool, StoreError> {
-        if let Ok(before) = serde_json::from_value::<OfficeProfile>(admitted.config.clone()) {
-            profile.keep_choices(&before);
-        }
-        let id = admitted.connection;
-        let capabilities = serde_json::to_value(&profile.capabilities).ok();
-        let config = merged(&admitted.config, &profile);
-        let mut tx = self.store.machinery().await?;
-        if let Some(setup) = setup {
-            let to = SetupMove { state: "done", connection: Some(id), ..SetupMove::default() };
-            if !tx.move_setup(setup, &to).await? {
-                return Ok(false);
-            }
-        }
-        tx.put_connection(tenant, admitted.row("active", config, capabilities, &practice.credentials))
-            .await?;
-        changed(&mut tx, tenant, id, "connection.changed").await?;
-        tx.commit().await?;
-        self.relay.poke();
-        let mut tx = self.store.tenant(tenant).await?;
-        for cause in [AlertKind::Reauthorise, AlertKind::SetupFailed, AlertKind::InstallCancelled] {
-            tx.clear(Some(id), cause).await?;
-        }
-        tx.commit().await?;
-        Ok(true)
     }
 
     /// Who connected, tried or changed what.
@@ -305,13 +334,15 @@ fn main_of<'a>(of_office: impl Iterator<Item = &'a AuthorizedPractice>) -> Optio
     of_office.min_by_key(|one| (one.practice_id != "1", one.practice_id.len(), one.practice_id.clone()))
 }
 
-/// What the adapter wrote down, beside what others keep with the connection.
-fn merged(before: &Value, profile: &OfficeProfile) -> Value {
-    let mut config = before.as_object().cloned().unwrap_or_default();
-    if let Ok(Value::Object(fields)) = serde_json::to_value(profile) {
-        config.extend(fields);
-    }
-    Value::Object(config)
+/// Why a setup ends, or is left to its next step.
+fn after(refused: NotAdmitted, connection: Option<ConnectionId>) -> Result<Step, StepError> {
+    Ok(match refused {
+        NotAdmitted::Taken => Step::Refused("office_of_another_tenant"),
+        NotAdmitted::WrongPractice => Step::Refused("practice"),
+        NotAdmitted::Occupied => Step::Refused("practice_connected"),
+        NotAdmitted::Over(moved) => Step::Over(moved, connection),
+        NotAdmitted::Store(error) => return Err(error.into()),
+    })
 }
 
 /// Tells every process that what it remembers of a connection is old.

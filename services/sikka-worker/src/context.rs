@@ -1,5 +1,6 @@
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use bus::Bus;
 use credentials::{KeeperSettings, KeyKeeper};
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) settings: Own,
     calendars: Cache<(TenantId, ConnectionId, Window), Calendar>,
     places: Cache<(TenantId, ConnectionId), Arc<Semaphore>>,
+    /// Whose copy is new, and since when that is known.
+    told: Mutex<HashMap<DueConnection, Instant>>,
 }
 
 impl Context {
@@ -59,18 +62,41 @@ impl Context {
             .support_invalidation_closures()
             .build();
         let places = Cache::builder().max_capacity(10_000).build();
-        Ok(Self { bus, store, relay, offices, carrier, connector, settings: own, calendars, places })
+        let told = Mutex::default();
+        Ok(Self { bus, store, relay, offices, carrier, connector, settings: own, calendars, places, told })
     }
 
     /// Drops whatever is remembered of a connection and of its practice's copy.
     pub(crate) async fn forget(&self, due: DueConnection) {
         self.offices.forget(due.tenant, due.connection).await;
+        self.forget_copy(due);
+    }
+
+    /// Drops whatever is remembered of a practice's appointments.
+    pub(crate) fn forget_copy(&self, due: DueConnection) {
         let of_it = move |key: &(TenantId, ConnectionId, Window), _: &Calendar| {
             (key.0, key.1) == (due.tenant, due.connection)
         };
         if self.calendars.invalidate_entries_if(of_it).is_err() {
             self.calendars.invalidate_all();
         }
+    }
+
+    /// Has the days of a connection's held bookings read, in a moment and once however often it is asked for.
+    pub(crate) fn read_soon(&self, due: DueConnection) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        told.entry(due).or_insert_with(Instant::now);
+    }
+
+    /// What [`Context::read_soon`] was asked for at least `ago`; it is the caller's from now on, and its copy is
+    /// forgotten.
+    pub(crate) fn to_read(&self, ago: Duration) -> Vec<DueConnection> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let due: Vec<DueConnection> =
+            told.extract_if(|_, since| since.elapsed() >= ago).map(|(due, _)| due).collect();
+        drop(told);
+        due.iter().for_each(|one| self.forget_copy(*one));
+        due
     }
 
     /// A place among the questions of one practice: one that is slow takes no more of this worker.

@@ -1,4 +1,5 @@
 mod commands;
+mod held;
 mod news;
 mod notices;
 mod questions;
@@ -18,6 +19,8 @@ pub(crate) fn register(background: &Background, context: &Arc<Context>) {
     background.run("connection news", move |stop| news::run(c.clone(), stop));
     let c = context.clone();
     background.run("notices", move |stop| notices::run(c.clone(), stop));
+    let c = context.clone();
+    background.run("held bookings", move |stop| held::run(c.clone(), stop));
     let c = context.clone();
     background.run("questions", move |stop| questions::run(c.clone(), stop));
     rounds::register(background, context);

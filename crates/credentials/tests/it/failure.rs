@@ -8,7 +8,7 @@ use pms::{Advice, ErrorKind, PmsError};
 use store::NewAlert;
 use tokio::task::JoinSet;
 
-use crate::rig::{Fate, Rig};
+use crate::rig::{Fate, Listed, Rig};
 
 fn vendor_said(error: RefreshError) -> PmsError {
     match error {
@@ -33,8 +33,70 @@ async fn a_grant_that_is_dead_becomes_reauthorise_with_one_alert_and_the_vendor_
     assert_eq!(rig.vendor.asked().len(), 1);
     assert_eq!(rig.status().await, "reauthorise");
     assert_eq!(rig.alerts().await, ["reauthorise"]);
-    rig.pass(10_000.0).await;
+    rig.pass(2_900.0).await;
     assert_eq!(rig.due().await, 0, "the refresher leaves it alone as well");
+    rig.pass(1_400.0).await;
+    assert_eq!(rig.due().await, 1, "for an hour");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_the_vendor_takes_back_is_used_again_by_itself() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    rig.vendor.next([Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
+    *rig.vendor.listed.lock().unwrap() = Listed::Gone;
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    assert_eq!(rig.status().await, "reauthorise");
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    assert_eq!(rig.status().await, "active");
+    assert!(rig.alerts().await.is_empty());
+    assert_eq!(rig.news("connection.%").await, ["connection.changed"], "whoever remembers it is told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_the_vendor_lists_anew_is_used_from_then_on_and_nobody_is_bothered() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    rig.vendor.next([Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
+    *rig.vendor.listed.lock().unwrap() = Listed::With("the new word");
+    assert_eq!(rig.key(&keeper).await, "key-2");
+    assert_eq!(rig.status().await, "active");
+    assert!(rig.alerts().await.is_empty());
+    let mut tx = rig.store.tenant(rig.tenant).await.unwrap();
+    assert_eq!(tx.tokens(rig.connection).await.unwrap().credentials.expose(), "the new word");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_key_of_our_own_takes_no_connection_off_and_is_told_of_once_for_all() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    rig.vendor.next((0..4).map(|_| Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)));
+    *rig.vendor.listed.lock().unwrap() = Listed::Refused;
+    for _ in 0..4 {
+        let error = vendor_said(keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err());
+        assert_eq!((error.kind, error.advice), (ErrorKind::VendorDown, Advice::Retry), "{error:?}");
+    }
+    assert_eq!(
+        (rig.status().await.as_str(), rig.alerts().await),
+        ("active", vec!["application_refused".into()])
+    );
+    assert!(!rig.findings().await.contains(&"refresh_failing"), "the one alert says it");
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    assert!(rig.alerts().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_that_comes_when_somebody_switched_it_off_leaves_it_off() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    for status in ["disabled", "pending", "error"] {
+        let sql = format!("UPDATE pms_connections SET status = '{status}'");
+        rig.owner.batch_execute(&sql).await.unwrap();
+        rig.vendor.next([Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
+        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        assert_eq!(rig.status().await, status);
+    }
+    assert!(rig.alerts().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -23,11 +23,26 @@ pub(crate) enum Fate {
     Hang,
 }
 
+/// What the vendor's own list says of the practice.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Listed {
+    /// The credentials that we have.
+    #[default]
+    AsKnown,
+    /// Others.
+    With(&'static str),
+    /// The practice is gone from it.
+    Gone,
+    /// The list is refused.
+    Refused,
+}
+
 /// A vendor whose n-th key is `key-n`.
 #[derive(Default)]
 pub(crate) struct Vendor {
     fates: Mutex<VecDeque<Fate>>,
     asked: Mutex<Vec<Option<String>>>,
+    pub(crate) listed: Mutex<Listed>,
     pub(crate) hanging: Notify,
 }
 
@@ -45,7 +60,7 @@ impl Vendor {
 #[async_trait]
 impl PmsLogin for Vendor {
     async fn log_in(&self, credentials: &Secret, refresh: Option<&Secret>) -> Result<Grant, PmsError> {
-        assert_eq!(credentials, &Secret::from("open sesame"));
+        assert!(["open sesame", "the new word"].contains(&credentials.expose().as_str()));
         let number = {
             let mut asked = self.asked.lock().unwrap();
             asked.push(refresh.map(|secret| secret.expose().clone()));
@@ -67,6 +82,15 @@ impl PmsLogin for Vendor {
                 self.hanging.notify_one();
                 std::future::pending().await
             }
+        }
+    }
+
+    async fn current(&self, credentials: &Secret) -> Result<Option<Secret>, PmsError> {
+        match self.listed.lock().unwrap().clone() {
+            Listed::AsKnown => Ok(Some(credentials.clone())),
+            Listed::With(other) => Ok(Some(Secret::from(other))),
+            Listed::Gone => Ok(None),
+            Listed::Refused => Err(PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent)),
         }
     }
 }

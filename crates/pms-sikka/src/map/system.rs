@@ -210,6 +210,7 @@ pub(crate) fn words(
         statuses,
         note,
         notes,
+        ..Words::default()
     }
 }
 

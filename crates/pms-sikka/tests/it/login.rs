@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use pms::{Advice, ErrorKind, Operation, PmsLogin};
-use pms_sikka::{SikkaLogin, office_credentials};
+use pms_sikka::{AuthorizedPractice, SikkaLogin, office_credentials};
 use seal::Secret;
 use serde_json::json;
 use vendor_http::MemoryBudget;
@@ -80,6 +80,41 @@ async fn wrong_or_unreadable_credentials_are_access_withdrawn() {
 }
 
 #[tokio::test]
+async fn a_refusal_of_something_between_is_no_withdrawal() {
+    let server = MockServer::start().await;
+    grants(&server, "request_key", ResponseTemplate::new(403).set_body_string("<html>blocked</html>")).await;
+    let error = login(&server).log_in(&credentials(), None).await.unwrap_err();
+    assert_eq!((error.kind, error.advice), (ErrorKind::VendorDown, Advice::Retry));
+}
+
+#[tokio::test]
+async fn what_the_vendor_lists_for_an_office_is_what_it_is_logged_in_to_with_next() {
+    let server = MockServer::start().await;
+    let row = json!({ "office_id": "D10001", "practice_id": "1", "secret_key": "the-new-one", "practice_name": "Elm" });
+    Mock::given(path("/v4/authorized_practices"))
+        .respond_with(list(&json!([row])))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let door = login(&server);
+    let current = door.current(&office_credentials("d10001", &"old".into())).await.unwrap();
+    assert_eq!(current, Some(office_credentials("D10001", &"the-new-one".into())));
+    let gone = door.current(&office_credentials("D10009", &"old".into())).await.unwrap();
+    assert_eq!(gone, None, "and the list was read once");
+}
+
+#[tokio::test]
+async fn a_list_that_is_refused_says_that_our_own_keys_are_wrong() {
+    let server = MockServer::start().await;
+    Mock::given(path("/v4/authorized_practices"))
+        .respond_with(message(401, "API2003", "why"))
+        .mount(&server)
+        .await;
+    let error = login(&server).current(&credentials()).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::AccessWithdrawn);
+}
+
+#[tokio::test]
 async fn a_grant_without_a_readable_life_is_not_used() {
     let server = MockServer::start().await;
     let endless = json!({ "request_key": "sandbox-request-key", "expires_in": "soon" });
@@ -119,6 +154,11 @@ async fn a_practice_is_listed_and_inspected_with_its_zone_its_database_and_what_
     assert!(profile.capabilities.allows(Operation::BookAppointment));
     assert!(!profile.capabilities.allows(Operation::SlotFeed));
 
-    let unknown = sikka.inspect(&found[1], Arc::new(Keys::default()), budget).await.unwrap_err();
+    let keys = || Arc::new(Keys::default());
+    let unknown = sikka.inspect(&found[1], keys(), budget.clone()).await.unwrap_err();
     assert_eq!((unknown.kind, unknown.code.as_deref()), (ErrorKind::Unsupported, Some("time_zone")));
+    // One that is not told yet comes with the first data.
+    let early = AuthorizedPractice { zone_name: " ".into(), ..found[1].clone() };
+    let early = sikka.inspect(&early, keys(), budget).await.unwrap_err();
+    assert_eq!((early.kind, early.code.as_deref()), (ErrorKind::NotReady, Some("time_zone")));
 }

@@ -1,12 +1,46 @@
 //! Offices on their way to becoming connections.
 
+use domain::ConnectionId;
 use jiff::{SignedDuration, Timestamp};
-use store::{ClinicianMapping, SetupKey, SetupMove, StaffAppointmentType, StoreError};
+use seal::Secret;
+use serde_json::json;
+use store::{
+    ClinicianMapping, Moved, NewConnection, Setup, SetupKey, SetupMove, SetupRef, StaffAppointmentType,
+    StoreError, Told,
+};
 
 use crate::rig::{Clinic, Rig};
 
 fn key(clinic: Clinic) -> SetupKey<'static> {
     SetupKey { tenant: clinic.tenant, vendor: "sikka", office: "D10001", location: "" }
+}
+
+fn at(at: Timestamp) -> Option<Told> {
+    Some(Told { at, is_day: false })
+}
+
+async fn claimed(rig: &Rig) -> Setup {
+    let mut tx = rig.store.machinery().await.unwrap();
+    let setup = tx.claim_setups("sikka", 10, 60.0).await.unwrap().remove(0);
+    tx.commit().await.unwrap();
+    setup
+}
+
+/// Has a connection be to an office's location, with a status.
+async fn is_to(rig: &Rig, id: ConnectionId, (office, location): (&str, &str), status: &str) {
+    let config = json!({ "office_id": office, "practice_id": location });
+    let sql = format!(
+        "UPDATE pms_connections SET config = '{config}', status = '{status}' WHERE id = '{}'",
+        id.uuid()
+    );
+    rig.owner.batch_execute(&sql).await.unwrap();
+}
+
+async fn open_alerts(rig: &Rig) -> Vec<String> {
+    let mut tx = rig.store.machinery().await.unwrap();
+    let alerts = tx.open_alerts().await.unwrap();
+    tx.commit().await.unwrap();
+    alerts.into_iter().map(|alert| alert.happened).collect()
 }
 
 async fn state(rig: &Rig, clinic: Clinic) -> (String, i32) {
@@ -23,13 +57,13 @@ async fn a_notice_with_an_older_date_undoes_no_later_one() {
     let then = Timestamp::now();
     let (earlier, later) = (then - SignedDuration::from_hours(2), then + SignedDuration::from_hours(2));
     let mut tx = rig.store.machinery().await.unwrap();
-    assert!(tx.ask_setup(key(clinic), Some(then)).await.unwrap());
+    assert!(tx.ask_setup(key(clinic), at(then)).await.unwrap());
     assert!(
-        !tx.cancel_setup(key(clinic), Some(earlier)).await.unwrap(),
+        !tx.cancel_setup(key(clinic), at(earlier)).await.unwrap(),
         "it is about an install before this one"
     );
-    assert!(tx.cancel_setup(key(clinic), Some(later)).await.unwrap());
-    assert!(!tx.ask_setup(key(clinic), Some(then)).await.unwrap(), "it comes late");
+    assert!(tx.cancel_setup(key(clinic), at(later)).await.unwrap());
+    assert!(!tx.ask_setup(key(clinic), at(then)).await.unwrap(), "it comes late");
     tx.commit().await.unwrap();
     assert_eq!(state(&rig, clinic).await.0, "cancelled");
     // One without a date is as new as it is.
@@ -49,17 +83,18 @@ async fn p12_a_setup_is_one_workers_until_its_lease_ends_and_a_cancelled_one_is_
     assert_eq!(claimed.len(), 1);
     assert!(tx.claim_setups("sikka", 10, 60.0).await.unwrap().is_empty(), "somebody has it");
     let waits = SetupMove { state: "onboarding", wait_s: 0.0, ..SetupMove::default() };
-    assert!(tx.move_setup(claimed[0].id, &waits).await.unwrap());
+    assert_eq!(tx.move_setup(&claimed[0], &waits).await.unwrap(), Moved::Yes);
     tx.commit().await.unwrap();
     let mut tx = rig.store.machinery().await.unwrap();
-    assert_eq!(tx.claim_setups("sikka", 10, 60.0).await.unwrap()[0].state, "onboarding");
-    assert!(tx.move_setup(claimed[0].id, &waits).await.unwrap());
+    let again = tx.claim_setups("sikka", 10, 60.0).await.unwrap();
+    assert_eq!(again[0].state, "onboarding");
+    assert_eq!(tx.move_setup(&again[0], &waits).await.unwrap(), Moved::Yes);
     tx.commit().await.unwrap();
     assert_eq!(state(&rig, clinic).await, ("onboarding".to_owned(), 2));
     let mut tx = rig.store.machinery().await.unwrap();
     tx.cancel_setup(key(clinic), None).await.unwrap();
     let done = SetupMove { state: "done", ..SetupMove::default() };
-    assert!(!tx.move_setup(claimed[0].id, &done).await.unwrap());
+    assert_eq!(tx.move_setup(&again[0], &done).await.unwrap(), Moved::Cancelled);
     tx.commit().await.unwrap();
     assert_eq!(state(&rig, clinic).await.0, "cancelled");
 }
@@ -103,4 +138,170 @@ async fn p6_an_install_address_names_its_tenant_until_it_is_revoked() {
     assert_eq!(tx.revoke_install_links(clinic.tenant, "sikka").await.unwrap(), 1);
     assert_eq!(tx.install_link_owner("sikka", &hash).await.unwrap(), None);
     tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_step_whose_lease_somebody_else_has_by_now_is_lost_and_no_cancellation() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.ask_setup(key(clinic), None).await.unwrap();
+    tx.commit().await.unwrap();
+    let slow = claimed(&rig).await;
+    rig.owner.batch_execute("UPDATE pms_setups SET lease_until = now()").await.unwrap();
+    let next = claimed(&rig).await;
+    let waits = SetupMove { state: "onboarding", ..SetupMove::default() };
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert_eq!(tx.move_setup(&slow, &waits).await.unwrap(), Moved::Lost);
+    assert_eq!(tx.attach_setup(&slow, clinic.connection).await.unwrap(), Moved::Lost);
+    assert_eq!(tx.move_setup(&next, &waits).await.unwrap(), Moved::Yes);
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_has_one_connection_that_is_not_switched_off() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let second = ConnectionId::new();
+    let put = async |status: &str| {
+        let mut tx = rig.store.machinery().await.unwrap();
+        let new = NewConnection {
+            id: second,
+            practice: clinic.practice,
+            vendor: "sikka",
+            status,
+            config: json!({}),
+            capabilities: None,
+            credentials: &Secret::from("open sesame"),
+        };
+        tx.put_connection(clinic.tenant, new).await?;
+        tx.commit().await
+    };
+    let refused = put("pending").await.unwrap_err();
+    assert!(refused.is_rule("pms_connections_one_of_practice"), "{refused:?}");
+    put("disabled").await.unwrap();
+    assert!(put("active").await.is_err());
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.disable_connection(clinic.connection).await.unwrap();
+    tx.commit().await.unwrap();
+    put("active").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn switching_a_connection_off_ends_what_would_bring_it_back_though_it_knows_no_connection_yet() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    is_to(&rig, clinic.connection, ("d10001", "1"), "active").await;
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.ask_setup(key(clinic), None).await.unwrap();
+    let other = SetupKey { location: "2", ..key(clinic) };
+    tx.ask_setup(other, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.disable_connection(clinic.connection).await.unwrap();
+    let setups = tx.setups(10).await.unwrap();
+    tx.commit().await.unwrap();
+    let state = |location: &str| setups.iter().find(|one| one.location == location).unwrap().state.clone();
+    assert_eq!((state("").as_str(), state("2").as_str()), ("cancelled", "confirming"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_connection_that_nobody_makes_any_more_is_taken_up_again() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    is_to(&rig, clinic.connection, ("D10001", "1"), "pending").await;
+    let adopted = async || {
+        let mut tx = rig.store.machinery().await.unwrap();
+        let adopted = tx.adopt_pending("sikka", 10).await.unwrap();
+        tx.commit().await.unwrap();
+        adopted
+    };
+    assert_eq!(adopted().await, 0, "it is young");
+    rig.owner
+        .batch_execute("UPDATE pms_connections SET updated_at = now() - interval '11 min'")
+        .await
+        .unwrap();
+    assert_eq!((adopted().await, adopted().await), (1, 0), "once");
+    assert_eq!(claimed(&rig).await.connection, Some(clinic.connection));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_office_that_was_given_up_has_an_alert_of_its_own_until_it_is_tried_again() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let other = SetupKey { office: "D10002", ..key(clinic) };
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.ask_setup(key(clinic), None).await.unwrap();
+    tx.ask_setup(other, None).await.unwrap();
+    for setup in tx.claim_setups("sikka", 10, 60.0).await.unwrap() {
+        let up = SetupMove { state: "gave_up", reason: Some("not_listed"), ..SetupMove::default() };
+        assert_eq!(tx.move_setup(&setup, &up).await.unwrap(), Moved::Yes);
+        assert!(tx.raise_about_setup(&setup, &setup.office).await.unwrap());
+        assert!(!tx.raise_about_setup(&setup, &setup.office).await.unwrap(), "once");
+    }
+    tx.commit().await.unwrap();
+    let mut told = open_alerts(&rig).await;
+    told.sort();
+    assert_eq!(told, ["D10001", "D10002"]);
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert_eq!(tx.reopen_setup(SetupRef::Key(other)).await.unwrap(), Some(clinic.tenant));
+    assert_eq!(tx.reopen_setup(SetupRef::Key(other)).await.unwrap(), None, "it is on its way");
+    tx.commit().await.unwrap();
+    assert_eq!(open_alerts(&rig).await, ["D10001"]);
+    let mut tx = rig.store.machinery().await.unwrap();
+    let done = SetupKey { location: "1", office: "d10001", ..key(clinic) };
+    tx.settle_setups(done, true, clinic.connection).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(open_alerts(&rig).await.is_empty(), "it is connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_is_as_late_as_any_time_of_it() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let moment = |text: &str| text.parse::<Timestamp>().unwrap();
+    let day = |text: &str| Some(Told { at: moment(text), is_day: true });
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert!(tx.cancel_setup(key(clinic), at(moment("2026-11-20T09:30:00Z"))).await.unwrap());
+    assert!(!tx.ask_setup(key(clinic), day("2026-11-19T00:00:00Z")).await.unwrap(), "the day before");
+    assert!(tx.ask_setup(key(clinic), day("2026-11-20T00:00:00Z")).await.unwrap(), "the same day");
+    assert!(
+        !tx.cancel_setup(key(clinic), at(moment("2026-11-20T09:00:00Z"))).await.unwrap(),
+        "before it all"
+    );
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_setup_that_ends_changes_a_connection_that_is_on_its_way_and_no_other() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let ended = async |status: &str| {
+        is_to(&rig, clinic.connection, ("D10001", "1"), status).await;
+        let mut tx = rig.store.machinery().await.unwrap();
+        let failed = tx.pending_failed(clinic.connection, "why").await.unwrap();
+        tx.commit().await.unwrap();
+        failed
+    };
+    for (status, changes) in
+        [("active", false), ("disabled", false), ("reauthorise", false), ("pending", true)]
+    {
+        assert_eq!(ended(status).await, changes, "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_that_was_made_without_a_zone_learns_it_and_keeps_what_it_has() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    rig.owner.batch_execute("UPDATE practices SET time_zone = 'UTC'").await.unwrap();
+    for (zone, country) in [("America/Toronto", "CA"), ("America/Chicago", "US")] {
+        let mut tx = rig.store.machinery().await.unwrap();
+        tx.learn_place(clinic.tenant, clinic.practice, zone, country).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        let practice = tx.practice(clinic.practice).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!((practice.time_zone.as_str(), practice.country.as_str()), ("America/Toronto", "CA"));
+    }
 }

@@ -1,11 +1,12 @@
 use std::convert::Infallible;
 
 use actix_web::web::Data;
-use bus::{ConsumeOptions, Delay, Letter, Outcome};
+use bus::{ConsumeOptions, Letter, Outcome};
 use domain::{TenantId, WebhookEventId};
 use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
 use serde_json::json;
+use service::event_outcome;
 use store::{CallUpdate, EventState, NewAudit, NewEvent, OutgoingLetter, StoreError, Taken};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -16,8 +17,6 @@ use crate::context::Context;
 /// Fewer than the database's pool has connections: what piled up during an outage must not keep those
 /// from it who wait on the phone.
 const AT_ONCE: u16 = 4;
-/// How often an event is tried that the database refuses.
-const TRIES: u32 = 5;
 
 /// Keeps what Vapi told: every event once in the ledger, and the log of its call (P1, P2).
 pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Result<(), Infallible> {
@@ -31,23 +30,9 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
                 Ok(event) => event,
                 Err(error) => return Outcome::Park(error.to_string()),
             };
-            match handle(&context, &event).await {
-                Ok(outcome) => {
-                    metrics::counter!("webhook_events", "outcome" => outcome).increment(1);
-                    context.relay.poke();
-                    Outcome::Done
-                }
-                // A database that is away is waited for however long it takes; one that refuses this
-                // event will refuse it again.
-                Err(error) if letter.attempt >= TRIES && !matches!(error, StoreError::Unavailable) => {
-                    tracing::error!(error = %error, "an event is set aside");
-                    Outcome::Park(error.to_string())
-                }
-                Err(error) => {
-                    tracing::warn!(error = %error, "an event waits for the database");
-                    Outcome::RetryAfter(Delay::TenSeconds, error.to_string())
-                }
-            }
+            let handled = handle(&context, &event).await;
+            context.relay.poke();
+            event_outcome(letter.attempt, handled)
         }
     };
     bus.consume("voice.webhooks", options, handler, stop).await;

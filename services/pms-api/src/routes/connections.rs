@@ -1,36 +1,82 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
 use domain::{ConnectionId, TenantId};
 use messages::v1;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use service::{ApiError, Json, Path};
-use store::{Connection, NewAudit, OutgoingLetter, Practice, StoreError};
+use store::{Connection, NewAudit, OutgoingLetter, Practice, Setup, StoreError};
 use uuid::Uuid;
 
 use super::account::Account;
 use crate::context::Context;
-use crate::setup_desk::{ask, question, refusal, told};
+use crate::setup_desk::{ask, question, refusal, standing, told};
 
-/// What staff choose.
+/// Setups that a status shows.
+pub(super) const MOST: i64 = 100;
+
+/// What staff choose: a field that is left out stays as it is, and `null` takes a choice back.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Choices {
-    cancel_word: Option<String>,
-    note_kind: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    cancel_word: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    note_kind: Option<Option<String>>,
     #[serde(default)]
-    payment_types: BTreeMap<String, String>,
-    default_clinician: Option<String>,
+    payment_types: BTreeMap<String, Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    default_clinician: Option<Option<String>>,
+}
+
+#[expect(clippy::option_option, reason = "left out, null and given are three things")]
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+impl Choices {
+    /// As the worker is asked; the rule that a field breaks otherwise.
+    fn chosen(self, id: ConnectionId) -> Result<v1::ConnectionChoices, ApiError> {
+        let mut cleared = Vec::new();
+        let mut text = |path: &str, most: usize, given: Option<Option<String>>| match given {
+            None => Ok(String::new()),
+            Some(None) => {
+                cleared.push(path.to_owned());
+                Ok(String::new())
+            }
+            Some(Some(text)) if (1..=most).contains(&text.trim().len()) => Ok(text.trim().to_owned()),
+            Some(Some(_)) => Err(ApiError::invalid([(path, format!("must have 1 to {most} characters"))])),
+        };
+        let (cancel_word, note_kind) =
+            (text("cancelWord", 80, self.cancel_word)?, text("noteKind", 80, self.note_kind)?);
+        let default_clinician = text("defaultClinician", 80, self.default_clinician)?;
+        let mut payment_types = HashMap::new();
+        for (method, code) in self.payment_types {
+            let code = text(&format!("paymentTypes.{method}"), 40, Some(code))?;
+            if !code.is_empty() {
+                payment_types.insert(method, code);
+            }
+        }
+        Ok(v1::ConnectionChoices {
+            connection_id: id.to_string(),
+            cancel_word,
+            note_kind,
+            default_clinician,
+            payment_types,
+            cleared,
+        })
+    }
 }
 
 /// `GET /api/pms/connections`.
 pub(crate) async fn list(context: Data<Context>, Account(owner): Account) -> Result<HttpResponse, ApiError> {
     let mut tx = context.store.tenant(owner.tenant).await?;
     let (connections, practices) = (tx.connections().await?, tx.practices().await?);
+    let setups = tx.setups(MOST).await?;
     tx.commit().await?;
-    let connections: Vec<Value> = connections.iter().map(|one| shown(one, &practices)).collect();
+    let connections: Vec<Value> = connections.iter().map(|one| shown(one, &practices, &setups)).collect();
     Ok(HttpResponse::Ok().json(json!({ "connections": connections })))
 }
 
@@ -51,28 +97,7 @@ pub(crate) async fn change(
     Json(choices): Json<Choices>,
 ) -> Result<HttpResponse, ApiError> {
     let vendor = vendor(&context, owner.tenant, id).await?;
-    let texts = [
-        ("cancelWord", &choices.cancel_word),
-        ("noteKind", &choices.note_kind),
-        ("defaultClinician", &choices.default_clinician),
-    ];
-    for (path, text) in texts {
-        if text.as_ref().is_some_and(|text| !(1..=80).contains(&text.trim().len())) {
-            return Err(ApiError::invalid([(path, "must have 1 to 80 characters")]));
-        }
-    }
-    if let Some((method, _)) = choices.payment_types.iter().find(|(_, code)| !(1..=40).contains(&code.len()))
-    {
-        return Err(ApiError::invalid([(format!("paymentTypes.{method}"), "must have 1 to 40 characters")]));
-    }
-    let text = |text: Option<String>| text.map(|text| text.trim().to_owned()).unwrap_or_default();
-    let choose = v1::ConnectionChoices {
-        connection_id: id.to_string(),
-        cancel_word: text(choices.cancel_word),
-        note_kind: text(choices.note_kind),
-        default_clinician: text(choices.default_clinician),
-        payment_types: choices.payment_types.into_iter().collect(),
-    };
+    let choose = choices.chosen(id)?;
     let actor = owner.actor();
     let question = question(owner.tenant, &actor, v1::setup_question::Ask::Choose(choose));
     ask(&context, &vendor, &question).await?.map_err(|problem| refusal(&problem))?;
@@ -176,9 +201,9 @@ pub(super) async fn tell(
 pub(super) async fn one(context: &Context, tenant: TenantId, id: ConnectionId) -> Result<Value, ApiError> {
     let mut tx = context.store.tenant(tenant).await?;
     let connection = tx.connection(id).await.map_err(no_such)?;
-    let practices = tx.practices().await?;
+    let (practices, setups) = (tx.practices().await?, tx.setups(MOST).await?);
     tx.commit().await?;
-    Ok(shown(&connection, &practices))
+    Ok(shown(&connection, &practices, &setups))
 }
 
 async fn vendor(context: &Context, tenant: TenantId, id: ConnectionId) -> Result<String, ApiError> {
@@ -196,10 +221,9 @@ pub(super) fn no_such(error: StoreError) -> ApiError {
 }
 
 /// A connection without anything secret.
-pub(crate) fn shown(one: &Connection, practices: &[Practice]) -> Value {
-    // It is confirmed; only the practice's data is still on its way.
+pub(crate) fn shown(one: &Connection, practices: &[Practice], setups: &[Setup]) -> Value {
     let status = if one.status == "pending" { "onboarding" } else { one.status.as_str() };
-    let why = told(status);
+    let why = standing(one, setups);
     let config = &one.config;
     let words = |may: &str, chosen: &str, choices: &str| {
         let words = &config["words"];

@@ -7,15 +7,12 @@ use seal::Secret;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::{ApiError, Json};
-use store::Setup;
+use store::{Connection, Setup};
 
 use super::account::Account;
-use super::connections::{one, shown};
+use super::connections::{MOST, one, shown};
 use crate::context::Context;
-use crate::setup_desk::{ask, question, refusal, told};
-
-/// Setups that a status shows.
-const MOST: i64 = 100;
+use crate::setup_desk::{ask, question, refusal, standing, told};
 
 /// Which office, and what opens it.
 #[derive(Debug, Deserialize)]
@@ -84,19 +81,21 @@ pub(crate) async fn status(
     let setups = tx.setups(MOST).await?;
     tx.commit().await?;
     let ready = connections.iter().any(|one| one.status == "active");
-    let connections: Vec<Value> = connections.iter().map(|one| shown(one, &practices)).collect();
-    let setups: Vec<Value> = setups.iter().map(setup).collect();
-    Ok(HttpResponse::Ok().json(json!({ "ready": ready, "connections": connections, "setups": setups })))
+    let shown_setups: Vec<Value> = setups.iter().map(|one| setup(one, &connections, &setups)).collect();
+    let connections: Vec<Value> = connections.iter().map(|one| shown(one, &practices, &setups)).collect();
+    Ok(HttpResponse::Ok().json(json!({ "ready": ready, "connections": connections, "setups": shown_setups })))
 }
 
-fn setup(one: &Setup) -> Value {
+fn setup(one: &Setup, connections: &[Connection], setups: &[Setup]) -> Value {
     let is_open = matches!(one.state.as_str(), "confirming" | "onboarding");
-    let why = told(match (one.state.as_str(), one.reason.as_deref()) {
-        ("done", _) => "active",
-        ("gave_up", _) => "gave_up",
-        (_, Some(reason)) => reason,
-        (state, None) => state,
-    });
+    let became = connections.iter().find(|other| Some(other.id) == one.connection);
+    let why = match (one.state.as_str(), one.reason.as_deref(), became) {
+        // What it came to says how it stands now.
+        ("done", _, Some(connection)) => standing(connection, setups),
+        ("done", _, None) => told("active"),
+        (_, Some(reason), _) => told(reason),
+        (state, None, _) => told(state),
+    };
     json!({
         "id": one.id, "vendor": one.vendor, "officeId": one.office,
         "locationId": Some(&one.location).filter(|text| !text.is_empty()),

@@ -75,6 +75,10 @@ fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
+fn choice(description: &str) -> Value {
+    json!({ "type": ["string", "null"], "description": format!("{description} Null takes the choice back.") })
+}
+
 fn object(required: &[&str], properties: &Value) -> Value {
     json!({ "type": "object", "required": required, "properties": properties, "additionalProperties": false })
 }
@@ -141,11 +145,12 @@ fn choices() -> Value {
     let asked = object(
         &[],
         &json!({
-            "cancelWord": text("The status that takes an appointment out of the calendar: one of `words.cancel.choices`."),
-            "noteKind": text("What a caller's note is filed as: one of `words.note.choices`."),
-            "paymentTypes": { "type": "object", "additionalProperties": { "type": "string" },
-                "description": "By way to pay (card, cash, cheque, transfer): the practice's own code." },
-            "defaultClinician": text("Whom new patients are filed under, by the vendor's id."),
+            "cancelWord": choice("The status that takes an appointment out of the calendar: one of `words.cancel.choices`."),
+            "noteKind": choice("What a caller's note is filed as: one of `words.note.choices`."),
+            "paymentTypes": { "type": "object", "additionalProperties": { "type": ["string", "null"] },
+                "description": "By way to pay (card, cash, cheque, transfer): the practice's own code, one that its \
+                    system lists; null takes the choice back." },
+            "defaultClinician": choice("Whom new patients are filed under, by the vendor's id, as the practice lists it."),
         }),
     );
     body(operation("changeConnection", "The words and people that staff chose.", &connection()), &asked)

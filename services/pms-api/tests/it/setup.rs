@@ -99,6 +99,26 @@ async fn a_setup_tells_its_features_and_books_and_its_words_are_chosen_by_staff(
         (&changed["defaultClinician"], &changed["paymentTypes"]["card"]),
         (&json!("DR1"), &json!("CC"))
     );
+    // What the practice's own lists do not have is refused; null takes a choice back.
+    for (body, field) in [
+        (json!({ "defaultClinician": "DMD99" }), "defaultClinician"),
+        (json!({ "paymentTypes": { "card": "XX" } }), "paymentTypes.card"),
+        (json!({ "paymentTypes": { "shells": "CC" } }), "paymentTypes.shells"),
+    ] {
+        let refused = ask(&stack, &who, "PATCH", &path(&made, ""), Some(&body)).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(error(&refused)["fields"][0]["path"], field, "{refused:?}");
+    }
+    let none = json!({ "defaultClinician": null, "paymentTypes": { "card": null }, "noteKind": null });
+    let cleared = ask(&stack, &who, "PATCH", &path(&made, ""), Some(&none)).await.json();
+    assert_eq!(
+        (&cleared["defaultClinician"], &cleared["paymentTypes"]),
+        (&Value::Null, &json!({})),
+        "{cleared}"
+    );
+    assert_eq!(cleared["words"]["note"]["chosen"], made["words"]["note"]["chosen"], "{cleared}");
+    assert_eq!(cleared["words"]["cancel"]["chosen"], "complete", "what is left out stays: {cleared}");
+    ask(&stack, &who, "PATCH", &path(&made, ""), Some(&chosen)).await;
     // What staff chose outlives a test, which reads everything anew.
     let tested = ask(&stack, &who, "POST", &path(&made, "/test"), None).await.json();
     assert_eq!((tested["ok"].as_bool(), tested["status"].as_str()), (Some(true), Some("active")), "{tested}");
@@ -139,6 +159,7 @@ async fn a_setup_while_the_data_is_on_its_way_is_onboarding_and_becomes_active_b
     let wish = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
     let made = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
     assert_eq!((made.status, made.json()["status"].as_str()), (202, Some("onboarding")), "{made:?}");
+    assert!(made.json()["sentence"].as_str().unwrap().contains("no error"), "{made:?}");
     stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
     until(SOON, "the connection to become active", || async {
         let shown = ask(&stack, &who, "GET", &path(&made.json(), ""), None).await.json();
@@ -241,4 +262,134 @@ async fn p6_a_tenant_sees_and_touches_none_of_another_tenants_connections() {
     assert_eq!((taken.status, error(&taken)["code"].as_str()), (409, Some("conflict")), "{taken:?}");
     let standing = stack.sql("SELECT status FROM pms_connections").await.unwrap().concat();
     assert_eq!(standing, ["active"]);
+}
+
+/// How the second of two offices is refused that cannot have the first one's location.
+async fn refused_as_connected(stack: &Stack, who: &Newcomer, path: &str, body: Option<&Value>) {
+    let refused = ask(stack, who, "POST", path, body).await;
+    let field = &error(&refused)["fields"][0];
+    assert_eq!(
+        (field["path"].as_str(), field["rule"].as_str()),
+        (Some("practiceId"), Some("is connected already")),
+        "{refused:?}"
+    );
+}
+
+async fn active(stack: &Stack) -> Vec<String> {
+    stack
+        .sql("SELECT config ->> 'office_id' FROM pms_connections WHERE status = 'active' ORDER BY 1")
+        .await
+        .unwrap()
+        .concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_that_is_connected_is_not_connected_twice_by_whichever_way() {
+    let (stack, who) = started().await;
+    let first = connect(&stack, &who, OFFICE).await;
+    let taken = first["practiceId"].clone();
+    // By its id: the location at the vendor stays off, and is not billed.
+    stack.sandbox.office("PUT", "D10003", "/install", Some(&json!({ "access_on": false }))).await.unwrap();
+    let mut second = wish("D10003", "sandbox-secret-D10003");
+    second["practiceId"] = taken.clone();
+    refused_as_connected(&stack, &who, "/api/pms/setup", Some(&second)).await;
+    let office = stack.sandbox.office("GET", "D10003", "", None).await.unwrap();
+    assert_eq!(office["access_on"], false, "{office}");
+    // While it is off another office may have it: then it does not come back.
+    ask(&stack, &who, "POST", &path(&first, "/disable"), None).await;
+    let moved = ask(&stack, &who, "POST", "/api/pms/setup", Some(&second)).await;
+    assert_eq!((moved.status, moved.json()["practiceId"].clone()), (201, taken), "{moved:?}");
+    refused_as_connected(&stack, &who, &path(&first, "/enable"), None).await;
+    let own = stack.clinics[0].office.clone();
+    assert_eq!(active(&stack).await, [own.as_str(), "D10003"]);
+    // Connected anew it becomes a location of its own.
+    let again = connect(&stack, &who, OFFICE).await;
+    assert_ne!(again["practiceId"], first["practiceId"], "{again}");
+    assert_eq!(active(&stack).await, [own.as_str(), OFFICE, "D10003"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_a_set_up_that_is_asked_for_twice_at_once_makes_one_connection() {
+    let (stack, who) = started().await;
+    let wish = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
+    stack.sandbox.faults(&json!({ "latency_ms": 200 })).await.unwrap();
+    let twice = [(); 3].map(|()| ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)));
+    let answers = futures_util::future::join_all(twice).await;
+    assert!(answers.iter().all(|answer| [200, 201].contains(&answer.status)), "{answers:?}");
+    assert_eq!(active(&stack).await.iter().filter(|office| *office == OFFICE).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_test_in_flight_undoes_neither_a_disable_nor_a_choice() {
+    let (stack, who) = started().await;
+    let made = connect(&stack, &who, OFFICE).await;
+    stack.sandbox.faults(&json!({ "latency_ms": 700 })).await.unwrap();
+    let test = path(&made, "/test");
+    let (tested, ()) = tokio::join!(ask(&stack, &who, "POST", &test, None), async {
+        let asked = "SELECT count(*) FROM pms_request_budgets WHERE day_used > 0 AND connection_id IN
+            (SELECT id FROM pms_connections WHERE config ->> 'office_id' = 'D10002')";
+        // The test has begun: its calls are its practice's (P9).
+        until(SOON, "the first call of the test", || async {
+            (stack.sql(asked).await.unwrap().concat() == ["1"]).then_some(())
+        })
+        .await;
+        let chosen =
+            ask(&stack, &who, "PATCH", &path(&made, ""), Some(&json!({ "cancelWord": "complete" }))).await;
+        assert_eq!(chosen.status, 200, "{chosen:?}");
+        let off = ask(&stack, &who, "POST", &path(&made, "/disable"), None).await;
+        assert_eq!(off.json()["status"], "disabled", "{off:?}");
+    });
+    assert_eq!(tested.json()["status"], "disabled", "{tested:?}");
+    stack.sandbox.faults(&json!({ "latency_ms": 0 })).await.unwrap();
+    let on = ask(&stack, &who, "POST", &path(&made, "/enable"), None).await.json();
+    assert_eq!(
+        (&on["status"], &on["words"]["cancel"]["chosen"]),
+        (&json!("active"), &json!("complete")),
+        "{on}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_what_a_test_asks_is_counted_in_the_budget_of_its_practice() {
+    let (stack, who) = started().await;
+    let made = connect(&stack, &who, OFFICE).await;
+    let used = async || -> i64 {
+        let sql = "SELECT coalesce(sum(day_used), 0) FROM pms_request_budgets b JOIN pms_connections c
+            ON c.id = b.connection_id WHERE c.config ->> 'office_id' = 'D10002'";
+        stack.sql(sql).await.unwrap()[0][0].parse().unwrap()
+    };
+    let before = used().await;
+    assert_eq!(ask(&stack, &who, "POST", &path(&made, "/test"), None).await.json()["ok"], true);
+    assert!(used().await >= before + 6, "its log-in and five lists");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_up_that_is_done_says_how_its_connection_stands_now() {
+    let (stack, who) = started().await;
+    let empty = json!({ "loaded": false, "access_on": false });
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&empty)).await.unwrap();
+    let own = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
+    let made = ask(&stack, &who, "POST", "/api/pms/setup", Some(&own)).await.json();
+    // A notice without a location, given up long ago, is about the same office.
+    stack
+        .sql(&format!(
+            "INSERT INTO pms_setups (id, tenant_id, vendor, office, location, state, reason)
+             VALUES (gen_random_uuid(), '{}', 'sikka', '{OFFICE}', '', 'gave_up', 'not_listed')",
+            who.tenant.uuid()
+        ))
+        .await
+        .unwrap();
+    stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
+    let done = until(SOON, "everything to be done", || async {
+        let status = ask(&stack, &who, "GET", "/api/pms/status", None).await.json();
+        let setups = status["setups"].as_array().unwrap().clone();
+        (setups.len() == 2 && setups.iter().all(|one| one["state"] == "done")).then_some(setups)
+    })
+    .await;
+    assert!(done.iter().all(|one| one["sentence"] == "It works."), "{done:?}");
+    ask(&stack, &who, "POST", &path(&made, "/disable"), None).await;
+    let status = ask(&stack, &who, "GET", "/api/pms/status", None).await.json();
+    for one in status["setups"].as_array().unwrap() {
+        assert_eq!(one["sentence"], "It is switched off.", "{status}");
+    }
 }

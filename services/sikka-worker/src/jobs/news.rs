@@ -15,7 +15,11 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Resul
         async move {
             let Ok(changed) = v1::ConnectionChanged::from_bytes(&letter.body) else { return };
             if let (Ok(tenant), Ok(connection)) = (changed.tenant_id.parse(), changed.connection_id.parse()) {
-                context.forget(DueConnection { tenant, connection }).await;
+                let due = DueConnection { tenant, connection };
+                match letter.routing_key.as_str() {
+                    "connection.refreshed" => context.forget_copy(due),
+                    _ => context.forget(due).await,
+                }
             }
         }
     };

@@ -1,35 +1,19 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bus::{ConsumeOptions, Delay, Letter, Outcome};
+use bus::{ConsumeOptions, Letter, Outcome};
 use domain::{AlertKind, TenantId, WebhookEventId};
 use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
-use pms::DayBookQuery;
 use pms_sikka::{ChangeNotice, InstallNotice};
 use serde_json::json;
-use store::{DueConnection, EventState, NewAlert, NewAudit, NewEvent, SetupKey, StoreError, Taken};
+use service::event_outcome;
+use store::{EventState, NewAlert, NewAudit, NewEvent, SetupKey, SetupRef, StoreError, Taken, Told};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::connect::{VENDOR, changed};
 use crate::context::Context;
-
-/// Tries of an event that the database refuses.
-const TRIES: u32 = 5;
-
-/// What a delivery came to.
-struct Handled {
-    outcome: &'static str,
-    /// Connections whose copy is new.
-    refreshed: Vec<DueConnection>,
-}
-
-impl From<&'static str> for Handled {
-    fn from(outcome: &'static str) -> Self {
-        Self { outcome, refreshed: Vec::new() }
-    }
-}
 
 /// Takes effect of what Sikka tells by webhook, once an event.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
@@ -42,24 +26,9 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Resul
                 Ok(event) => event,
                 Err(error) => return Outcome::Park(error.to_string()),
             };
-            match handle(&context, &letter, &event).await {
-                Ok(handled) => {
-                    metrics::counter!("webhook_events", "outcome" => handled.outcome).increment(1);
-                    context.relay.poke();
-                    for due in handled.refreshed {
-                        read_anew(&context, due).await;
-                    }
-                    Outcome::Done
-                }
-                Err(error) if letter.attempt >= TRIES && !matches!(error, StoreError::Unavailable) => {
-                    tracing::error!(error = %error, "an event is set aside");
-                    Outcome::Park(error.to_string())
-                }
-                Err(error) => {
-                    tracing::warn!(error = %error, "an event waits for the database");
-                    Outcome::RetryAfter(Delay::TenSeconds, error.to_string())
-                }
-            }
+            let handled = handle(&context, &letter, &event).await;
+            context.relay.poke();
+            event_outcome(letter.attempt, handled)
         }
     };
     bus.consume("sikka.webhooks", options, handler, stop).await;
@@ -70,10 +39,14 @@ async fn handle(
     context: &Context,
     letter: &Letter,
     event: &v1::WebhookReceived,
-) -> Result<Handled, StoreError> {
+) -> Result<&'static str, StoreError> {
     let is_install = event.kind == "install";
     let kept = if is_install { InstallNotice::redacted(&event.body) } else { event.body.to_vec() };
     let delivery = Uuid::try_parse(&event.delivery_id).unwrap_or_else(|_| Uuid::now_v7());
+    let received_at =
+        from_proto_time(event.received_at.as_ref(), "received_at").unwrap_or_else(|_| Timestamp::now());
+    let tenant = letter.tenant.as_deref().and_then(|tenant| tenant.parse::<TenantId>().ok());
+    let notice = InstallNotice::read(&event.body).filter(|_| is_install);
     let mut tx = context.store.machinery().await?;
     let taken = tx
         .take_event(
@@ -83,17 +56,21 @@ async fn handle(
                 kind: &event.kind,
                 dedupe_key: &event.dedupe_key,
                 body: &kept,
-                received_at: from_proto_time(event.received_at.as_ref(), "received_at")
-                    .unwrap_or_else(|_| Timestamp::now()),
+                received_at,
             },
         )
         .await?;
+    if let (Taken::Duplicate, Some(tenant), Some(notice)) = (&taken, tenant, &notice)
+        && !notice.is_cancelled
+    {
+        // What was given up has no effect to be had twice: a purchase that is sent again asks for it again.
+        tx.reopen_setup(SetupRef::Key(key(tenant, notice))).await?;
+    }
     tx.commit().await?;
-    let Taken::New(id) = taken else { return Ok("duplicate".into()) };
-    let tenant = letter.tenant.as_deref().and_then(|tenant| tenant.parse::<TenantId>().ok());
-    match (is_install, InstallNotice::read(&event.body), ChangeNotice::read(&event.body)) {
+    let Taken::New(id) = taken else { return Ok("duplicate") };
+    match (is_install, notice, ChangeNotice::read(&event.body)) {
         (true, Some(notice), _) => match tenant {
-            Some(tenant) => install(context, id, tenant, &notice).await,
+            Some(tenant) => install(context, id, tenant, &notice, received_at).await,
             None => reject(context, id, "it came through nobody's door").await,
         },
         (false, _, Some(notice)) if event.kind == "change" => change(context, id, &notice).await,
@@ -101,12 +78,16 @@ async fn handle(
     }
 }
 
-async fn reject(context: &Context, id: WebhookEventId, why: &str) -> Result<Handled, StoreError> {
+fn key(tenant: TenantId, notice: &InstallNotice) -> SetupKey<'_> {
+    SetupKey { tenant, vendor: VENDOR, office: &notice.office, location: "" }
+}
+
+async fn reject(context: &Context, id: WebhookEventId, why: &str) -> Result<&'static str, StoreError> {
     tracing::warn!(webhook.refusal = why, "an event is nobody's");
     let mut tx = context.store.machinery().await?;
     tx.event_done(id, EventState::Rejected, None, Some(why)).await?;
     tx.commit().await?;
-    Ok("rejected".into())
+    Ok("rejected")
 }
 
 /// A clinic bought the application or cancelled it. A purchase is only noted: the vendor is asked whether it is true.
@@ -115,13 +96,16 @@ async fn install(
     id: WebhookEventId,
     tenant: TenantId,
     notice: &InstallNotice,
-) -> Result<Handled, StoreError> {
-    let key = SetupKey { tenant, vendor: VENDOR, office: &notice.office, location: "" };
+    received_at: Timestamp,
+) -> Result<&'static str, StoreError> {
+    let key = key(tenant, notice);
+    // What is dated ahead would make every notice until then a late one.
+    let told = notice.told_at.map(|at| Told { at: at.min(received_at), is_day: notice.is_day });
     let mut ended = Vec::new();
     let mut tx = context.store.machinery().await?;
     tx.lock_office(VENDOR, &notice.office).await?;
     let was_taken = if notice.is_cancelled {
-        let cancelled = tx.cancel_setup(key, notice.told_at).await?;
+        let cancelled = tx.cancel_setup(key, told).await?;
         if cancelled {
             let of_office = tx.connections_of_office(VENDOR, &notice.office).await?;
             let own = of_office.iter().filter(|one| one.due.tenant == tenant && one.status != "disabled");
@@ -129,7 +113,7 @@ async fn install(
         }
         cancelled
     } else {
-        tx.ask_setup(key, notice.told_at).await?
+        tx.ask_setup(key, told).await?
     };
     tx.commit().await?;
     let what = match (notice.is_cancelled, was_taken) {
@@ -170,44 +154,36 @@ async fn install(
     let late = (!was_taken).then_some("a later notice was taken before it");
     tx.event_done(id, EventState::Handled, Some(tenant), late).await?;
     tx.commit().await?;
-    Ok("handled".into())
+    Ok("handled")
 }
 
-/// The copy of a practice is new. What every process remembers of it goes, and writes that wait to be seen are looked
-/// at; a notice that is lost costs only the time until the next look.
-async fn change(context: &Context, id: WebhookEventId, notice: &ChangeNotice) -> Result<Handled, StoreError> {
+/// The copy of a practice is new. What every process remembers of it goes, writes that wait to be seen are looked at,
+/// and the days of bookings that are still held are read soon; a notice that is lost costs only the time until the
+/// next look. A practice that waits for its first data is looked at now.
+async fn change(
+    context: &Context,
+    id: WebhookEventId,
+    notice: &ChangeNotice,
+) -> Result<&'static str, StoreError> {
     let mut tx = context.store.machinery().await?;
+    let waiting = tx.hurry_setups(VENDOR, &notice.office).await?;
     let mut own = tx.connections_of_office(VENDOR, &notice.office).await?;
-    own.retain(|one| {
-        one.status == "active" && notice.location.as_ref().is_none_or(|told| *told == one.location)
-    });
-    let Some(first) = own.first() else {
+    let tenant = own.iter().find(|one| one.status != "disabled").map(|one| one.due.tenant);
+    own.retain(|one| one.status == "active" && notice.is_about(&one.location));
+    if own.is_empty() && waiting == 0 {
         drop(tx);
         return reject(context, id, "no practice of ours").await;
-    };
-    let tenant = first.due.tenant;
+    }
+    // The lists of people and chairs live for minutes anyway: records of one kind change nothing in them.
+    let news = if notice.is_refresh { "connection.changed" } else { "connection.refreshed" };
     for one in &own {
         tx.hurry_looks(one.due.connection).await?;
-        changed(&mut tx, one.due.tenant, one.due.connection, "connection.refreshed").await?;
+        changed(&mut tx, one.due.tenant, one.due.connection, news).await?;
     }
-    tx.event_done(id, EventState::Handled, Some(tenant), None).await?;
+    tx.event_done(id, EventState::Handled, tenant, None).await?;
     tx.commit().await?;
-    Ok(Handled { outcome: "handled", refreshed: own.into_iter().map(|one| one.due).collect() })
-}
-
-/// Reads the days of bookings that are done and still held: the new copy may show them.
-async fn read_anew(context: &Context, due: DueConnection) {
-    context.forget(due).await;
-    let held = match context.carrier.held_days().await {
-        Ok(held) => held,
-        Err(error) => {
-            tracing::warn!(connection.id = %due.connection, error = %error, "held bookings are left to the timer");
-            return;
-        }
-    };
-    for (_, covers) in held.into_iter().filter(|(whose, _)| *whose == due) {
-        if let Err(error) = context.calendar(due, DayBookQuery { covers }).await {
-            tracing::warn!(connection.id = %due.connection, error = %error, "held bookings cannot be looked for");
-        }
+    for one in own {
+        context.read_soon(one.due);
     }
+    Ok("handled")
 }

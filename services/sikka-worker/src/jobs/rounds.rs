@@ -140,15 +140,10 @@ async fn night_and_tasks(context: Arc<Context>, stop: CancellationToken) -> Resu
 }
 
 /// Reads the days of bookings that are done and still held, whether or not anybody asks about them.
-async fn settle_holds(context: Arc<Context>, stop: CancellationToken) -> Result<(), CarryError> {
+async fn settle_holds(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
     let every = Duration::from_secs(context.settings.settle_seconds);
     while !stop.is_cancelled() {
-        for (due, covers) in context.carrier.held_days().await? {
-            // What was seen is settled where the calendar is read.
-            if let Err(error) = context.calendar(due, pms::DayBookQuery { covers }).await {
-                tracing::warn!(connection.id = %due.connection, error = %error, "held bookings cannot be looked for");
-            }
-        }
+        super::held::read(&context, |_| true).await;
         pause(every, &stop).await;
     }
     Ok(())

@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bus::Letter;
 use messages::{Named as _, v1};
@@ -11,13 +11,26 @@ use tracing::Instrument as _;
 use crate::context::Context;
 
 const EVERY: Duration = Duration::from_millis(500);
+/// How often those are looked for that a dead process left on their way.
+const REAP_EVERY: Duration = Duration::from_secs(30);
 /// Longer than any step can take: list, switch, log-in and test.
 const LEASE_SECONDS: f64 = 180.0;
 const AT_ONCE: i64 = 8;
 
 /// Takes the next steps of offices that are on their way to becoming connections.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
+    let mut looked = None::<Instant>;
     while !stop.is_cancelled() {
+        if looked.is_none_or(|at| at.elapsed() >= REAP_EVERY) {
+            looked = Some(Instant::now());
+            match context.connector.adopt().await {
+                Ok(0) => {}
+                Ok(adopted) => {
+                    tracing::warn!(adopted, "connections that nobody was making any more are taken up");
+                }
+                Err(error) => tracing::warn!(error = %error, "connections on their way cannot be read"),
+            }
+        }
         let due = match context.connector.due(AT_ONCE, LEASE_SECONDS).await {
             Ok(due) => due,
             Err(error) => {

@@ -1,5 +1,6 @@
 use clap::{Args, Subcommand};
 use domain::{ConnectionId, TenantId};
+use uuid::Uuid;
 
 use super::Target;
 
@@ -38,6 +39,13 @@ pub(crate) enum ConnectionsAction {
     Disable {
         /// Its id: `conn_…`.
         id: ConnectionId,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Try an office again that was given up or refused, for another seven days.
+    Retry {
+        /// The setup's id, as `list` shows it.
+        setup: Uuid,
         #[command(flatten)]
         target: Target,
     },

@@ -7,7 +7,7 @@ use bus::{Bus, BusConfig, Letter};
 use domain::{ConnectionId, TenantId};
 use messages::{Named as _, v1};
 use serde_json::{Value, json};
-use store::{Connection, NewAudit, OutgoingLetter, Setup, Store};
+use store::{Connection, NewAudit, OutgoingLetter, Setup, SetupRef, Store};
 use uuid::Uuid;
 
 use crate::cli::{ConnectionsAction, WordsArgs};
@@ -28,7 +28,7 @@ pub(crate) async fn run(action: ConnectionsAction, out: Out) -> anyhow::Result<E
         ConnectionsAction::Show { id, target } => {
             let store = place::store(&target.state).await?;
             let (tenant, one) = row(&store, id).await?;
-            show(&object(tenant, &one), out)?;
+            show(&object(tenant, &one, &setups(&store, tenant).await?), out)?;
         }
         ConnectionsAction::Test { id, target } => {
             let test = v1::ConnectionTest { connection_id: id.to_string(), enable: false };
@@ -44,6 +44,9 @@ pub(crate) async fn run(action: ConnectionsAction, out: Out) -> anyhow::Result<E
             disable(&store, id).await?;
             out.say(format!("{id} is used no more."));
             out.object(&json!({ "disabled": id.to_string() }));
+        }
+        ConnectionsAction::Retry { setup, target } => {
+            retry(&place::store(&target.state).await?, setup, out).await?;
         }
         ConnectionsAction::Words(args) => return words(args, out).await,
         ConnectionsAction::Link { tenant, revoke, target } => {
@@ -64,7 +67,7 @@ async fn list(store: &Store, tenant: Option<TenantId>, out: Out) -> anyhow::Resu
         tx.commit().await?;
         for one in connections {
             none = false;
-            let object = object(tenant.id, &one);
+            let object = object(tenant.id, &one, &setups);
             out.say(format!(
                 "{}  {:11} {} {} of {} ({})",
                 one.id,
@@ -79,7 +82,11 @@ async fn list(store: &Store, tenant: Option<TenantId>, out: Out) -> anyhow::Resu
         for one in setups.iter().filter(|one| one.state != "done" && one.state != "cancelled") {
             none = false;
             let why = one.reason.as_deref().unwrap_or("just told");
-            out.say(format!("  on its way: {} of {}: {} ({why})", one.office, tenant.name, one.state));
+            let what = match one.state.as_str() {
+                "gave_up" | "refused" => format!("not connected, {}", one.id),
+                _ => "on its way".to_owned(),
+            };
+            out.say(format!("  {what}: {} of {}: {} ({why})", one.office, tenant.name, one.state));
             out.object(&setup(tenant.id, one));
         }
     }
@@ -97,12 +104,18 @@ fn setup(tenant: TenantId, one: &Setup) -> Value {
     })
 }
 
-fn object(tenant: TenantId, one: &Connection) -> Value {
+fn object(tenant: TenantId, one: &Connection, setups: &[Setup]) -> Value {
+    let waits_for = setups
+        .iter()
+        .find(|setup| {
+            setup.connection == Some(one.id) && matches!(setup.state.as_str(), "confirming" | "onboarding")
+        })
+        .and_then(|setup| setup.reason.as_deref());
     let (config, can) = (&one.config, one.capabilities.as_ref());
     let status = if one.status == "pending" { "onboarding" } else { one.status.as_str() };
     json!({
         "id": one.id.to_string(), "tenant": tenant.to_string(), "practice": one.practice.to_string(),
-        "vendor": one.vendor, "status": status, "office": config["office_id"], "location": config["practice_id"],
+        "vendor": one.vendor, "status": status, "waits_for": waits_for, "office": config["office_id"], "location": config["practice_id"],
         "system": can.map_or(&config["system"], |can| &can["system"]),
         "features": can.map(|can| &can["operations"]),
         "cancel_word": config["words"]["cancelled"], "statuses": config["words"]["statuses"],
@@ -154,7 +167,7 @@ async fn asked(
         v1::setup_reply::Answer::Connection(_) => {
             let (tenant, one) = row(&store, id).await?;
             out.say(well);
-            show(&object(tenant, &one), out)?;
+            show(&object(tenant, &one, &setups(&store, tenant).await?), out)?;
             Ok(ExitCode::SUCCESS)
         }
         v1::setup_reply::Answer::Problem(problem) => {
@@ -170,6 +183,28 @@ async fn asked(
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+async fn setups(store: &Store, tenant: TenantId) -> anyhow::Result<Vec<Setup>> {
+    let mut tx = store.tenant(tenant).await?;
+    let setups = tx.setups(100).await?;
+    tx.commit().await?;
+    Ok(setups)
+}
+
+/// Has an office tried again that was given up or refused.
+async fn retry(store: &Store, id: Uuid, out: Out) -> anyhow::Result<()> {
+    let mut tx = store.machinery().await?;
+    let Some(tenant) = tx.reopen_setup(SetupRef::Id(id)).await? else {
+        bail!("there is no such office that was given up or refused; see `switchboard connections list`");
+    };
+    tx.commit().await?;
+    let mut tx = store.tenant(tenant).await?;
+    note(&mut tx, "connection.retry", json!({ "setup": id.to_string() })).await?;
+    tx.commit().await?;
+    out.say("It is tried again.");
+    out.object(&json!({ "retried": id.to_string() }));
+    Ok(())
 }
 
 async fn disable(store: &Store, id: ConnectionId) -> anyhow::Result<()> {
@@ -227,7 +262,7 @@ async fn words(args: WordsArgs, out: Out) -> anyhow::Result<ExitCode> {
         cancel_word: args.cancel.unwrap_or_default(),
         note_kind: args.note.unwrap_or_default(),
         default_clinician: args.clinician.unwrap_or_default(),
-        payment_types: std::collections::HashMap::new(),
+        ..v1::ConnectionChoices::default()
     };
     asked(&args.target.state, args.id, v1::setup_question::Ask::Choose(choose), "Chosen.", out).await
 }

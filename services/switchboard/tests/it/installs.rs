@@ -188,3 +188,53 @@ async fn p12_an_install_goes_on_where_it_was_when_its_worker_is_killed() {
     back_to_now(&stack).await;
     books(&stack, &who).await;
 }
+
+/// Has an office's setup given up at its next step, and waits for that.
+async fn given_up(stack: &Stack, who: &Newcomer) -> Value {
+    stack.sql("UPDATE pms_setups SET give_up_at = now(), due_at = now()").await.unwrap();
+    until_status(stack, who, "it to be given up", |status| status["setups"][0]["state"] == "gave_up").await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_that_was_given_up_is_told_of_by_its_name_and_tried_again_when_somebody_asks_once_more() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = link(&stack, &who).await;
+    stack.tell_by_webhook(Some(&path)).await.unwrap();
+    let purchase = json!({ "lag_seconds": 3_600, "load_seconds": 0 });
+    let told = stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
+    until_status(&stack, &who, "the notice", |status| status["setups"][0]["reason"] == "not_listed").await;
+    let open =
+        async || stack.sql("SELECT happened FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
+    let failed = given_up(&stack, &who).await;
+    assert!(open().await.concat().contains(OFFICE), "{:?}", open().await);
+    // The vendor sends the purchase once more.
+    let gateway = stack.gateways[0].url.clone();
+    let again = stack.http.send("POST", &format!("{gateway}{path}"), &[], Some(&told["body"])).await.unwrap();
+    assert_eq!(again.status, 200);
+    until_status(&stack, &who, "another try", |status| status["setups"][0]["reason"] == "not_listed").await;
+    assert!(open().await.is_empty(), "{:?}", open().await);
+    // An operator has it tried once more.
+    given_up(&stack, &who).await;
+    let setup = failed["setups"][0]["id"].as_str().unwrap();
+    let (well, printed) = run(&stack, &["connections", "retry", setup]).await;
+    assert!(well, "{printed}");
+    until_status(&stack, &who, "another try", |status| status["setups"][0]["reason"] == "not_listed").await;
+    let (well, printed) = run(&stack, &["connections", "retry", setup]).await;
+    assert!(!well, "it is on its way: {printed}");
+    assert!(open().await.is_empty(), "{:?}", open().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_that_the_first_data_is_there_is_acted_on_at_once() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = link(&stack, &who).await;
+    stack.tell_by_webhook(Some(&path)).await.unwrap();
+    let purchase = json!({ "lag_seconds": 0, "load_seconds": 14_400 });
+    stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
+    until_status(&stack, &who, "onboarding", |status| status["setups"][0]["state"] == "onboarding").await;
+    stack.sql("UPDATE pms_setups SET due_at = now() + interval '1 h'").await.unwrap();
+    stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
+    until_status(&stack, &who, "active", |status| status["connections"][0]["status"] == "active").await;
+}

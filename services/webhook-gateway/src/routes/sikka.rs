@@ -45,7 +45,7 @@ pub(super) async fn change(
     }
     let fields =
         ["event", "office_id", "practice_id", "customer_id", "prev_generated_time", "generated_time"];
-    keep(&context, "change", None, message_id(&["sikka.change"], &body, &fields), body).await
+    keep(&context, "change", None, change_id(&body, &fields), body).await
 }
 
 fn refused(kind: &'static str) -> ApiError {
@@ -66,6 +66,14 @@ async fn keep(
     let kept = context.keeper.keep(&context.bus, &event).await;
     context.counts.sikka(kind, kept);
     kept.map(|_| json(voice_vapi::answer::RECEIVED)).map_err(|_| ApiError::unavailable(RETRY_AFTER))
+}
+
+/// As [`message_id`], where the event says when it came to be: only that tells one refresh from the next. Where it does
+/// not, each delivery is an event: one too many costs a look, one too few would never be looked at.
+fn change_id(body: &[u8], fields: &[&str]) -> Uuid {
+    let read: Value = serde_json::from_slice(body).unwrap_or_default();
+    let dated = read["generated_time"].as_str().is_some_and(|time| !time.trim().is_empty());
+    if dated || !read.is_object() { message_id(&["sikka.change"], body, fields) } else { Uuid::now_v7() }
 }
 
 /// The same for every delivery of one event: made of what the fields say that tell events apart; of the whole body
@@ -117,5 +125,15 @@ mod tests {
         assert_ne!(first, later);
         assert_ne!(id("not json"), id("not json either"));
         assert_eq!(id(r#"{"event":"x","office_id":1}"#), id(r#"{"event":"x","office_id":"1"}"#));
+    }
+
+    #[test]
+    fn a_change_that_does_not_say_when_it_came_to_be_is_never_the_same_as_the_last_one() {
+        let fields = ["event", "office_id", "generated_time"];
+        let undated = br#"{"event":"appointments","office_id":"D10001"}"#;
+        assert_ne!(change_id(undated, &fields), change_id(undated, &fields));
+        let dated =
+            br#"{"event":"appointments","office_id":"D10001","generated_time":"2026-11-20T02:00:00"}"#;
+        assert_eq!(change_id(dated, &fields), change_id(dated, &fields));
     }
 }

@@ -1,0 +1,31 @@
+//! Why an office is not connected yet, or not at all: as a word for machines, and in words for staff.
+
+use pms::{ErrorKind, PmsError};
+
+/// What is known of a failure: its kind, with the vendor's own code; or our own word where there is one.
+pub(super) fn reason_of(error: &PmsError) -> String {
+    let kind = error.kind.word();
+    match error.code.as_deref() {
+        Some(own @ ("time_zone" | "cust_id")) if error.kind == ErrorKind::Unsupported => own.to_owned(),
+        Some(code) if code.starts_with("API") => format!("{kind} {code}"),
+        _ => kind.to_owned(),
+    }
+}
+
+/// What that means, for the alert and beside the connection.
+pub(super) fn told(reason: &str) -> &'static str {
+    match reason.split(' ').next().unwrap_or_default() {
+        "not_listed" => "The vendor does not list it among those that let this application in.",
+        "not_ready" => "The vendor never had the practice's data.",
+        "time_zone" => "The vendor names a time zone that nobody knows.",
+        "cust_id" => {
+            "The vendor does not name the practice's database, without which its chairs cannot be listed."
+        }
+        "unsupported" => "The vendor's plan or the practice's system does not allow what is needed.",
+        "access_withdrawn" | "key_expired" => "The vendor does not let us in.",
+        "practice_offline" => "The practice's own server was never reachable.",
+        "office_of_another_tenant" => "It is connected to another account.",
+        "practice_connected" | "practice" => "The location that it belongs to has another connection.",
+        _ => "The vendor did not answer as it should.",
+    }
+}
