@@ -125,9 +125,12 @@ impl SikkaOffice {
         let created = match outcome::written(row) {
             Some(Written::Appointment { description, patient, date }) => {
                 let (rows, _) = self.calls.appointments(practice_id, (date, date), Some(&patient)).await?;
-                let shown = rows
-                    .into_iter()
-                    .find(|row| row.description.str() == description && row.patient_id.str() == patient);
+                let mut rows = rows.into_iter().map(|row| self.in_our_words(row));
+                let shown = rows.find(|row| {
+                    row.description.str() == description
+                        && row.patient_id.str() == patient
+                        && map::state(row) != AppointmentState::Cancelled
+                });
                 shown.map(|row| row.appointment_sr_no.into_string())
             }
             Some(Written::Payment { note, patient, date }) => {

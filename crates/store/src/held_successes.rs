@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::{DueConnection, MachineryTx, StoreError, TenantTx};
 
-/// A booking that is done and whose time is still held: the practice's copy was not seen to show it
-/// for long enough.
+/// A booking that is done, by us or by hand, and whose time is still held: the practice's copy was not seen to show
+/// it for long enough.
 #[derive(Debug, Clone)]
 pub struct HeldSuccess {
     /// The write.
@@ -22,6 +22,8 @@ pub struct HeldSuccess {
     pub moved: bool,
     /// When the practice's system was known to hold it.
     pub finished_at: Timestamp,
+    /// Staff entered it by hand, then: nobody knows under which id, nor whether at this time.
+    pub by_hand: bool,
 }
 
 #[derive(QueryableByName)]
@@ -42,16 +44,20 @@ struct Row {
     ends_at: Timestamp,
     #[diesel(sql_type = diesel::sql_types::Bool)]
     moved: bool,
+    #[diesel(sql_type = diesel::sql_types::Bool)]
+    by_hand: bool,
 }
 
-const SELECT: &str = "SELECT DISTINCT w.tenant_id, w.connection_id, w.id, w.created_vendor_id, w.finished_at,
-         h.starts_at, h.ends_at, w.operation = 'reschedule_appointment' AS moved
+const SELECT: &str = "SELECT DISTINCT w.tenant_id, w.connection_id, w.id, w.created_vendor_id,
+         coalesce(d.dropped_at, w.finished_at) AS finished_at, h.starts_at, h.ends_at,
+         w.operation = 'reschedule_appointment' AS moved, d.writeback_id IS NOT NULL AS by_hand
      FROM pms_writebacks w JOIN slot_holds h ON h.writeback_id = w.id
      JOIN pms_connections c ON c.id = w.connection_id
-     WHERE w.state = 'succeeded' AND h.released_at IS NULL";
+     LEFT JOIN pms_writeback_drops d ON d.writeback_id = w.id AND d.outcome = 'entered_by_hand'
+     WHERE h.released_at IS NULL AND (w.state = 'succeeded' OR (d.writeback_id IS NOT NULL AND h.ends_at > now()))";
 
 impl TenantTx {
-    /// The connection's bookings that are done and still held.
+    /// The connection's bookings that are done, by us or by hand, and still held.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -68,6 +74,7 @@ impl TenantTx {
                 window: Window { start: row.starts_at, end: row.ends_at },
                 moved: row.moved,
                 finished_at: row.finished_at.unwrap_or(Timestamp::MAX),
+                by_hand: row.by_hand,
             })
             .collect())
     }

@@ -63,6 +63,8 @@ pub struct ListedWriteback {
     pub replayed_as: Option<WritebackId>,
     /// Why staff gave it up.
     pub dropped: Option<String>,
+    /// As what they gave it up: `entered_by_hand` or `not_wanted`.
+    pub dropped_as: Option<String>,
 }
 
 #[derive(QueryableByName)]
@@ -97,6 +99,8 @@ struct Row {
     replayed_as: Option<Uuid>,
     #[diesel(sql_type = Nullable<Text>)]
     dropped: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    dropped_as: Option<String>,
 }
 
 impl TryFrom<Row> for ListedWriteback {
@@ -119,6 +123,7 @@ impl TryFrom<Row> for ListedWriteback {
             replays: row.replays.map(WritebackId::from_uuid),
             replayed_as: row.replayed_as.map(WritebackId::from_uuid),
             dropped: row.dropped,
+            dropped_as: row.dropped_as,
         })
     }
 }
@@ -131,7 +136,8 @@ async fn list(
     let time = |at: Option<Timestamp>| at.map(|at| at.to_diesel());
     let rows: Vec<Row> = diesel::sql_query(format!(
         "SELECT q.id, q.tenant_id, c.practice_id, q.connection_id, q.operation, q.state, q.reason, q.reference,
-             q.attempts, q.created_at, q.deadline_at, q.about_at, q.replays, r.id AS replayed_as, d.reason AS dropped
+             q.attempts, q.created_at, q.deadline_at, q.about_at, q.replays, r.id AS replayed_as, d.reason AS dropped,
+             d.outcome AS dropped_as
          FROM pms_writebacks q JOIN pms_connections c ON c.id = q.connection_id
          LEFT JOIN pms_writebacks r ON r.replays = q.id
          LEFT JOIN pms_writeback_drops d ON d.writeback_id = q.id

@@ -77,15 +77,22 @@ impl TenantTx {
         Ok(diesel::select(diesel::dsl::exists(drops)).get_result(&mut self.conn).await?)
     }
 
-    /// Gives a write up. The write itself stays as it is.
+    /// Gives a write up, as `entered_by_hand` or `not_wanted`. The write itself stays as it is.
     ///
     /// # Errors
     /// [`StoreError::Refused`] when it was given up before.
-    pub async fn add_drop(&mut self, id: WritebackId, reason: &str, by: &str) -> Result<(), StoreError> {
+    pub async fn add_drop(
+        &mut self,
+        id: WritebackId,
+        outcome: &str,
+        reason: &str,
+        by: &str,
+    ) -> Result<(), StoreError> {
         diesel::insert_into(dr::table)
             .values((
                 dr::writeback_id.eq(id.uuid()),
                 dr::tenant_id.eq(self.tenant.uuid()),
+                dr::outcome.eq(outcome),
                 dr::reason.eq(reason),
                 dr::dropped_by.eq(by),
             ))
@@ -146,6 +153,58 @@ impl TenantTx {
         .await
         .optional()?;
         Ok(found.map(|found| WritebackId::from_uuid(found.id)))
+    }
+
+    /// Lets what waits for `from` wait for `to` in its place.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pass_dependents_on(&mut self, from: WritebackId, to: WritebackId) -> Result<(), StoreError> {
+        diesel::update(w::table.filter(w::depends_on.eq(from.uuid())).filter(w::state.eq("queued")))
+            .set(w::depends_on.eq(to.uuid()))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
+    /// In how many nights the wish behind this write was tried again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn nights_of(&mut self, id: WritebackId) -> Result<i64, StoreError> {
+        #[derive(QueryableByName)]
+        struct Nights {
+            #[diesel(sql_type = diesel::sql_types::BigInt)]
+            nights: i64,
+        }
+        let found: Nights = diesel::sql_query(
+            "WITH RECURSIVE tries AS (
+                 SELECT id, replays, replayed_by FROM pms_writebacks WHERE id = $1
+                 UNION ALL
+                 SELECT o.id, o.replays, o.replayed_by FROM pms_writebacks o JOIN tries t ON o.id = t.replays)
+             SELECT count(*) AS nights FROM tries WHERE replayed_by = 'night'",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(found.nights)
+    }
+
+    /// Holds the time again that `id` gave back. Whoever calls this has seen, under the connection's lock, that
+    /// nobody else has it.
+    ///
+    /// # Errors
+    /// [`StoreError::Refused`] with the rule `slot_holds_one_wins` when another has it; the transaction is
+    /// then lost.
+    pub async fn hold_again(&mut self, id: WritebackId) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE slot_holds SET released_at = NULL, seen_at = NULL
+             WHERE writeback_id = $1 AND released_at IS NOT NULL AND ends_at > now()",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
     }
 
     /// Gives the time that `from` holds, or held, to `to`.

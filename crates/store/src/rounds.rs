@@ -110,7 +110,8 @@ impl MachineryTx {
         .await?)
     }
 
-    /// The writes past their deadline, or whose forerunner ended without success.
+    /// The writes past their deadline, or whose forerunner failed or was given up. One whose forerunner was set aside
+    /// waits for what staff find.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -125,10 +126,13 @@ impl MachineryTx {
             forerunner_ended: bool,
         }
         let rows: Vec<Overdue> = diesel::sql_query(
-            "SELECT q.tenant_id, q.id, coalesce(d.state IN ('failed', 'parked'), false) AS forerunner_ended
+            "SELECT q.tenant_id, q.id,
+                 coalesce(d.state = 'failed' OR gone.writeback_id IS NOT NULL, false) AS forerunner_ended
              FROM pms_writebacks q LEFT JOIN pms_writebacks d ON d.id = q.depends_on
+             LEFT JOIN pms_writeback_drops gone ON gone.writeback_id = d.id
              WHERE q.state IN ('queued', 'unknown', 'submitted')
-               AND (q.deadline_at < now() OR (q.state = 'queued' AND d.state IN ('failed', 'parked')))
+               AND (q.deadline_at < now()
+                    OR (q.state = 'queued' AND (d.state = 'failed' OR gone.writeback_id IS NOT NULL)))
                AND (q.lease_until IS NULL OR q.lease_until < now())
              LIMIT 200",
         )

@@ -332,6 +332,7 @@ diesel::table! {
         reason -> Text,
         dropped_by -> Text,
         dropped_at -> Timestamptz,
+        outcome -> Text,
     }
 }
 

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Uuid as SqlUuid};
+use diesel::sql_types::{Double, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, TenantId, WritebackId};
 use jiff::Timestamp;
@@ -138,6 +138,41 @@ impl TenantTx {
     pub async fn has_task_about(&mut self, writeback: WritebackId) -> Result<bool, StoreError> {
         let open = t::table.filter(t::writeback_id.eq(writeback.uuid())).filter(t::done_at.is_null());
         Ok(diesel::select(diesel::dsl::exists(open)).get_result(&mut self.conn).await?)
+    }
+
+    /// Notes on the open task about a write in which call it was left, unless it was left in another or this use of
+    /// a tool has left one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_call(
+        &mut self,
+        writeback: WritebackId,
+        tool_call: &ToolCallKey,
+    ) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "UPDATE staff_tasks SET call_id = $2, tool_call_id = $3
+             WHERE id = (SELECT id FROM staff_tasks WHERE writeback_id = $1 AND done_at IS NULL
+                           AND call_id IS NULL ORDER BY id LIMIT 1)
+               AND NOT EXISTS (SELECT FROM staff_tasks o WHERE o.call_id = $2 AND o.tool_call_id = $3)",
+        )
+        .bind::<SqlUuid, _>(writeback.uuid())
+        .bind::<Text, _>(&tool_call.call_id)
+        .bind::<Text, _>(&tool_call.tool_call_id)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(())
+    }
+
+    /// The open task with this id; none: it was ended before.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] also when it is another tenant's.
+    pub async fn open_task(&mut self, id: Uuid) -> Result<Option<StaffTask>, StoreError> {
+        let (row, done): (Row, NullableTimestamp) =
+            t::table.select((COLUMNS, t::done_at)).filter(t::id.eq(id)).first(&mut self.conn).await?;
+        let done: Option<Timestamp> = done.into();
+        Ok(done.is_none().then(|| task(row)))
     }
 
     /// The tenant's open tasks, the most pressing first.

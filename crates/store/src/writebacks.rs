@@ -233,10 +233,12 @@ impl TenantTx {
         self.read(row)
     }
 
-    /// The write for the same thing that is under way, waits for staff, or succeeded in the last two days; a payment
-    /// that succeeded is the same one for ever.
+    /// The write for the same thing that is under way, waits for staff, or succeeded in the last two days.
     /// A parked one may be in the practice's system: nobody may send a second before staff have settled it.
     /// One that was replayed, or given up, no longer speaks for itself.
+    ///
+    /// A payment is the same one for ever, whatever became of it: its latest try. What failed or was given up staff
+    /// may have entered by hand.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -247,10 +249,11 @@ impl TenantTx {
     ) -> Result<Option<Writeback>, StoreError> {
         let row: Option<Row> = diesel::sql_query(format!(
             "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND fingerprint = $2
-             AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
-                  OR (state = 'succeeded'
-                      AND (finished_at > now() - interval '2 days' OR operation = 'record_payment')))
-             AND {OPEN} ORDER BY id DESC LIMIT 1"
+             AND (operation = 'record_payment'
+                  OR ((state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
+                       OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
+                      AND {OPEN}))
+             ORDER BY id DESC LIMIT 1"
         ))
         .bind::<SqlUuid, _>(connection.uuid())
         .bind::<Binary, _>(fingerprint)

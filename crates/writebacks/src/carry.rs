@@ -273,14 +273,21 @@ impl Carrier {
             if !book.covers.contains(&held.window) {
                 continue;
             }
-            let Some(created) = &held.created else { continue };
-            let mut shown = book.appointments.iter().filter(|one| one.vendor_id == *created);
-            // One that was moved stood somewhere else before: an older copy still shows it there.
-            let shown = shown.any(|one| !held.moved || one.window.start == held.window.start);
             let missed = book
                 .freshness
                 .copied_at
                 .is_some_and(|copied| copied.duration_since(held.finished_at) > self.pace.copy_margin());
+            if held.by_hand {
+                // From then on the copy shows what staff have entered, wherever that is.
+                if missed {
+                    tx.release_holds(held.id).await?;
+                }
+                continue;
+            }
+            let Some(created) = &held.created else { continue };
+            let mut shown = book.appointments.iter().filter(|one| one.vendor_id == *created);
+            // One that was moved stood somewhere else before: an older copy still shows it there.
+            let shown = shown.any(|one| !held.moved || one.window.start == held.window.start);
             if shown {
                 tx.hold_seen(held.id, self.pace.seen_for.as_secs_f64()).await?;
             } else if missed {

@@ -1,5 +1,5 @@
 use domain::{AlertKind, WritebackId, WritebackState};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use messages::{Named as _, proto_time, v1};
 use pms::Write;
 use serde_json::json;
@@ -7,7 +7,8 @@ use store::{Move, NewAlert, NewAudit, NewTask, OutgoingLetter, Store, StoreError
 use uuid::Uuid;
 
 use crate::moves::{Actor, allowed};
-use crate::reasons::reason;
+use crate::night::MOST_NIGHTS;
+use crate::reasons::{AND_WAITED_FOR, BY_HAND, LOOK, Reason, reason};
 use crate::request::announce;
 
 /// How a write ends.
@@ -21,7 +22,7 @@ pub(crate) struct Ending<'a> {
     pub(crate) owner: Option<Uuid>,
 }
 
-/// Ends a write: state, holds, audit, news, and what waited for it, in one transaction.
+/// Ends a write: state, holds, audit, news, and what waits for it, in one transaction.
 /// False: somebody else did.
 pub(crate) async fn finish(
     store: &Store,
@@ -35,26 +36,7 @@ pub(crate) async fn finish(
         tx.roll_back().await?;
         return Ok(false);
     }
-    // A chain may be longer than two: whatever waits for a write that fails, fails with it.
-    let mut ended = vec![(write.id, ending.to)];
-    while let Some((id, to)) = ended.pop() {
-        for next in tx.dependents(id).await?.into_iter().filter(|next| next.state == WritebackState::Queued) {
-            if to == WritebackState::Succeeded {
-                announce(&mut tx, next.connection, vendor, next.id, None).await?;
-            } else {
-                let fate = Ending {
-                    to: WritebackState::Failed,
-                    reason: Some("forerunner_failed"),
-                    created: None,
-                    actor: Actor::Reaper,
-                    owner: None,
-                };
-                if end_one(&mut tx, &next, &fate).await? {
-                    ended.push((next.id, WritebackState::Failed));
-                }
-            }
-        }
-    }
+    follow(&mut tx, vendor, write.id, ending.to).await?;
     tx.commit().await?;
     metrics::counter!("writebacks_finished", "operation" => write.operation.clone(), "state" => ending.to.as_str())
         .increment(1);
@@ -67,7 +49,44 @@ pub(crate) async fn finish(
     Ok(true)
 }
 
-async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> Result<bool, StoreError> {
+/// What becomes of whatever waits for a write that came to `to`: it goes on, fails with it, or waits for what staff
+/// find about one that was set aside; its own deadline ends that. A chain may be longer than two.
+pub(crate) async fn follow(
+    tx: &mut TenantTx,
+    vendor: &str,
+    id: WritebackId,
+    to: WritebackState,
+) -> Result<(), StoreError> {
+    let mut ended = vec![(id, to)];
+    while let Some((id, to)) = ended.pop() {
+        if to == WritebackState::Parked {
+            continue;
+        }
+        for next in tx.dependents(id).await?.into_iter().filter(|next| next.state == WritebackState::Queued) {
+            if to == WritebackState::Succeeded {
+                announce(tx, next.connection, vendor, next.id, None).await?;
+                continue;
+            }
+            let fate = Ending {
+                to: WritebackState::Failed,
+                reason: Some("forerunner_failed"),
+                created: None,
+                actor: Actor::Reaper,
+                owner: None,
+            };
+            if end_one(tx, &next, &fate).await? {
+                ended.push((next.id, WritebackState::Failed));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) async fn end_one(
+    tx: &mut TenantTx,
+    write: &Writeback,
+    ending: &Ending<'_>,
+) -> Result<bool, StoreError> {
     if !allowed(write.state, ending.to, ending.actor) {
         tracing::error!(
             writeback.id = %write.id,
@@ -137,32 +156,59 @@ async fn end_one(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> R
     Ok(true)
 }
 
-/// Who was told "we will confirm" and went away must be told when it fails.
-const CALLER_IS_GONE: SignedDuration = SignedDuration::from_secs(60);
-
-/// The tasks about a write end with it, and it leaves one where a person has to do something.
+/// The tasks about a write end with it, and it leaves one where it did not land. Whoever tells its caller so ends
+/// that one again: nobody here knows whether one is still on the line, and a task too many is better than a patient
+/// who waits for a word that never comes.
 async fn tell_staff(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> Result<(), StoreError> {
     tx.end_tasks_about(write.id, "switchboard").await?;
-    let why = reason(ending.reason.unwrap_or_default());
-    let waited = Timestamp::now().duration_since(write.created_at);
     let is_theirs = match ending.to {
         WritebackState::Parked => true,
-        WritebackState::Failed => why.for_staff && waited > CALLER_IS_GONE && ending.actor != Actor::Staff,
+        WritebackState::Failed => ending.actor != Actor::Staff,
         _ => false,
     };
-    if is_theirs {
-        tx.add_task(&NewTask {
-            connection: Some(write.connection),
-            writeback: Some(write.id),
-            code: why.code,
-            sentence: why.sentence,
-            next_action: why.next_action,
-            due_at: write.about_at,
-            tool_call: None,
-        })
-        .await?;
+    if !is_theirs {
+        return Ok(());
     }
+    let why = reason(ending.reason.unwrap_or_default());
+    let mut next_action = what_to_do(tx, write, ending, why).await?.to_owned();
+    let mut due_at = write.about_at;
+    if ending.to == WritebackState::Parked {
+        let waiting = tx.dependents(write.id).await?;
+        let waiting: Vec<_> = waiting.iter().filter(|next| next.state == WritebackState::Queued).collect();
+        if !waiting.is_empty() {
+            next_action.push_str(AND_WAITED_FOR);
+        }
+        due_at = due_at.into_iter().chain(waiting.iter().filter_map(|next| next.about_at)).min();
+    }
+    tx.add_task(&NewTask {
+        connection: Some(write.connection),
+        writeback: Some(write.id),
+        code: why.code,
+        sentence: why.sentence,
+        next_action: &next_action,
+        due_at,
+        tool_call: None,
+    })
+    .await?;
     Ok(())
+}
+
+/// What the reason says, unless it promises a night that this write does not have.
+async fn what_to_do(
+    tx: &mut TenantTx,
+    write: &Writeback,
+    ending: &Ending<'_>,
+    why: &Reason,
+) -> Result<&'static str, StoreError> {
+    if !why.at_night {
+        return Ok(why.next_action);
+    }
+    let is_past = write.about_at.is_some_and(|at| at <= Timestamp::now());
+    Ok(match (is_past || tx.nights_of(write.id).await? >= MOST_NIGHTS, ending.to) {
+        (false, _) => why.next_action,
+        (true, WritebackState::Parked) => LOOK,
+        (true, _) => BY_HAND,
+    })
 }
 
 /// Whose data a write holds: the vendor's id, or the write that makes the patient.

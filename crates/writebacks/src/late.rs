@@ -4,6 +4,9 @@ use store::NewTask;
 use crate::reasons::reason;
 use crate::{Carrier, CarryError};
 
+/// Of what was not sent yet.
+const NOT_SENT: &str = "See that your server is on: then it is entered by itself. If it cannot wait: enter it by hand and drop the request as entered by hand.";
+
 impl Carrier {
     /// Gives staff a task about every write that comes close to its deadline and is not done; returns how many.
     ///
@@ -24,7 +27,8 @@ impl Carrier {
                     writeback: Some(id),
                     code: why.code,
                     sentence: why.sentence,
-                    next_action: why.next_action,
+                    // What is at the vendor, or may be, nobody should enter a second time.
+                    next_action: if write.state == S::Queued { NOT_SENT } else { why.next_action },
                     due_at: Some(write.deadline_at),
                     tool_call: None,
                 };

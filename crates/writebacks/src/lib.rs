@@ -18,9 +18,10 @@ mod request;
 mod rhythm;
 mod runs;
 mod settle;
+mod tasks;
 
 pub use carry::{Carrier, CarryError, Offices};
-pub use drops::{DropError, give_up};
+pub use drops::{DropError, DropOutcome, UnknownOutcome, give_up};
 pub use lookout::{BusLookout, Lookout, Seen};
 pub use moves::{Actor, allowed};
 pub use pace::Pace;
@@ -31,3 +32,4 @@ pub use replay::{Obstacle, ReplayError, replay};
 pub use request::{COPY_MARGIN, RequestError, Requested, Wish, request};
 pub use runs::start_run;
 pub use settle::{Found, SettleError, settle};
+pub use tasks::{Done, EndTaskError, end_task};

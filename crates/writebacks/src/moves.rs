@@ -40,6 +40,8 @@ const MOVES: &[(S, S, Actor)] = &[
     (S::Queued, S::Failed, Actor::Reaper),
     (S::Unknown, S::Parked, Actor::Reaper),
     (S::Submitted, S::Parked, Actor::Reaper),
+    // Not sent, and staff have given it up: they entered it by hand, or nobody wants it any more.
+    (S::Queued, S::Failed, Actor::Staff),
     // Staff looked, and decided.
     (S::Parked, S::Failed, Actor::Staff),
     (S::Parked, S::Succeeded, Actor::Staff),

@@ -8,7 +8,7 @@ use crate::replay::{ReplayError, replay};
 use crate::{Carrier, CarryError};
 
 /// Nights in which one wish is tried again.
-const MOST_NIGHTS: i64 = 3;
+pub(crate) const MOST_NIGHTS: i64 = 3;
 
 impl Carrier {
     /// Replays, in each practice's own night, what went wrong for a reason that passes; returns how many. One

@@ -9,27 +9,30 @@ pub struct Reason {
     pub next_action: &'static str,
     /// Another try in the practice's night may help.
     pub at_night: bool,
-    /// A person has to do something when a write ends so after its caller is gone.
-    pub for_staff: bool,
 }
 
 const fn by_itself(code: &'static str, sentence: &'static str) -> Reason {
     let next_action = "Nothing: it goes on by itself.";
-    Reason { code, sentence, next_action, at_night: false, for_staff: false }
+    Reason { code, sentence, next_action, at_night: false }
 }
 
 const fn for_staff(code: &'static str, sentence: &'static str, next_action: &'static str) -> Reason {
-    Reason { code, sentence, next_action, at_night: false, for_staff: true }
+    Reason { code, sentence, next_action, at_night: false }
 }
 
 const fn at_night(code: &'static str, sentence: &'static str, next_action: &'static str) -> Reason {
-    Reason { code, sentence, next_action, at_night: true, for_staff: true }
+    Reason { code, sentence, next_action, at_night: true }
 }
 
-const LOOK: &str = "Look in your own system. Is it there: settle it as landed. Is it not: replay it, or enter it by hand and drop it.";
-const BY_HAND: &str = "Call the patient, enter what they want by hand, and drop the request.";
-const TONIGHT: &str =
-    "It is tried again in the night by itself. If it cannot wait: enter it by hand and drop the request.";
+/// Of what may be there.
+pub(crate) const LOOK: &str = "Look in your own system. Is it there: settle it as landed. Is it not: replay it, or enter it by hand and drop the request as entered by hand.";
+/// Of what is certainly not there.
+pub(crate) const BY_HAND: &str =
+    "Call the patient, enter what they want by hand, and drop the request as entered by hand.";
+const TONIGHT: &str = "It is tried again in the night by itself, as long as its time is not past. If it cannot wait: enter it by hand and drop the request as entered by hand, or it is entered a second time.";
+/// Of what others wait for.
+pub(crate) const AND_WAITED_FOR: &str =
+    " The patient's appointment waits for this, and is entered once this is settled as landed or replayed.";
 
 /// What is said of a word that this table does not have: nothing that could be wrong.
 const OTHER: Reason = for_staff("other", "The request was not entered in your system.", LOOK);
@@ -51,40 +54,35 @@ pub const REASONS: &[Reason] = &[
     for_staff(
         "running_late",
         "A request is still not entered in your system, and its time is coming close.",
-        "Look whether it is in your system. If it is not and your server is on: enter it by hand and drop the request.",
+        "Look whether it is in your system. If it is not, it is still being seen to: you hear of it again if it fails.",
     ),
     for_staff("outcome_unknown", "Nobody could find out whether your system has taken the request.", LOOK),
-    Reason {
-        at_night: true,
-        ..for_staff(
-            "not_confirmed_in_time",
-            "The vendor has taken the request, and your system never said that it is done.",
-            LOOK,
-        )
-    },
-    at_night("not_sent_in_time", "The request could not be sent to your system in time.", BY_HAND),
-    Reason {
-        code: "forerunner_failed",
-        sentence: "The patient's record could not be made, so nothing could be entered for them.",
-        next_action: "See to the patient's record first: it has a task of its own.",
-        at_night: true,
-        for_staff: false,
-    },
+    at_night(
+        "not_confirmed_in_time",
+        "The vendor has taken the request, and your system never said that it is done.",
+        LOOK,
+    ),
+    at_night("not_sent_in_time", "The request could not be sent to your system in time.", TONIGHT),
+    at_night(
+        "forerunner_failed",
+        "The patient's record could not be made, so nothing could be entered for them.",
+        "See to the patient's record first, which may have a task of its own. Then replay this, or enter it by hand and drop the request as entered by hand.",
+    ),
     for_staff("payload_unreadable", "The request cannot be read any more.", BY_HAND),
     for_staff(
         "patient_id_unknown",
         "The new patient's record was made, but your system did not tell its number.",
-        "Find the new patient in your system and enter the request for them by hand; then drop it.",
+        "Find the new patient in your system and enter the request for them by hand; then drop it as entered by hand.",
     ),
     for_staff(
         "slot_taken",
         "Somebody else has the time in your calendar.",
-        "Call the patient, agree on another time, and drop the request.",
+        "Call the patient, agree on another time, and drop the request as not wanted.",
     ),
     for_staff(
         "unknown_reference",
         "Your system does not know the patient, the provider or the chair of the request.",
-        "Check that they are still active in your system, then enter the request by hand and drop it.",
+        "Check that they are still active in your system, then enter the request by hand and drop it as entered by hand.",
     ),
     for_staff("refused", "Your system refused the request.", BY_HAND),
     for_staff("invalid", "Your system's vendor refused what the request says.", BY_HAND),

@@ -125,6 +125,7 @@ pub(crate) async fn replay_in(
         tx.mark_change(new, &appointment).await?;
     }
     tx.pass_holds_on(old.id, new).await?;
+    tx.pass_dependents_on(old.id, new).await?;
     tx.end_tasks_about(old.id, by).await?;
     if tx.parked_left(connection).await? == 0 {
         tx.clear(Some(connection), domain::AlertKind::WritebackParked).await?;

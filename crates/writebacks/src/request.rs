@@ -95,6 +95,11 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
     if !held.is_empty() {
         return Err(RequestError::SlotTaken);
     }
+    let depends_on = match wish.depends_on {
+        // Staff may have asked for another try since somebody was told of the first.
+        Some(first) => Some(tx.latest_try(first).await?.id),
+        None => None,
+    };
     let id = WritebackId::new();
     let payload =
         serde_json::to_vec(wish.write).map_err(|_| StoreError::Unreadable("pms_writebacks.payload"))?;
@@ -105,7 +110,7 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         payload: &payload,
         fingerprint: &fingerprint,
         reference: &reference(id),
-        depends_on: wish.depends_on,
+        depends_on,
         deadline_at: window.map_or(wish.deadline_at, |window| wish.deadline_at.min(window.start)),
         about_at: window.map(|window| window.start).or(wish.write.was_at()),
     })

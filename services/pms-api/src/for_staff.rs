@@ -51,14 +51,19 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
         }
         _ if kept && code.ends_with("_offline") => (
             "Your server could not be reached; the request is kept and is sent when it can be.",
-            "See that your server is on. If it cannot wait: enter it by hand and drop the request.",
+            "See that your server is on. If it cannot wait: enter it by hand and drop the request as entered by hand.",
+        ),
+        "payment_with_clinic" => (
+            "It was not entered when it was first asked for, and was left to you then.",
+            "Look whether it is on their account. Do not enter it twice.",
         ),
         _ => ("It could not be entered in your system.", CALL),
     }
 }
 
 /// Leaves a task for the front desk when an answer has said that staff will help: one for each use of a tool, and
-/// none where the write it is about has one.
+/// none where the write it is about has one. Of what a caller was told that it cannot be, and may ask for otherwise,
+/// the task ends that the write left when it failed.
 pub(crate) async fn leave_task(
     tx: &mut TenantTx,
     connection: domain::ConnectionId,
@@ -66,14 +71,19 @@ pub(crate) async fn leave_task(
     key: &ToolCallKey,
     told: &Told,
 ) -> Result<(), StoreError> {
+    let writeback = writeback(&told.data);
+    if told.status == "refused"
+        && let Some(id) = writeback
+    {
+        return tx.end_tasks_about(id, "switchboard").await;
+    }
     if told.status != "needs_staff" {
         return Ok(());
     }
-    let writeback = writeback(&told.data);
     if let Some(id) = writeback
         && tx.has_task_about(id).await?
     {
-        return Ok(());
+        return tx.note_call(id, key).await;
     }
     let (because, next_action) = why(&told.code, writeback.is_some());
     let sentence = format!("Somebody wanted to {}. {because}", wish(tool));

@@ -147,17 +147,12 @@ impl Ledger for StoreLedger {
     async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
         let traceparent = telemetry::trace::current_traceparent();
         let mut tx = self.store.tenant(desk.tenant).await.map_err(failed)?;
-        let depends_on = match write.depends_on {
-            // Staff may have asked for another try since the caller was told of the first.
-            Some(first) => Some(tx.latest_try(first).await.map_err(failed)?.id),
-            None => None,
-        };
         let wish = Wish {
             connection: desk.connection,
             vendor: "sikka",
             write: &write.write,
             intent: &write.intent_key,
-            depends_on,
+            depends_on: write.depends_on,
             deadline_at: write.needed_by,
             traceparent: traceparent.as_deref(),
         };

@@ -222,18 +222,27 @@ fn may_hide(row: &wire::Writeback, first_sent_at: Timestamp, method: &str) -> bo
     is_its_kind && may_be_since(row, first_sent_at) && row.api_request_body.body::<Sent>().is_none()
 }
 
-/// Whether an appointment row of the practice's records is the one that `new` asked for.
+/// What an appointment row of the practice's records is to the one that `new` asked for. Without the reference only
+/// one that surely stands is it; one whose status nobody understands may be it. With the reference and cancelled it
+/// is ours and no longer booked: a person must look.
 pub(crate) fn is_appointment(
     description: &str,
     shown: &Appointment,
     new: &NewAppointment,
     reference: &str,
-) -> bool {
-    description.contains(reference)
-        || (shown.state != AppointmentState::Cancelled
-            && shown.patient == new.patient
-            && shown.chair.as_ref() == Some(&new.chair)
-            && shown.window.start == new.window.start)
+) -> Likeness {
+    if description.contains(reference) {
+        let stands = shown.state != AppointmentState::Cancelled;
+        return if stands { Likeness::Same } else { Likeness::Perhaps };
+    }
+    let is_its_place = shown.patient == new.patient
+        && shown.chair.as_ref() == Some(&new.chair)
+        && shown.window.start == new.window.start;
+    match shown.state {
+        AppointmentState::Booked if is_its_place => Likeness::Same,
+        AppointmentState::Unknown if is_its_place => Likeness::Perhaps,
+        _ => Likeness::Other,
+    }
 }
 
 /// What was written, as an echo in the bulk list tells it: enough to find it in the practice's records.

@@ -110,9 +110,17 @@ impl SikkaOffice {
         }
     }
 
-    async fn in_records(&self, order: &WriteOrder, is_doubtful: bool) -> Result<Option<Sighting>, PmsError> {
+    async fn in_records(
+        &self,
+        order: &WriteOrder,
+        mut is_doubtful: bool,
+    ) -> Result<Option<Sighting>, PmsError> {
         let created = match &order.write {
-            Write::BookAppointment(new) => self.appointment_in_records(new, &order.reference).await?,
+            Write::BookAppointment(new) => {
+                let (created, may_be) = self.appointment_in_records(new, &order.reference).await?;
+                is_doubtful |= may_be;
+                created
+            }
             Write::CreatePatient(new) => self.new_patient_in_records(new).await?,
             Write::RescheduleAppointment(moved) => self.moved_in_records(moved, order.first_sent_at).await?,
             Write::CancelAppointment(gone) => self.cancelled_in_records(gone, order.first_sent_at).await?,
@@ -129,24 +137,28 @@ impl SikkaOffice {
         }
     }
 
+    /// The appointment that `new` asked for, and whether another may be it.
     async fn appointment_in_records(
         &self,
         new: &NewAppointment,
         reference: &str,
-    ) -> Result<Option<String>, PmsError> {
+    ) -> Result<(Option<String>, bool), PmsError> {
         let days = map::time::days(&new.window, &self.zone);
         let (rows, _) = self.calls.appointments(&self.profile.practice_id, days, Some(&new.patient)).await?;
+        let mut may_be = false;
         for row in rows {
             let description = row.description.str().to_owned();
             // A row without a date is not the one: ours was written with it.
-            let Ok(shown) = map::taken(row, &self.zone) else { continue };
-            if let Some(shown) =
-                shown.into_iter().find(|shown| outcome::is_appointment(&description, shown, new, reference))
-            {
-                return Ok(Some(shown.vendor_id));
+            let Ok(shown) = map::taken(self.in_our_words(row), &self.zone) else { continue };
+            for shown in shown {
+                match outcome::is_appointment(&description, &shown, new, reference) {
+                    Likeness::Same => return Ok((Some(shown.vendor_id), may_be)),
+                    Likeness::Perhaps => may_be = true,
+                    Likeness::Other => {}
+                }
             }
         }
-        Ok(None)
+        Ok((None, may_be))
     }
 
     /// Whether it stands where it was to go, in a copy that was made since it was sent: an older one may show it

@@ -6,11 +6,18 @@ use std::time::{Duration, Instant};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use pms::{Advice, ErrorKind, FailureReason, PMSAdapter, Receipt, Sighting, WriteOrder, WriteOutcome};
+use pms_sikka::{OfficeProfile, Words};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, method, path, query_param};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::desk::{Desk, booking, envelope, list, message, newcomer, nothing};
+use crate::desk::{Desk, booking, envelope, list, message, newcomer, nothing, profile};
+
+/// A practice with a word of its own for what is cancelled.
+async fn off_the_books() -> Desk {
+    let words = Words { cancelled: Some("Off The Books".into()), ..Words::default() };
+    Desk::with(OfficeProfile { words, ..profile() }).await
+}
 
 fn receipt(id: &str) -> Receipt {
     Receipt(id.to_owned())
@@ -265,13 +272,26 @@ async fn p3_a_lost_booking_is_found_in_the_records_by_its_reference_or_by_its_pl
         (json!({ "description": "Cleaning check ref 7KQ2M4XA", "time": "11:00" }), seen.clone()),
         (json!({}), seen),
         (json!({ "status": "broken" }), Sighting::Nowhere),
+        (json!({ "status": "off the books" }), Sighting::Nowhere),
         (json!({ "operatory": "OP2" }), Sighting::Nowhere),
         (json!({ "time": "10:30" }), Sighting::Nowhere),
+        (json!({ "status": "penciled", "time": "10:30" }), Sighting::Nowhere),
     ] {
-        let desk = Desk::open().await;
+        let desk = off_the_books().await;
         desk.answer("GET", "writebacks", nothing()).await;
         desk.answer("GET", "appointments", list(&json!([row(fields.clone())]))).await;
         assert_eq!(desk.look_for(&booking()).await.unwrap(), sighting, "{fields}");
+    }
+    // Ours and cancelled since, or at its place and nobody knows how it stands: neither booked nor to be sent again.
+    for fields in [
+        json!({ "description": "Cleaning check ref 7KQ2M4XA", "status": "off the books" }),
+        json!({ "description": "Cleaning check ref 7KQ2M4XA", "status": "broken" }),
+        json!({ "status": "penciled" }),
+    ] {
+        let desk = off_the_books().await;
+        desk.answer("GET", "writebacks", nothing()).await;
+        desk.answer("GET", "appointments", list(&json!([row(fields.clone())]))).await;
+        assert!(desk.look_for(&booking()).await.is_err(), "{fields}");
     }
 }
 

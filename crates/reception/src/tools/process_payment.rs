@@ -79,6 +79,13 @@ const STAFF: Template = Template {
     es: "No pude poner el pago de {amount} en la cuenta en el sistema de la clínica. El personal tendrá que hacerlo; guarde su recibo.",
     fr: "Je n'ai pas pu porter le paiement de {amount} au compte dans le système de la clinique. Le personnel devra le faire ; gardez votre reçu.",
 };
+const WITH_CLINIC: Template = Template {
+    code: "payment_with_clinic",
+    status: Status::NeedsStaff,
+    en: "The clinic already knows about this payment of {amount}, and its staff are taking care of it. Please don't pay it again, and keep your receipt.",
+    es: "La clínica ya tiene noticia de este pago de {amount} y su personal se ocupa de él. No lo pague otra vez y guarde su recibo.",
+    fr: "La clinique est déjà au courant de ce paiement de {amount} et son personnel s'en occupe. Ne le payez pas de nouveau et gardez votre reçu.",
+};
 const REFERENCE_USED: Template = Template {
     code: "payment_reference_used",
     status: Status::Refused,
@@ -87,7 +94,8 @@ const REFERENCE_USED: Template = Template {
     fr: "Ce numéro de paiement appartient déjà à un autre paiement. Pouvez-vous vérifier le numéro ?",
 };
 
-const SENTENCES: &[&Template] = &[&POSTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &REFERENCE_USED];
+const SENTENCES: &[&Template] =
+    &[&POSTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &WITH_CLINIC, &REFERENCE_USED];
 
 /// Longer than a practice is closed over a weekend with a holiday.
 const NEEDED_FOR: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -183,19 +191,20 @@ async fn record(
         depends_on: None,
         needed_by: turn.desk.now.checked_add(NEEDED_FOR).unwrap_or(Timestamp::MAX),
     };
-    let writeback = match turn.request(new).await? {
-        Some(Requested::New(writeback)) => writeback,
+    let (writeback, failed) = match turn.request(new).await? {
+        Some(Requested::New(writeback)) => (writeback, &STAFF),
         Some(Requested::Joined(writeback)) => {
             let known = turn.recorded(writeback).await?;
             if !known.is_some_and(|known| is_same(&known, &write)) {
                 return Ok(turn.say(&REFERENCE_USED, &[]));
             }
-            writeback
+            // Whoever gave it before was told; since then staff may have entered it by hand.
+            (writeback, &WITH_CLINIC)
         }
         // A payment claims no time: only a ledger that is wrong says so.
         None => return Ok(turn.say(&sentences::NOT_SURE_RECORDED, &[])),
     };
-    answer(turn, patient, writeback, amount).await
+    answer(turn, patient, writeback, (amount, failed)).await
 }
 
 /// Whether two are one payment of one patient. The day and the clinician may differ: it is asked for again later.
@@ -212,14 +221,14 @@ async fn answer(
     turn: &mut Turn<'_>,
     patient: &Patient,
     writeback: WritebackId,
-    amount: Money,
+    (amount, failed): (Money, &Template),
 ) -> Result<ToolAnswer, Stop> {
     let template = match turn.news(writeback).await {
         WriteNews::Succeeded { .. } => &POSTED,
         WriteNews::Waiting => &ON_ITS_WAY,
         WriteNews::Unknown => &NOT_KNOWN,
         WriteNews::Offline => &OFFLINE,
-        WriteNews::Failed(_) | WriteNews::Parked => &STAFF,
+        WriteNews::Failed(_) | WriteNews::Parked => failed,
     };
     let said = spoken::money(turn.desk.language, amount);
     let fills = [("firstName", patient.name.first.expose().as_str()), ("amount", &said)];

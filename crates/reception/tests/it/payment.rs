@@ -75,6 +75,23 @@ async fn p3_one_reference_is_one_payment_however_often_it_is_asked_for() {
 }
 
 #[tokio::test]
+async fn p3_a_payment_that_staff_have_in_their_hands_is_not_asked_for_a_second_time() {
+    for news in [WriteNews::Parked, WriteNews::Failed(FailureReason::Refused)] {
+        let clinic = proven_clinic();
+        let first = clinic.run("processPayment", payment()).await;
+        clinic.rows(|rows| rows.news = Some(news));
+        let again = clinic.run("processPayment", payment()).await;
+        let told = (again.answer.status, again.answer.code);
+        assert_eq!(told, (Status::NeedsStaff, "payment_with_clinic"));
+        assert!(again.answer.say.contains("40 dollars and 70 cents"), "{}", again.answer.say);
+        assert_eq!(first.answer.data["writebackId"], again.answer.data["writebackId"]);
+        let other = clinic.run("processPayment", with("amount", json!(4_071))).await;
+        assert_eq!(other.answer.code, "payment_reference_used");
+        assert_eq!(clinic.writes().len(), 1);
+    }
+}
+
+#[tokio::test]
 async fn p8_a_card_number_is_refused_in_any_field_before_anything_else_and_never_repeated() {
     const CARD: &str = "4111 1111 1111 1111";
     for field in ["reference", "patientId", "method", "currency", "firstName", "note", "cardNumber"] {

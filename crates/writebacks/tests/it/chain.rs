@@ -3,8 +3,9 @@
 use domain::{WritebackId, WritebackState as S};
 use jiff::SignedDuration;
 use pms::{Advice, ErrorKind, FailureReason, Write};
+use writebacks::{DropOutcome, Found, give_up, settle};
 
-use crate::rig::{Rig, booking, new, patient};
+use crate::rig::{Rig, booking, new, patient, slot};
 use crate::vendor::Fate;
 
 async fn chain(rig: &Rig) -> (WritebackId, WritebackId) {
@@ -49,18 +50,83 @@ async fn a_booking_whose_patient_could_not_be_made_fails_with_them_and_frees_its
     assert_eq!(rig.state(first).await, S::Failed);
     assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("forerunner_failed")));
     assert!(!rig.is_held(0).await);
+    let tasks = rig.tasks().await;
+    let task = tasks.iter().find(|task| task.writeback == Some(second)).unwrap();
+    assert_eq!((task.code.as_str(), task.due_at), ("forerunner_failed", Some(slot(0).start)));
     assert_eq!(rig.letters().await.iter().filter(|key| *key == "writeback.failed").count(), 2);
     assert_eq!(rig.vendor.sent().len(), 1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_booking_whose_patient_waits_for_staff_fails_and_frees_its_time() {
-    let rig = Rig::new().await;
-    let (first, second) = chain(&rig).await;
+/// A new patient who was set aside, and their booking, which waits.
+async fn patient_set_aside(rig: &Rig) -> (WritebackId, WritebackId) {
+    let (first, second) = chain(rig).await;
     rig.vendor.next(&[Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
     rig.carrier.send_next(rig.due).await.unwrap();
-    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Parked, S::Failed));
-    assert!(!rig.is_held(0).await);
+    rig.carrier.reap().await.unwrap();
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Parked, S::Queued));
+    assert!(rig.is_held(0).await, "its time is kept");
+    let task = rig.tasks().await.pop().unwrap();
+    assert_eq!(
+        (task.writeback, task.due_at),
+        (Some(first), Some(slot(0).start)),
+        "by the appointment's time"
+    );
+    assert!(task.next_action.contains("appointment waits"), "{task:?}");
+    (first, second)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_whose_patient_waits_for_staff_is_made_for_the_patient_that_they_found() {
+    let rig = Rig::new().await;
+    let (first, second) = patient_set_aside(&rig).await;
+    settle(&rig.store, rig.due.tenant, "scripted", first, Found::There { vendor_id: "77" }).await.unwrap();
+    rig.carry_on().await;
+    assert_eq!(rig.state(second).await, S::Succeeded);
+    let Write::BookAppointment(sent) = &rig.vendor.held()[0].write else { panic!("not a booking") };
+    assert_eq!(sent.patient, "77");
+    assert!(rig.tasks().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_whose_patient_waits_for_staff_waits_for_their_replay() {
+    let rig = Rig::new().await;
+    let (first, second) = patient_set_aside(&rig).await;
+    let again = rig.replay(first).await.unwrap();
+    assert_eq!(rig.row(second).await.depends_on, Some(again));
+    for _ in 0..2 {
+        rig.carry_on().await;
+    }
+    assert_eq!((rig.state(again).await, rig.state(second).await), (S::Succeeded, S::Succeeded));
+    assert_eq!(rig.vendor.held().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_booking_whose_patient_is_given_up_or_not_settled_in_time_is_a_task_of_its_own() {
+    for how in ["dropped", "settled", "late"] {
+        let rig = Rig::new().await;
+        let (first, second) = patient_set_aside(&rig).await;
+        let (store, tenant) = (&rig.store, rig.due.tenant);
+        let code = match how {
+            "dropped" => {
+                give_up(store, tenant, first, DropOutcome::NotWanted, "a twin", "a test").await.unwrap();
+                "forerunner_failed"
+            }
+            "settled" => {
+                settle(store, tenant, "scripted", first, Found::NotThere).await.unwrap();
+                "forerunner_failed"
+            }
+            _ => {
+                rig.expire_deadlines().await;
+                rig.carrier.reap().await.unwrap();
+                "not_sent_in_time"
+            }
+        };
+        assert_eq!(rig.state(second).await, S::Failed, "{how}");
+        assert!(!rig.is_held(0).await, "{how}");
+        let tasks = rig.tasks().await;
+        let task = tasks.iter().find(|task| task.writeback == Some(second)).unwrap();
+        assert_eq!((task.code.as_str(), task.due_at), (code, Some(slot(0).start)), "{how}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,7 @@ fn copy_showing(vendor_id: &str) -> DayBook {
     copy_made(None, vendor_id)
 }
 
-fn copy_made(copied_at: Option<Timestamp>, vendor_id: &str) -> DayBook {
+pub(crate) fn copy_made(copied_at: Option<Timestamp>, vendor_id: &str) -> DayBook {
     DayBook {
         time_zone: "America/Chicago".into(),
         covers: slot(0),

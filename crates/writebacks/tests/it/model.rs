@@ -11,12 +11,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::{WritebackId, WritebackState as S};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, FailureReason, Write, WriteOutcome};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::task::JoinHandle;
-use writebacks::{CarryError, DropError, Found, ReplayError, Requested, SettleError, give_up, settle};
+use writebacks::{
+    CarryError, DropError, DropOutcome, Found, ReplayError, Requested, SettleError, give_up, settle,
+};
 
 use crate::changes::{cancelling, moving, note};
 use crate::rig::{Ground, Rig, booking, patient};
@@ -37,8 +39,11 @@ enum Event {
         which: prop::sample::Index,
         replayed: bool,
     },
-    /// Staff give a wish up that their system does not have, twice at once.
-    Drop(prop::sample::Index),
+    /// Staff give a wish up that their system does not have, twice at once; or they have entered it by hand.
+    Drop {
+        which: prop::sample::Index,
+        by_hand: bool,
+    },
     /// The results of everything the practice's system was given come after everybody's patience ended.
     LateResults {
         refuses: bool,
@@ -102,7 +107,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => any::<prop::sample::Index>().prop_map(Event::Replay),
         2 => any::<(prop::sample::Index, bool)>()
             .prop_map(|(which, replayed)| Event::SettleByStaff { which, replayed }),
-        2 => any::<prop::sample::Index>().prop_map(Event::Drop),
+        2 => any::<(prop::sample::Index, bool)>().prop_map(|(which, by_hand)| Event::Drop { which, by_hand }),
         1 => any::<bool>().prop_map(|refuses| Event::LateResults { refuses }),
         1 => Just(Event::Chain),
         3 => (0..7i64).prop_map(Event::Change),
@@ -129,6 +134,10 @@ struct Stands {
     replays: Option<WritebackId>,
     reference: String,
     reason: Option<String>,
+    /// Staff have an open task about it.
+    is_task: bool,
+    /// Staff gave it up, or settled that it is not there.
+    is_given_up: bool,
 }
 
 struct World {
@@ -136,6 +145,8 @@ struct World {
     /// Every write there is, replays too.
     wishes: Vec<WritebackId>,
     lingering: Vec<JoinHandle<Result<bool, CarryError>>>,
+    /// Times that staff have filled by hand; no copy shows them yet.
+    by_hand: BTreeSet<Timestamp>,
 }
 
 impl World {
@@ -172,9 +183,9 @@ impl World {
                     self.settle(*which.get(&self.wishes), *replayed).await;
                 }
             }
-            Event::Drop(which) => {
+            Event::Drop { which, by_hand } => {
                 if !self.wishes.is_empty() {
-                    self.drop_twice(*which.get(&self.wishes)).await;
+                    self.drop_twice(*which.get(&self.wishes), *by_hand).await;
                 }
             }
             Event::LateResults { refuses } => {
@@ -292,11 +303,12 @@ impl World {
         }
     }
 
-    async fn drop_twice(&mut self, id: WritebackId) {
+    async fn drop_twice(&mut self, id: WritebackId, by_hand: bool) {
         if self.found(id).await != Some(None) {
             return;
         }
-        let drop = || give_up(&self.rig.store, self.rig.due.tenant, id, "entered by hand", "a test");
+        let outcome = if by_hand { DropOutcome::EnteredByHand } else { DropOutcome::NotWanted };
+        let drop = || give_up(&self.rig.store, self.rig.due.tenant, id, outcome, "looked", "a test");
         let (one, two) = tokio::join!(drop(), drop());
         let mut dropped = 0;
         for done in [one, two] {
@@ -307,6 +319,20 @@ impl World {
             }
         }
         assert!(dropped < 2, "a write was dropped twice");
+        let row = self.rig.row(id).await;
+        if dropped == 1
+            && by_hand
+            && let Ok(Write::BookAppointment(new)) = serde_json::from_slice(row.payload.expose())
+        {
+            let mut tx = self.rig.store.tenant(self.rig.due.tenant).await.unwrap();
+            let held = tx.holds(self.rig.due.connection, new.window).await.unwrap();
+            tx.commit().await.unwrap();
+            assert!(!held.is_empty(), "the time of what was entered by hand is offered");
+            // Another write may have had the time by then.
+            if held.iter().all(|held| held.writeback == id) {
+                self.by_hand.insert(new.window.start);
+            }
+        }
     }
 
     async fn late_replies(&mut self) {
@@ -337,6 +363,11 @@ impl World {
                     "after {after:?} two have one time: {}",
                     held.reference
                 );
+                assert!(
+                    !self.by_hand.contains(&new.window.start),
+                    "after {after:?} a time that staff filled by hand was given away: {}",
+                    held.reference
+                );
             }
         }
         let rows = self.rows().await;
@@ -350,6 +381,10 @@ impl World {
                 S::Failed => assert!(!done, "after {after:?}: given up and is done: {:?}", row.reason),
                 _ => {}
             }
+            // P12: what did not land is somebody's, until somebody has said what became of it.
+            if matches!(row.state, S::Failed | S::Parked) {
+                assert_ne!(row.is_task, row.is_given_up, "after {after:?}: {} {:?}", row.state, row.reason);
+            }
         }
         rows
     }
@@ -358,7 +393,11 @@ impl World {
     /// their tenant and opening what is sealed.
     async fn rows(&self) -> Vec<Stands> {
         let sql = format!(
-            "SELECT id::text, state, replays::text, reference, reason FROM pms_writebacks WHERE connection_id = '{}'",
+            "SELECT id::text, state, replays::text, reference, reason,
+                 EXISTS (SELECT FROM staff_tasks t WHERE t.writeback_id = w.id AND t.done_at IS NULL),
+                 coalesce(reason = 'settled_by_staff', false)
+                     OR EXISTS (SELECT FROM pms_writeback_drops d WHERE d.writeback_id = w.id)
+             FROM pms_writebacks w WHERE connection_id = '{}'",
             self.rig.due.connection.uuid()
         );
         let rows = self.rig.owner.query(&sql, &[]).await.unwrap();
@@ -372,6 +411,8 @@ impl World {
                 replays: row.get::<_, Option<&str>>(2).map(id),
                 reference: row.get(3),
                 reason: row.get(4),
+                is_task: row.get(5),
+                is_given_up: row.get(6),
             })
             .collect();
         let ids: BTreeSet<WritebackId> = rows.iter().map(|row| row.id).collect();
@@ -398,13 +439,22 @@ impl World {
             if open == 0 {
                 return;
             }
+            // What waits for a write that was set aside ends with its own deadline.
+            if round == 30 {
+                self.rig.expire_deadlines().await;
+            }
             assert!(round < 59, "{open} wishes never came to their end");
         }
     }
 }
 
 async fn live(ground: Arc<Ground>, history: Vec<Event>) {
-    let mut world = World { rig: Rig::on(ground).await, wishes: Vec::new(), lingering: Vec::new() };
+    let mut world = World {
+        rig: Rig::on(ground).await,
+        wishes: Vec::new(),
+        lingering: Vec::new(),
+        by_hand: BTreeSet::new(),
+    };
     for event in &history {
         world.happen(event).await;
         world.check(event).await;

@@ -62,7 +62,7 @@ async fn a_practice_may_have_another_night() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_booking_that_failed_with_its_patient_is_tried_again_with_them() {
+async fn a_booking_that_waits_for_its_patient_goes_on_with_them_in_the_night() {
     let rig = Rig::new().await;
     rig.vendor.close(ErrorKind::VendorDown, Advice::Retry);
     let first = new(rig.wish(&patient(), "nora").await);
@@ -74,12 +74,13 @@ async fn a_booking_that_failed_with_its_patient_is_tried_again_with_them() {
     }
     rig.carrier.reap().await.unwrap();
     rig.vendor.behave();
-    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Parked, S::Failed));
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Parked, S::Queued));
     assert_eq!(rig.task_codes().await, ["vendor_down"], "one task, for the patient's record");
-    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 2);
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 1);
     rig.carry_on().await;
     rig.carry_on().await;
     assert_eq!(rig.vendor.held().len(), 2);
+    assert_eq!(rig.state(second).await, S::Succeeded);
 }
 
 #[tokio::test(flavor = "multi_thread")]

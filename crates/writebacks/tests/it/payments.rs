@@ -1,8 +1,8 @@
 //! A payment reaches the ledger once, for as long as anybody may ask for it.
 
 use domain::{Currency, Money, PaymentMethod, WritebackId, WritebackState as S};
-use pms::{NewPayment, Write, WriteOutcome};
-use writebacks::Requested;
+use pms::{Advice, ErrorKind, NewPayment, Write, WriteOutcome};
+use writebacks::{DropOutcome, Found, Requested, give_up, settle};
 
 use crate::rig::{Rig, new};
 use crate::vendor::Fate;
@@ -69,6 +69,42 @@ async fn p3_a_payment_set_aside_is_not_posted_again_behind_the_staffs_back() {
     assert_eq!(rig.state(id).await, S::Parked);
     assert_eq!(again(&rig).await, id);
     assert_eq!(rig.vendor.sent().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_payment_that_failed_or_was_entered_by_hand_is_not_posted_a_second_time() {
+    for how in ["failed", "dropped when failed", "dropped when parked", "settled", "replayed"] {
+        let rig = Rig::new().await;
+        let mut id = new(rig.wish(&payment(), "payment pi_1").await);
+        if how == "settled" || how == "dropped when parked" {
+            rig.vendor.next(&[Fate::LoseRequest]);
+            rig.carrier.send_next(rig.due).await.unwrap();
+            rig.expire_deadlines().await;
+            rig.carrier.reap().await.unwrap();
+            assert_eq!(rig.state(id).await, S::Parked);
+        } else {
+            rig.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+            rig.carrier.send_next(rig.due).await.unwrap();
+            assert_eq!(rig.state(id).await, S::Failed);
+        }
+        let (store, tenant) = (&rig.store, rig.due.tenant);
+        match how {
+            "settled" => settle(store, tenant, "scripted", id, Found::NotThere).await.unwrap(),
+            "replayed" => {
+                id = rig.replay(id).await.unwrap();
+                rig.look_until_nowhere().await;
+                rig.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+                rig.carrier.send_next(rig.due).await.unwrap();
+                assert_eq!(rig.state(id).await, S::Failed);
+            }
+            "failed" => {}
+            _ => give_up(store, tenant, id, DropOutcome::EnteredByHand, "by hand", "a test").await.unwrap(),
+        }
+        let sent = rig.vendor.sent().len();
+        assert_eq!(again(&rig).await, id, "{how}");
+        rig.carry_on().await;
+        assert_eq!(rig.vendor.sent().len(), sent, "{how}: it was sent a second time");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

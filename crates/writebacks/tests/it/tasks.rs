@@ -1,7 +1,11 @@
 //! What staff are told to do, and when it is no longer to be done.
 
 use domain::WritebackState as S;
-use writebacks::{Found, reason, settle};
+use jiff::{SignedDuration, Timestamp};
+use pms::FailureReason;
+use store::StoreError;
+use uuid::Uuid;
+use writebacks::{Done, DropOutcome, EndTaskError, Found, end_task, reason, settle};
 
 use crate::rig::Rig;
 use crate::vendor::Fate;
@@ -46,22 +50,98 @@ async fn what_is_set_aside_says_why_and_what_to_do_until_somebody_has() {
     assert!(rig.tasks().await.is_empty());
 }
 
+/// The vendor takes everything, and the practice's system refuses it `seconds` after it was asked for.
+async fn refused_after(rig: &Rig, seconds: u32) {
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let then = format!(
+        "UPDATE pms_writebacks SET created_at = now() - interval '{seconds} s' WHERE connection_id = "
+    );
+    rig.sql(&then).await;
+    rig.vendor.settle(Some(FailureReason::SlotTaken));
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_while_its_caller_waits_is_no_task_and_what_fails_later_is_one() {
+async fn p12_whatever_fails_leaves_a_task_however_soon_and_so_does_its_replay() {
+    for seconds in [1, 9, 40, 3_600] {
+        let rig = Rig::new().await;
+        let id = rig.booked(0).await;
+        refused_after(&rig, seconds).await;
+        assert_eq!(rig.state(id).await, S::Failed);
+        assert_eq!(rig.task_codes().await, ["slot_taken"], "after {seconds} s");
+        let again = rig.replay(id).await.unwrap();
+        assert!(rig.tasks().await.is_empty(), "it is tried again");
+        refused_after(&rig, 35).await;
+        assert_eq!(rig.state(again).await, S::Failed);
+        let task = rig.tasks().await.pop().unwrap();
+        assert_eq!((task.code.as_str(), task.writeback), ("slot_taken", Some(again)));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_promises_a_night_only_where_there_is_one() {
     let rig = Rig::new().await;
-    rig.failed(0).await;
-    assert!(rig.tasks().await.is_empty(), "the caller was told");
-    rig.booked(30).await;
-    rig.sql("UPDATE pms_writebacks SET created_at = now() - interval '1 h' WHERE connection_id = ").await;
+    rig.booked(0).await;
     rig.expire_deadlines().await;
     rig.carrier.reap().await.unwrap();
-    assert_eq!(rig.task_codes().await, ["not_sent_in_time"]);
     let task = rig.tasks().await.pop().unwrap();
-    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
-    assert!(tx.end_task(task.id, "key of a test").await.unwrap());
-    assert!(!tx.end_task(task.id, "key of a test").await.unwrap());
-    tx.commit().await.unwrap();
+    assert_eq!(task.code, "not_sent_in_time");
+    assert!(task.next_action.contains("in the night") && task.next_action.contains("drop"), "{task:?}");
+    let past = Rig::new().await;
+    past.booked(0).await;
+    past.sql("UPDATE pms_writebacks SET about_at = now() - interval '1 s' WHERE connection_id = ").await;
+    past.expire_deadlines().await;
+    past.carrier.reap().await.unwrap();
+    let task = past.tasks().await.pop().unwrap();
+    assert!(!task.next_action.contains("night") && task.next_action.contains("by hand"), "{task:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_done_by_hand_is_not_sent_in_the_night_and_a_task_about_an_open_write_asks_for_that() {
+    let rig = Rig::new().await;
+    rig.booked(0).await;
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    let task = rig.tasks().await.pop().unwrap();
+    let end = |done| end_task(&rig.store, rig.due.tenant, task.id, done, "key of a test");
+    let error = end(None).await.unwrap_err();
+    assert!(matches!(error, EndTaskError::StillOpen(id) if Some(id) == task.writeback), "{error:?}");
+    assert_eq!(rig.tasks().await.len(), 1);
+    let by_hand = Done { outcome: DropOutcome::EnteredByHand, reason: "by hand" };
+    assert!(end(Some(by_hand)).await.unwrap());
+    assert!(!end(Some(by_hand)).await.unwrap(), "once");
+    assert!(rig.tasks().await.is_empty());
+    let tomorrow = Timestamp::now() + SignedDuration::from_hours(36);
+    for hour in 0..24 {
+        let night = tomorrow + SignedDuration::from_hours(hour);
+        assert_eq!(rig.carrier.retry_at_night(night).await.unwrap(), 0);
+    }
+    assert!(rig.vendor.sent().is_empty());
     let other = Rig::new().await;
-    let mut tx = other.store.tenant(other.due.tenant).await.unwrap();
-    assert!(tx.end_task(task.id, "somebody else").await.is_err(), "another tenant's");
+    let theirs = end_task(&other.store, other.due.tenant, task.id, None, "somebody else").await;
+    assert!(matches!(theirs, Err(EndTaskError::Store(StoreError::NotFound))), "another tenant's");
+    let nobodys = end_task(&rig.store, rig.due.tenant, Uuid::now_v7(), None, "a test").await;
+    assert!(nobodys.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_about_what_is_at_the_vendor_may_be_ended_and_what_fails_then_is_another() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.sql("UPDATE pms_writebacks SET created_at = now() - interval '3 h', deadline_at = now() + interval '2 h' WHERE connection_id = ").await;
+    assert_eq!(rig.carrier.warn_staff().await.unwrap(), 1);
+    let task = rig.tasks().await.pop().unwrap();
+    assert!(!task.next_action.contains("by hand"), "it is with the vendor: {task:?}");
+    let by_hand = Done { outcome: DropOutcome::EnteredByHand, reason: "by hand" };
+    let end = |done| end_task(&rig.store, rig.due.tenant, task.id, done, "a test");
+    assert!(matches!(end(Some(by_hand)).await, Err(EndTaskError::Drop(_))));
+    assert!(end(None).await.unwrap());
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    assert_eq!(
+        (rig.state(id).await, rig.task_codes().await),
+        (S::Parked, vec!["not_confirmed_in_time".to_owned()])
+    );
 }

@@ -1,12 +1,14 @@
 use actix_web::HttpResponse;
-use actix_web::web::Data;
+use actix_web::web::{Bytes, Data};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use service::{ApiError, Path, Query};
+use service::{ApiError, Code, Path, Query};
 use store::{StaffTask, StoreError};
 use uuid::Uuid;
+use writebacks::{DropError, EndTaskError, end_task};
 
 use super::account::Account;
+use super::writebacks::{not_dropped, outcome};
 use crate::context::Context;
 
 /// How many of the tasks.
@@ -29,18 +31,48 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(json!({ "tasks": tasks })))
 }
 
-/// `POST /api/pms/tasks/{task}/done`: somebody has done it.
+/// What was done about the write of a task.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Done {
+    outcome: Option<String>,
+    reason: Option<String>,
+}
+
+/// Why a write is given up, where whoever does so says no more than the outcome.
+const SAID_IN_A_TASK: &str = "said at the end of its task";
+
+/// `POST /api/pms/tasks/{task}/done`: somebody has done it. Where the write it is about may still be sent, `outcome`
+/// says what became of that, and gives it up.
 pub(crate) async fn done(
     context: Data<Context>,
     Account(owner): Account,
     Path(task): Path<Uuid>,
+    body: Bytes,
 ) -> Result<HttpResponse, ApiError> {
-    let mut tx = context.store.tenant(owner.tenant).await?;
-    let ended = tx.end_task(task, &owner.actor()).await.map_err(|error| match error {
-        StoreError::NotFound => ApiError::not_found("there is no such task"),
-        other => ApiError::internal(other),
+    let said = if body.is_empty() {
+        Done::default()
+    } else {
+        serde_json::from_slice(&body).map_err(|_| {
+            ApiError::new(Code::BadRequest, "the body must be JSON with `outcome` and `reason`")
+        })?
+    };
+    let outcome = said.outcome.as_deref().map(outcome).transpose()?;
+    let reason = said.reason.as_deref().unwrap_or(SAID_IN_A_TASK);
+    let done = outcome.map(|outcome| writebacks::Done { outcome, reason });
+    let ended = end_task(&context.store, owner.tenant, task, done, &owner.actor()).await;
+    let ended = ended.map_err(|error| match error {
+        EndTaskError::Store(StoreError::NotFound) => ApiError::not_found("there is no such task"),
+        EndTaskError::Store(error) | EndTaskError::Drop(DropError::Store(error)) => ApiError::internal(error),
+        EndTaskError::Drop(error) => not_dropped(error),
+        EndTaskError::StillOpen(write) => ApiError::new(
+            Code::Conflict,
+            format!(
+                "the request {write} of this task is still open and may be entered again: say with `outcome` whether \
+                 it was entered_by_hand or is not_wanted, or settle or replay it"
+            ),
+        ),
     })?;
-    tx.commit().await?;
     Ok(HttpResponse::Ok().json(json!({ "id": task, "done": true, "before": !ended })))
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use service::{ApiError, Code, Json, Path, Query};
 use store::{ListedWriteback, StoreError, WritebackFilter};
 use uuid::Uuid;
-use writebacks::{BusLookout, DropError, reason, start_run};
+use writebacks::{BusLookout, DropError, DropOutcome, UnknownOutcome, reason, start_run};
 
 use super::account::Account;
 use crate::context::Context;
@@ -54,11 +54,12 @@ pub(crate) struct Choice {
     stop_after: Option<i32>,
 }
 
-/// Why a write is given up.
+/// Why a write is given up, and as what.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Why {
     reason: String,
+    outcome: String,
 }
 
 /// `GET /api/pms/writebacks`: a page of writes, oldest first.
@@ -207,14 +208,25 @@ pub(crate) async fn give_up(
     Json(why): Json<Why>,
 ) -> Result<HttpResponse, ApiError> {
     let by = owner.actor();
-    writebacks::give_up(&context.store, owner.tenant, id, &why.reason, &by).await.map_err(
-        |error| match error {
-            DropError::Store(error) => no_such(error),
-            DropError::NoReason => ApiError::invalid([("reason", "must have 1 to 500 characters")]),
-            other => ApiError::new(Code::Conflict, other.to_string()),
-        },
-    )?;
-    Ok(HttpResponse::Ok().json(json!({ "dropped": id.to_string() })))
+    let outcome = outcome(&why.outcome)?;
+    writebacks::give_up(&context.store, owner.tenant, id, outcome, &why.reason, &by)
+        .await
+        .map_err(not_dropped)?;
+    Ok(HttpResponse::Ok().json(json!({ "dropped": id.to_string(), "outcome": outcome.as_str() })))
+}
+
+/// As what a write is given up.
+pub(super) fn outcome(word: &str) -> Result<DropOutcome, ApiError> {
+    word.parse().map_err(|error: UnknownOutcome| ApiError::invalid([("outcome", error.to_string())]))
+}
+
+/// Why a write was not given up.
+pub(super) fn not_dropped(error: DropError) -> ApiError {
+    match error {
+        DropError::Store(error) => no_such(error),
+        DropError::NoReason => ApiError::invalid([("reason", "must have 1 to 500 characters")]),
+        other => ApiError::new(Code::Conflict, other.to_string()),
+    }
 }
 
 async fn listed(
@@ -269,5 +281,6 @@ fn object(one: &ListedWriteback) -> Value {
         "createdAt": one.created_at.to_string(), "deadlineAt": one.deadline_at.to_string(),
         "aboutAt": one.about_at.map(|at| at.to_string()), "replays": one.replays.map(|id| id.to_string()),
         "replayedAs": one.replayed_as.map(|id| id.to_string()), "dropped": one.dropped,
+        "droppedAs": one.dropped_as,
     })
 }

@@ -1,5 +1,6 @@
 use domain::WritebackState;
 use serde_json::{Map, Value, json};
+use writebacks::DropOutcome;
 
 use super::openapi::error;
 
@@ -25,8 +26,9 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     let tasks = operation("listTasks", "What staff have to do, the most pressing first.");
     let limit = query("limit", &json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
     add("/api/pms/tasks", "get", with(tasks, "", &[limit]), &[rule]);
-    let done = operation("endTask", "Somebody has done it.");
-    add("/api/pms/tasks/{task}/done", "post", with(done, "task", &[]), &[("404", "There is no such task.")]);
+    let open =
+        ("409", "Its write is still open, and no `outcome` says what became of it; or it cannot be dropped.");
+    add("/api/pms/tasks/{task}/done", "post", end_task(), &[rule, ("404", "There is no such task."), open]);
 }
 
 fn operation(id: &str, summary: &str) -> Value {
@@ -136,7 +138,23 @@ fn run() -> Value {
 }
 
 fn give_up() -> Value {
-    let operation = operation("dropWriteback", "Gives a failed or parked write up; its time is free again.");
-    let reason = json!({ "reason": { "type": "string", "minLength": 1, "maxLength": 500 } });
-    body(with(operation, "id", &[]), &["reason"], &reason)
+    let summary = "Gives a queued, failed or parked write up. Of what is not wanted the time is free at once; of what \
+                   was entered by hand it stays busy until a newer copy of the practice's calendar was read.";
+    body(with(operation("dropWriteback", summary), "id", &[]), &["reason", "outcome"], &drop_fields())
+}
+
+/// As what, and why, a write is given up.
+fn drop_fields() -> Value {
+    json!({
+        "outcome": { "type": "string", "enum": DropOutcome::ALL.map(DropOutcome::as_str) },
+        "reason": { "type": "string", "minLength": 1, "maxLength": 500 },
+    })
+}
+
+fn end_task() -> Value {
+    let summary =
+        "Somebody has done it. Where its write may still be sent, `outcome` is needed: it drops the write.";
+    let mut operation = body(with(operation("endTask", summary), "task", &[]), &[], &drop_fields());
+    operation["requestBody"]["required"] = json!(false);
+    operation
 }

@@ -80,7 +80,7 @@ async fn p6_a_drop_needs_a_reason_and_a_tenant_sees_its_own_writes_alone() {
     let slot = free_times(&stack).await[0].clone();
     let id = parked(&stack, "book-1", &slot).await;
     let drop = format!("/api/pms/writebacks/{id}/drop");
-    let why = json!({ "reason": "entered by hand" });
+    let why = json!({ "reason": "entered by hand", "outcome": "entered_by_hand" });
     let theirs = &stack.clinics[1].api_key;
     for (method, path, body) in [
         ("GET", format!("/api/pms/writebacks/{id}"), None),
@@ -93,14 +93,20 @@ async fn p6_a_drop_needs_a_reason_and_a_tenant_sees_its_own_writes_alone() {
     }
     let listed = stack.rest(theirs, ("GET", "/api/pms/writebacks?all=true"), &[], None).await.unwrap();
     assert!(listed.json()["writebacks"].as_array().unwrap().is_empty(), "{listed:?}");
-    let empty = ask(&stack, "POST", &drop, Some(&json!({ "reason": " " }))).await;
-    assert_eq!((empty.status, error(&empty)["fields"][0]["path"].as_str()), (422, Some("reason")));
+    for (body, field) in [
+        (json!({ "reason": " ", "outcome": "not_wanted" }), "reason"),
+        (json!({ "reason": "why", "outcome": "gone" }), "outcome"),
+    ] {
+        let bad = ask(&stack, "POST", &drop, Some(&body)).await;
+        assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some(field)));
+    }
     assert_eq!(ask(&stack, "POST", &drop, Some(&why)).await.status, 200);
     assert_eq!(ask(&stack, "POST", &drop, Some(&why)).await.status, 409, "once");
     let gone = ask(&stack, "GET", "/api/pms/writebacks", None).await.json();
     assert!(gone["writebacks"].as_array().unwrap().is_empty(), "{gone}");
     let all = ask(&stack, "GET", "/api/pms/writebacks?all=true", None).await.json();
     assert_eq!(all["writebacks"][0]["dropped"], "entered by hand", "{all}");
+    assert_eq!(all["writebacks"][0]["droppedAs"], "entered_by_hand", "{all}");
     for (path, body, field) in [
         ("/api/pms/writebacks/replay", json!({}), "ids"),
         ("/api/pms/writebacks/replay", json!({ "all": true, "perMinute": 0 }), "perMinute"),
@@ -112,4 +118,54 @@ async fn p6_a_drop_needs_a_reason_and_a_tenant_sees_its_own_writes_alone() {
     let bad = ask(&stack, "GET", "/api/pms/writebacks?state=gone", None).await;
     assert_eq!(bad.status, 422, "{bad:?}");
     assert_eq!(ended(&stack, 1).await, ["parked"], "the write stays as it was");
+}
+
+/// The practice's system refuses what it is given after so many milliseconds: the time is taken.
+async fn refuses_after(stack: &Stack, ms: u32) {
+    let text = "Appointment already scheduled at this time";
+    mode(stack, &json!({ "mode": "fail", "fail_text": text, "min_ms": ms, "max_ms": ms })).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_write_that_fails_after_its_caller_was_told_that_it_is_on_its_way_leaves_a_task() {
+    let stack = Stack::start(Plan::default().set("pms_api.write_wait_seconds", 1)).await.unwrap();
+    refuses_after(&stack, 4_000).await;
+    let slot = free_times(&stack).await[0].clone();
+    let told = book(&stack, "book-1", &wish("101", &slot)).await.json();
+    assert!(matches!(told["status"].as_str(), Some("accepted" | "unknown")), "{told}");
+    let id = told["writebackId"].as_str().unwrap();
+    let task = until(SOON, "a task", || async {
+        let tasks = ask(&stack, "GET", "/api/pms/tasks", None).await.json();
+        tasks["tasks"].get(0).cloned()
+    })
+    .await;
+    assert_eq!(
+        (task["writebackId"].as_str(), task["code"].as_str()),
+        (Some(id), Some("slot_taken")),
+        "{task}"
+    );
+    // Done is not enough: nobody knows yet what became of the request.
+    let done = format!("/api/pms/tasks/{}/done", task["id"].as_str().unwrap());
+    let open = ask(&stack, "POST", &done, None).await;
+    assert_eq!(open.status, 409, "{open:?}");
+    assert!(error(&open)["message"].as_str().unwrap().contains("entered_by_hand"), "{open:?}");
+    let bad = ask(&stack, "POST", &done, Some(&json!({ "outcome": "gone" }))).await;
+    assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some("outcome")));
+    let by_hand = ask(&stack, "POST", &done, Some(&json!({ "outcome": "entered_by_hand" }))).await;
+    assert_eq!(by_hand.status, 200, "{by_hand:?}");
+    let all = ask(&stack, "GET", "/api/pms/writebacks?all=true", None).await.json();
+    assert_eq!(all["writebacks"][0]["droppedAs"], "entered_by_hand", "{all}");
+    let held = stack.sql("SELECT count(*) > 0 FROM slot_holds WHERE released_at IS NULL").await.unwrap();
+    assert_eq!(held.concat(), ["t"], "no copy shows it yet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_caller_who_hears_that_the_time_is_taken_and_may_choose_another_leaves_no_task() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    refuses_after(&stack, 50).await;
+    let slot = free_times(&stack).await[0].clone();
+    let told = book(&stack, "book-1", &wish("101", &slot)).await.json();
+    assert_eq!(told["status"], "refused", "{told}");
+    let tasks = ask(&stack, "GET", "/api/pms/tasks", None).await.json();
+    assert!(tasks["tasks"].as_array().unwrap().is_empty(), "{tasks}");
 }

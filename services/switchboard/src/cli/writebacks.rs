@@ -1,6 +1,7 @@
 use clap::{Args, Subcommand};
 use domain::{ConnectionId, PracticeId, WritebackId, WritebackState};
 use jiff::Timestamp;
+use writebacks::DropOutcome;
 
 use super::Target;
 
@@ -75,10 +76,14 @@ pub(crate) enum WritebacksAction {
         #[command(flatten)]
         target: Target,
     },
-    /// Give a failed or parked write up: it is entered by hand, or no longer wanted.
+    /// Give a queued, failed or parked write up: it is entered by hand, or no longer wanted.
     Drop {
         /// Its id: `wb_…`.
         id: WritebackId,
+        /// `entered_by_hand`: its time stays busy until a newer copy of the calendar was read. `not_wanted`: its
+        /// time is free at once.
+        #[arg(long)]
+        outcome: DropOutcome,
         /// Why.
         #[arg(long)]
         reason: String,

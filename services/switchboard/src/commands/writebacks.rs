@@ -7,7 +7,7 @@ use domain::{TenantId, WritebackId, WritebackState};
 use jiff::civil::Time;
 use serde_json::{Value, json};
 use store::{ListedWriteback, Store, WritebackFilter};
-use writebacks::{Found, give_up, reason, settle};
+use writebacks::{DropOutcome, Found, give_up, reason, settle};
 
 use crate::cli::{WhichWrites, WritebacksAction};
 use crate::out::Out;
@@ -40,12 +40,18 @@ pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<Ex
             let wish = replay::Wish { ids, which, per_minute, stop_after, wait: !no_wait };
             return replay::run(wish, &target.state, out).await;
         }
-        WritebacksAction::Drop { id, reason, target } => {
+        WritebacksAction::Drop { id, outcome, reason, target } => {
             let store = place::store(&target.state).await?;
             let (tenant, _) = owner(&store, id).await?;
-            give_up(&store, tenant, id, &reason, OPERATOR).await?;
-            out.say(format!("{id} is given up; its time is free again."));
-            out.object(&json!({ "dropped": id.to_string() }));
+            give_up(&store, tenant, id, outcome, &reason, OPERATOR).await?;
+            let time = match outcome {
+                DropOutcome::EnteredByHand => {
+                    "its time stays busy until a newer copy of the calendar was read"
+                }
+                DropOutcome::NotWanted => "its time is free again",
+            };
+            out.say(format!("{id} is given up; {time}."));
+            out.object(&json!({ "dropped": id.to_string(), "outcome": outcome.as_str() }));
         }
         WritebacksAction::Settle { id, landed, not_there: _, target } => {
             let store = place::store(&target.state).await?;
@@ -137,6 +143,7 @@ fn object(one: &ListedWriteback) -> Value {
         "deadline_at": one.deadline_at.to_string(), "about_at": one.about_at.map(|at| at.to_string()),
         "replays": one.replays.map(|id| id.to_string()),
         "replayed_as": one.replayed_as.map(|id| id.to_string()), "dropped": one.dropped,
+        "dropped_as": one.dropped_as,
     })
 }
 

@@ -67,8 +67,11 @@ async fn p3_parked_writes_are_listed_planned_replayed_and_dropped() {
     .await;
     assert_eq!(stack.sandbox.writes(&clinic.office).await.unwrap().len(), 2, "nothing was sent again");
     let (well, printed) = run(&stack, &["writebacks", "drop", &second]).await;
-    assert!(!well && printed.contains("--reason"), "{printed}");
-    assert!(ours(&stack, &["drop", &second, "--reason", "it is in the calendar"]).await.0);
+    assert!(!well && printed.contains("--reason") && printed.contains("--outcome"), "{printed}");
+    let (well, dropped) =
+        ours(&stack, &["drop", &second, "--outcome", "entered_by_hand", "--reason", "it is in the calendar"])
+            .await;
+    assert!(well && dropped[0]["outcome"] == "entered_by_hand", "{dropped:?}");
     let (well, printed) = run(&stack, &["writebacks", "replay", &second]).await;
     assert!(well && printed.contains("dropped"), "{printed}");
     assert!(ours(&stack, &["list"]).await.1.is_empty());
