@@ -1,15 +1,16 @@
-//! `switchboard demo sikka`: a clinic from the day it connects to the night its server was down.
+//! `switchboard demo sikka`: a clinic from the day it installs the application to the night its server was down.
 //!
 //! Every step is held against three books: what the practice's own system has, what our rows say, and the audit
 //! chain. The first that does not fit ends the demo with 1.
 
 mod books;
+mod install;
 mod outage;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
-use domain::WritebackId;
+use domain::{TenantId, WritebackId};
 use jiff::{ToSpan as _, Zoned};
 use serde_json::{Value, json};
 use store::{Store, Writeback};
@@ -18,13 +19,12 @@ use self::books::{Books, Person};
 use super::caller::Caller;
 use crate::commands::audit;
 use crate::commands::sandbox::Sandbox;
-use crate::commands::seed::{Seeded, add_demo};
+use crate::commands::seed::add_newcomer;
 use crate::out::Out;
 use crate::place::{self, Place};
 
-/// The sandbox's office that the demo connects.
+/// The sandbox's office that installs the application.
 const OFFICE: &str = "D10002";
-const ZONE: &str = "America/New_York";
 /// What the payment service says it has taken, in cents.
 const PAID: i64 = 2_500;
 
@@ -33,7 +33,7 @@ struct Demo {
     caller: Caller,
     books: Books,
     store: Store,
-    clinic: Seeded,
+    tenant: TenantId,
     patient: Person,
 }
 
@@ -57,12 +57,15 @@ async fn play(place: &Place, store: Store, out: Out) -> anyhow::Result<Value> {
     let sandbox = Sandbox::new(&place.sandbox_admin);
     let known = sandbox.ask(reqwest::Method::GET, &format!("/admin/sikka/offices/{OFFICE}"), None).await?;
     ensure!(known.0, "the sandbox has no office {OFFICE}: start it with at least two offices");
-    let clinic = add_demo(&store, OFFICE, ZONE, None).await?;
-    let books = Books::new(sandbox, store.clone(), clinic.tenant, OFFICE);
+    install::free_the_office(&store).await?;
+    let clinic = add_newcomer(&store).await?;
+    let tenant = clinic.tenant;
+    let books = Books::new(sandbox.clone(), store.clone(), tenant, OFFICE);
     books.everything_works().await?;
+    let caller = Caller::new(place, &tenant.to_string(), out)?;
+    let installed = install::play(place, &store, &sandbox, &clinic, &caller).await?;
     let patient = books.somebody().await?;
-    let caller = Caller::new(place, &clinic.tenant.to_string(), out)?;
-    let demo = Demo { caller, books, store, clinic, patient };
+    let demo = Demo { caller, books, store, tenant, patient };
     demo.who_calls().await?;
     let kept = demo.book_move_and_cancel().await?;
     demo.note().await?;
@@ -70,7 +73,8 @@ async fn play(place: &Place, store: Store, out: Out) -> anyhow::Result<Value> {
     let replayed = outage::play(&demo).await?;
     let records = demo.audit().await?;
     Ok(json!({
-        "demo": "ok", "scenario": "sikka", "office": OFFICE, "cancelled_appointment": kept,
+        "demo": "ok", "scenario": "sikka", "office": OFFICE, "connection": installed["connectionId"],
+        "features": installed["features"], "cancelled_appointment": kept,
         "replayed": replayed, "audit_records": records, "seconds": demo.caller.seconds().round(),
     }))
 }
@@ -109,7 +113,7 @@ impl Demo {
 
     /// The front desk has an open task about a write.
     async fn has_task_about(&self, write: WritebackId) -> anyhow::Result<()> {
-        let mut tx = self.store.tenant(self.clinic.tenant).await?;
+        let mut tx = self.store.tenant(self.tenant).await?;
         let has = tx.has_task_about(write).await?;
         tx.commit().await?;
         ensure!(has, "the front desk has no task about {write}");
@@ -118,7 +122,7 @@ impl Demo {
 
     /// The latest try of a write: itself, or the last of its replays.
     async fn latest(&self, write: WritebackId) -> anyhow::Result<Writeback> {
-        let mut tx = self.store.tenant(self.clinic.tenant).await?;
+        let mut tx = self.store.tenant(self.tenant).await?;
         let latest = tx.latest_try(write).await?;
         tx.commit().await?;
         Ok(latest)
@@ -221,14 +225,15 @@ impl Demo {
 
     /// Tells this demo's entries from those of earlier ones.
     fn suffix(&self) -> String {
-        self.clinic.tenant.uuid().simple().to_string().split_off(20)
+        self.tenant.uuid().simple().to_string().split_off(20)
     }
 
     /// The chain is whole, and every tool that was used in the call is in it.
     async fn audit(&self) -> anyhow::Result<usize> {
         self.caller.scene("What was recorded of it.");
-        let records = audit::latest(&self.store, self.clinic.tenant, 200).await?;
+        let records = audit::latest(&self.store, self.tenant, 200).await?;
         for action in [
+            "connection.connect",
             "patient.search",
             "availability.check",
             "appointment.book",

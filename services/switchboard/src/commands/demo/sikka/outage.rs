@@ -72,7 +72,7 @@ pub(super) async fn play(demo: &Demo) -> anyhow::Result<usize> {
 
 /// Replays them as an operator does, and waits until each has come to its end.
 async fn replay(demo: &Demo, ids: &[WritebackId]) -> anyhow::Result<()> {
-    let tenant = demo.clinic.tenant;
+    let tenant = demo.tenant;
     let run = start_run(&demo.store, tenant, ids, 600, Some(1), "switchboard demo").await?;
     let until = Instant::now() + SOON;
     loop {
