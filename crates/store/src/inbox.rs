@@ -35,7 +35,7 @@ impl MachineryTx {
     }
 
     /// Forgets what has had its time: messages taken and tool calls answered more than `days` ago,
-    /// and the bodies of events three times as old. Returns how many rows it touched.
+    /// and three times as old the bodies of events and what tasks that are done were about. Returns how many rows it touched.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -46,6 +46,8 @@ impl MachineryTx {
             "DELETE FROM tool_calls WHERE finished_at < now() - make_interval(days => $1)",
             "UPDATE webhook_events SET body = NULL
              WHERE body IS NOT NULL AND received_at < now() - make_interval(days => 3 * $1)",
+            "UPDATE staff_tasks SET wanted = NULL
+             WHERE wanted IS NOT NULL AND done_at < now() - make_interval(days => 3 * $1)",
         ] {
             touched += diesel::sql_query(statement)
                 .bind::<diesel::sql_types::Integer, _>(days)

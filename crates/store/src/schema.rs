@@ -404,6 +404,7 @@ diesel::table! {
         done_by -> Nullable<Text>,
         call_id -> Nullable<Text>,
         tool_call_id -> Nullable<Text>,
+        wanted -> Nullable<Binary>,
     }
 }
 

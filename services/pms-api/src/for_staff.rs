@@ -6,12 +6,16 @@ use store::{NewTask, StoreError, TenantTx, ToolCallKey};
 
 use crate::run_tool::Told;
 
+/// Where an answer says what somebody wants that only staff can do: `{"patientId": …, …}`.
+const WANTED: &str = "wanted";
+
 /// What somebody wanted, by the tool.
 fn wish(tool: &str) -> &'static str {
     match tool {
         "searchPatients" => "be found in your records",
         "getPatientInfo" => "hear what their record says",
         "createPatient" => "be registered",
+        "updatePatient" => "have their phone, e-mail or address changed",
         "checkAvailability" => "find a free time",
         "bookAppointment" => "book an appointment",
         "getAppointments" => "hear about their appointments",
@@ -75,9 +79,13 @@ pub(crate) async fn leave_task(
     {
         return Ok(());
     }
-    let (because, next_action) = why(&told.code, writeback.is_some());
+    let (because, mut next_action) = why(&told.code, writeback.is_some());
+    let wanted = told.data.get(WANTED).map(Value::to_string);
+    if wanted.is_some() && told.code == "cannot_here" {
+        next_action = "Do it in your own system: the task says for whom, and what they want.";
+    }
     let sentence = format!("Somebody wanted to {}. {because}", wish(tool));
-    tx.add_task(&NewTask {
+    let task = NewTask {
         connection: Some(connection),
         writeback,
         code: &told.code,
@@ -85,8 +93,11 @@ pub(crate) async fn leave_task(
         next_action,
         due_at: None,
         tool_call: Some(key),
-    })
-    .await?;
+    };
+    match wanted {
+        Some(wanted) => tx.add_task_wanting(&task, wanted.as_bytes()).await?,
+        None => tx.add_task(&task).await?,
+    };
     Ok(())
 }
 

@@ -37,6 +37,7 @@ pub(crate) const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/pms/patients/search", may(P::PATIENTS_READ)),
     ("GET", "/api/pms/patients/{patient}", may(P::PATIENTS_READ)),
     ("POST", "/api/pms/patients", may(P::PATIENTS_WRITE)),
+    ("PATCH", "/api/pms/patients/{patient}", may(P::PATIENTS_WRITE)),
     ("POST", "/api/pms/patients/{patient}/notes", may(P::NOTES_WRITE)),
     ("GET", "/api/pms/patients/{patient}/appointments", may(P::APPOINTMENTS_READ)),
     ("GET", "/api/pms/patients/{patient}/balance", may(P::ACCOUNTS_READ)),

@@ -50,7 +50,11 @@ fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/api/openapi.json").route(get().to(openapi::document)))
         .service(resource("/api/pms/tools").route(get().to(openapi::registry)))
         .service(resource("/api/pms/patients/search").route(get().to(patients::search)))
-        .service(resource("/api/pms/patients/{patient}").route(get().to(patients::read)))
+        .service(
+            resource("/api/pms/patients/{patient}")
+                .route(get().to(patients::read))
+                .route(patch().to(patients::update)),
+        )
         .service(resource("/api/pms/providers").route(get().to(accounts::providers)))
         .service(resource("/api/pms/appointment-types").route(get().to(accounts::appointment_types)))
         .service(resource("/api/pms/patients/{patient}/balance").route(get().to(accounts::balance)))

@@ -1,0 +1,1 @@
+ALTER TABLE staff_tasks DROP COLUMN wanted;
