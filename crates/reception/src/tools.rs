@@ -17,6 +17,8 @@ pub(crate) mod reschedule_appointment;
 pub(crate) mod search_patients;
 pub(crate) mod update_patient;
 
+pub use process_payment::is_payment_reference;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::LazyLock;

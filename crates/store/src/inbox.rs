@@ -35,7 +35,8 @@ impl MachineryTx {
     }
 
     /// Forgets what has had its time: messages taken and tool calls answered more than `days` ago,
-    /// and three times as old the bodies of events and what tasks that are done were about. Returns how many rows it touched.
+    /// and three times as old payments
+    /// that were announced, the bodies of events and what tasks that are done were about. Returns how many rows it touched.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -44,6 +45,7 @@ impl MachineryTx {
         for statement in [
             "DELETE FROM inbox WHERE taken_at < now() - make_interval(days => $1)",
             "DELETE FROM tool_calls WHERE finished_at < now() - make_interval(days => $1)",
+            "DELETE FROM payments_taken WHERE told_at < now() - make_interval(days => 3 * $1)",
             "UPDATE webhook_events SET body = NULL
              WHERE body IS NOT NULL AND received_at < now() - make_interval(days => 3 * $1)",
             "UPDATE staff_tasks SET wanted = NULL

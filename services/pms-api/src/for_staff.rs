@@ -34,6 +34,11 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
     const CALL: &str = "Call them back and do it in your own system.";
     match code {
         "cannot_here" => ("Your system does not let that be done from outside.", CALL),
+        "payment_not_announced" => (
+            "Your payment service has not told of such a payment.",
+            "Check whether this payment arrived: the task says for whom, how much and under which number. If it did, \
+             put it on the account in your own system.",
+        ),
         "identity_locked" => (
             "They gave too many wrong names or dates of birth, so no record was opened.",
             "Make sure who they are before you tell them anything.",

@@ -43,6 +43,7 @@ pub(crate) const TABLE: &[(&str, &str, Needs)] = &[
     ("GET", "/api/pms/patients/{patient}/balance", may(P::ACCOUNTS_READ)),
     ("GET", "/api/pms/patients/{patient}/insurance", may(P::ACCOUNTS_READ)),
     ("POST", "/api/pms/payments", may(P::PAYMENTS_WRITE)),
+    ("POST", "/api/pms/payments/taken", may(P::PAYMENTS_WRITE)),
     ("GET", "/api/pms/appointments/availability", may(P::APPOINTMENTS_READ)),
     ("POST", "/api/pms/appointments", may(P::APPOINTMENTS_WRITE)),
     ("PATCH", "/api/pms/appointments/{appointment}", may(P::APPOINTMENTS_WRITE)),

@@ -18,6 +18,8 @@ mod ledger;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod payments;
+#[cfg(test)]
 mod pool;
 #[cfg(test)]
 mod rig;

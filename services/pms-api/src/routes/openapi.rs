@@ -42,6 +42,7 @@ pub(crate) fn openapi() -> Value {
         }
     }
     super::writebacks_document::describe(&mut paths);
+    super::payments::describe(&mut paths);
     super::insight_document::describe(&mut paths);
     super::setup_document::describe(&mut paths);
     super::access_document::describe(&mut paths);

@@ -4,6 +4,7 @@
 //! chain. The first that does not fit ends the demo with 1.
 
 mod books;
+mod clinic;
 mod install;
 mod outage;
 
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use store::{Store, Writeback};
 
 use self::books::{Books, Person};
+use self::clinic::Clinic;
 use super::caller::Caller;
 use crate::commands::audit;
 use crate::commands::sandbox::Sandbox;
@@ -33,6 +35,7 @@ struct Demo {
     caller: Caller,
     books: Books,
     store: Store,
+    clinic: Clinic,
     tenant: TenantId,
     patient: Person,
 }
@@ -58,14 +61,14 @@ async fn play(place: &Place, store: Store, out: Out) -> anyhow::Result<Value> {
     let known = sandbox.ask(reqwest::Method::GET, &format!("/admin/sikka/offices/{OFFICE}"), None).await?;
     ensure!(known.0, "the sandbox has no office {OFFICE}: start it with at least two offices");
     install::free_the_office(&store).await?;
-    let clinic = add_newcomer(&store).await?;
-    let tenant = clinic.tenant;
+    let newcomer = add_newcomer(&store).await?;
+    let (tenant, clinic) = (newcomer.tenant, Clinic::new(place, &newcomer)?);
     let books = Books::new(sandbox.clone(), store.clone(), tenant, OFFICE);
     books.everything_works().await?;
     let caller = Caller::new(place, &tenant.to_string(), out)?;
-    let installed = install::play(place, &store, &sandbox, &clinic, &caller).await?;
+    let installed = install::play(place, &store, &sandbox, (tenant, &clinic), &caller).await?;
     let patient = books.somebody().await?;
-    let demo = Demo { caller, books, store, tenant, patient };
+    let demo = Demo { caller, books, store, clinic, tenant, patient };
     demo.who_calls().await?;
     let kept = demo.book_move_and_cancel().await?;
     demo.note().await?;
@@ -192,8 +195,16 @@ impl Demo {
         self.books.insures(&self.patient.id, &carriers).await?;
         self.caller.held(format!("insured with {}", carriers.join(" and ")));
 
-        self.caller.scene("They have paid; the payment is put on the account.");
+        self.caller.scene("They say that they have paid.");
         let lines = self.books.payments(&self.patient.id, PAID).await?;
+        let told = self.pay("demo-payment-1").await?;
+        ensure!(told["status"] == "needs_staff", "a caller's word was answered with {told}");
+        ensure!(self.books.payments(&self.patient.id, PAID).await? == lines, "a caller's word was posted");
+        self.caller
+            .held("on their word alone nothing is put on the account; the front desk is asked to look");
+
+        self.caller.scene("The clinic's payment service tells of the payment, and it is put on the account.");
+        self.announce("demo-payment-1").await?;
         let told = self.pay("demo-payment-1").await?;
         self.books.landed(&told, "record_payment").await?;
         let now = self.books.payments(&self.patient.id, PAID).await?;
@@ -213,6 +224,15 @@ impl Demo {
         ensure!(told == held, "{told} was told and the practice's own account says {held}");
         self.caller.held(format!("the practice's own account says {held} cents as well"));
         Ok(held)
+    }
+
+    /// What the clinic's payment service does when it has taken a payment.
+    async fn announce(&self, reference: &str) -> anyhow::Result<()> {
+        let own = format!("{reference}-{}", self.suffix());
+        let taken = json!({
+            "reference": own, "amount": PAID, "currency": "USD", "method": "card", "patientId": self.patient.id,
+        });
+        self.clinic.post("/api/pms/payments/taken", &taken).await.map(drop)
     }
 
     async fn pay(&self, reference: &str) -> anyhow::Result<Value> {
@@ -243,6 +263,7 @@ impl Demo {
             "patient.note",
             "patient.balance.read",
             "patient.insurance.read",
+            "payment.announce",
             "payment.record",
             "writeback.replay",
         ] {

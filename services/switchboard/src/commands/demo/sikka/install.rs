@@ -1,15 +1,17 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use domain::TenantId;
 use serde_json::{Value, json};
 use store::Store;
 use tokio::time::{Instant, sleep};
 
 use super::OFFICE;
+use super::clinic::Clinic;
 use crate::commands::connections;
 use crate::commands::demo::caller::Caller;
 use crate::commands::sandbox::Sandbox;
-use crate::commands::seed::{DEMO, Newcomer};
+use crate::commands::seed::DEMO;
 use crate::place::Place;
 
 const SOON: Duration = Duration::from_secs(120);
@@ -18,6 +20,7 @@ const LAG_S: u64 = 5;
 /// Until the vendor would copy its data by itself; the demo has it copied as soon as the office is seen waiting.
 const LOAD_S: u64 = 120;
 const WEBHOOKS: &str = "/admin/sikka/webhooks";
+const STATUS: &str = "/api/pms/status";
 
 /// Takes the office from the demo that had it before: an office is one tenant's.
 pub(super) async fn free_the_office(store: &Store) -> anyhow::Result<()> {
@@ -37,12 +40,12 @@ pub(super) async fn play(
     place: &Place,
     store: &Store,
     sandbox: &Sandbox,
-    clinic: &Newcomer,
+    (tenant, clinic): (TenantId, &Clinic),
     caller: &Caller,
 ) -> anyhow::Result<Value> {
     caller.scene("A clinic buys the application at the vendor.");
     let before = sandbox.get(WEBHOOKS).await?;
-    let (secret, _) = connections::make_link(store, clinic.tenant, false).await?;
+    let (secret, _) = connections::make_link(store, tenant, false).await?;
     let gateway = place.gateway.first().context("no gateway runs")?;
     // A setting of webhooks replaces all of them: what tells of changes stays.
     let told = json!({
@@ -50,7 +53,7 @@ pub(super) async fn play(
         "change_url": format!("{gateway}/api/sikka/webhook"), "callback_key": place.callback_key,
     });
     sandbox.put(WEBHOOKS, &told).await?;
-    let installed = buys(place, sandbox, clinic, caller).await;
+    let installed = buys(sandbox, clinic, caller).await;
     let has_key = !before["callback_key"].is_null();
     let as_before = json!({
         "install_url": before["install_url"], "change_url": before["change_url"],
@@ -60,15 +63,14 @@ pub(super) async fn play(
     installed
 }
 
-async fn buys(place: &Place, sandbox: &Sandbox, clinic: &Newcomer, caller: &Caller) -> anyhow::Result<Value> {
-    let desk = Desk::new(place, clinic)?;
-    let nothing = desk.status().await?;
+async fn buys(sandbox: &Sandbox, clinic: &Clinic, caller: &Caller) -> anyhow::Result<Value> {
+    let nothing = clinic.get(STATUS).await?;
     ensure!(nothing["connections"] == json!([]), "a clinic that has bought nothing is connected: {nothing}");
     let purchase = json!({ "lag_seconds": LAG_S, "load_seconds": LOAD_S, "copies": 2 });
     let sent = sandbox.post(&format!("/admin/sikka/offices/{OFFICE}/purchase"), &purchase).await?;
     ensure!(sent["sent"] == json!(true), "the vendor sent no notice: {sent}");
 
-    let early = desk.until("confirming").await?;
+    let early = until(clinic, "confirming").await?;
     ensure!(
         early["connections"] == json!([]),
         "a notice was believed that the vendor did not confirm: {early}"
@@ -77,14 +79,14 @@ async fn buys(place: &Place, sandbox: &Sandbox, clinic: &Newcomer, caller: &Call
         "confirming: the notice came twice and early; nothing is connected that the vendor does not list",
     );
 
-    let waits = desk.until("onboarding").await?;
+    let waits = until(clinic, "onboarding").await?;
     let connection = &waits["connections"][0];
     ensure!(connection["status"] == "onboarding", "an office without data is {}", connection["status"]);
     ensure!(connection["lastError"].is_null(), "an office without data is an error: {connection}");
     caller.held("onboarding: the location is switched on, its data is on the way, and that is no error");
 
     sandbox.post(&format!("/admin/sikka/offices/{OFFICE}/refresh"), &json!({})).await?;
-    let done = desk.until("done").await?;
+    let done = until(clinic, "done").await?;
     let connection = done["connections"][0].clone();
     ensure!(connection["status"] == "active", "an installed office is {}", connection["status"]);
     ensure!(done["ready"] == json!(true), "an installed clinic is not ready: {done}");
@@ -102,46 +104,18 @@ async fn buys(place: &Place, sandbox: &Sandbox, clinic: &Newcomer, caller: &Call
     Ok(connection)
 }
 
-/// The clinic's own way to look: the REST API with its key.
-struct Desk {
-    client: reqwest::Client,
-    url: String,
-    api_key: String,
-}
-
-impl Desk {
-    fn new(place: &Place, clinic: &Newcomer) -> anyhow::Result<Self> {
-        let api = place.pms_api.first().context("no pms-api runs")?;
-        Ok(Self {
-            client: reqwest::Client::new(),
-            url: format!("{api}/api/pms/status"),
-            api_key: clinic.api_key.clone(),
-        })
-    }
-
-    async fn status(&self) -> anyhow::Result<Value> {
-        let asked = self.client.get(&self.url).bearer_auth(&self.api_key).timeout(Duration::from_secs(30));
-        let answer = asked.send().await?;
-        let http = answer.status();
-        let body = answer.text().await?;
-        ensure!(http == 200, "the status was answered with {http}: {body}");
-        Ok(serde_json::from_str(&body)?)
-    }
-
-    /// Waits until the install has come to `state`.
-    async fn until(&self, state: &str) -> anyhow::Result<Value> {
-        let until = Instant::now() + SOON;
-        loop {
-            let status = self.status().await?;
-            let now = status["setups"][0]["state"].as_str().unwrap_or("not told of yet").to_owned();
-            if now == state {
-                return Ok(status);
-            }
-            if ["refused", "gave_up", "cancelled", "done"].contains(&now.as_str()) || Instant::now() >= until
-            {
-                bail!("the install is {now} and should come to be {state}: {}", status["setups"]);
-            }
-            sleep(Duration::from_millis(50)).await;
+/// Waits until the install has come to `state`.
+async fn until(clinic: &Clinic, state: &str) -> anyhow::Result<Value> {
+    let until = Instant::now() + SOON;
+    loop {
+        let status = clinic.get(STATUS).await?;
+        let now = status["setups"][0]["state"].as_str().unwrap_or("not told of yet").to_owned();
+        if now == state {
+            return Ok(status);
         }
+        if ["refused", "gave_up", "cancelled", "done"].contains(&now.as_str()) || Instant::now() >= until {
+            bail!("the install is {now} and should come to be {state}: {}", status["setups"]);
+        }
+        sleep(Duration::from_millis(50)).await;
     }
 }

@@ -38,6 +38,7 @@ pub(super) async fn play(demo: &Demo) -> anyhow::Result<usize> {
     let before = demo.books.payments(&demo.patient.id, PAID).await?;
     demo.books.refuses(true).await?;
     demo.books.server(true).await?;
+    demo.announce("demo-payment-2").await?;
     let told = demo.pay("demo-payment-2").await?;
     let payment = writeback_of(&told)?;
     for id in [payment, kept] {
