@@ -16,6 +16,8 @@ pub enum Operation {
     SlotFeed,
     /// Submit [`crate::Write::CreatePatient`].
     CreatePatient,
+    /// Change a patient's phone, e-mail or address. No system declares it yet, and there is no write for it.
+    UpdatePatient,
     /// Submit [`crate::Write::BookAppointment`].
     BookAppointment,
     /// [`crate::PMSAdapter::patient_book`].

@@ -26,7 +26,8 @@ fn holds_one(value: &Value) -> bool {
 
 /// Whether a text holds 13 to 19 digits in a row whose last one checks the others, whatever people put between
 /// digits.
-pub(crate) fn looks_like_one(text: &str) -> bool {
+#[must_use]
+pub fn looks_like_one(text: &str) -> bool {
     let mut run: Vec<u32> = Vec::new();
     for c in text.chars() {
         if let Some(digit) = digit(c) {

@@ -19,13 +19,14 @@ mod tools;
 mod turn;
 
 pub use answer::{AuditNote, Status, ToolAnswer};
+pub use card_number::looks_like_one as looks_like_card_number;
 pub use desk::{Caller, Desk, Door, Settings};
 pub use input::BadInput;
 pub use language::{Language, Template};
 pub use ports::{
-    Answered, BookError, Change, Claim, Held, Ledger, LedgerError, NewWrite, PendingPatient, PracticeBook,
-    RequestError, Requested, WriteNews,
+    Answered, BookError, Change, Claim, Held, Ledger, LedgerError, NewWrite, PaymentTaken, PendingPatient,
+    PracticeBook, RequestError, Requested, WriteNews,
 };
 pub use proof::{IdentityRules, Proof, ProofNeeded, RulesError};
 pub use reception::{Handled, Reception};
-pub use tools::{Access, Tool, tool, tools};
+pub use tools::{Access, Tool, is_payment_reference, tool, tools};

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{
-    AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Window, WritebackId,
+    AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, PaymentMethod, Window,
+    WritebackId,
 };
 use jiff::{SignedDuration, Timestamp};
-use pms::{FailureReason, PatientQuery, Write};
+use pms::{FailureReason, NewPayment, PatientQuery, Write};
 
 use crate::{Desk, Proof};
 
@@ -177,6 +178,13 @@ pub struct NewWrite {
     pub needed_by: Timestamp,
 }
 
+/// A payment as the tenant's payment service announced it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaymentTaken {
+    /// How it was paid, where the service said.
+    pub method: Option<PaymentMethod>,
+}
+
 /// What became of a request to record a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requested {
@@ -320,6 +328,18 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`LedgerError`].
     async fn guessed(&self, desk: &Desk, guess: &[u8]) -> Result<u32, LedgerError>;
+
+    /// Takes a payment that the tenant's payment service has announced for this practice's accounts: this reference,
+    /// with the same amount and currency, and for this patient where the service said for whom. `None`: there is no
+    /// such payment, or another practice has it. Asked again, it answers the same.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn take_payment(
+        &self,
+        desk: &Desk,
+        payment: &NewPayment,
+    ) -> Result<Option<PaymentTaken>, LedgerError>;
 
     /// How the creation of a patient stands.
     ///

@@ -15,6 +15,9 @@ pub(crate) mod list_providers;
 pub(crate) mod process_payment;
 pub(crate) mod reschedule_appointment;
 pub(crate) mod search_patients;
+pub(crate) mod update_patient;
+
+pub use process_payment::is_payment_reference;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -88,6 +91,7 @@ static TOOLS: LazyLock<Vec<Tool>> = LazyLock::new(|| {
         search_patients::tool(),
         get_patient_info::tool(),
         create_patient::tool(),
+        update_patient::tool(),
         check_availability::tool(),
         book_appointment::tool(),
         get_appointments::tool(),

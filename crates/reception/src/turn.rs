@@ -6,11 +6,11 @@ use domain::{
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use pms::{ErrorKind, Operation, PatientQuery};
+use pms::{ErrorKind, NewPayment, Operation, PatientQuery};
 
 use crate::ports::{Answered, BookError, Change, Held, LedgerError, NewWrite, PendingPatient, WriteNews};
 use crate::sentences::{self, input};
-use crate::{BadInput, Desk, Reception, RequestError, Requested, Template, ToolAnswer};
+use crate::{BadInput, Desk, PaymentTaken, Reception, RequestError, Requested, Template, ToolAnswer};
 
 /// Why a tool ends before its last line.
 #[derive(Debug)]
@@ -173,6 +173,12 @@ impl Turn<'_> {
                 Err(self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
             }
         }
+    }
+
+    /// A payment that the tenant's payment service announced, for an account of this practice.
+    pub(crate) async fn take_payment(&self, payment: &NewPayment) -> Result<Option<PaymentTaken>, Stop> {
+        let taken = self.reception.ledger.take_payment(self.desk, payment).await;
+        taken.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))
     }
 
     /// A write as it was recorded.

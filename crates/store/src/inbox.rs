@@ -35,7 +35,8 @@ impl MachineryTx {
     }
 
     /// Forgets what has had its time: messages taken and tool calls answered more than `days` ago,
-    /// and the bodies of events three times as old. Returns how many rows it touched.
+    /// and three times as old payments
+    /// that were announced, the bodies of events and what tasks that are done were about. Returns how many rows it touched.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -44,8 +45,11 @@ impl MachineryTx {
         for statement in [
             "DELETE FROM inbox WHERE taken_at < now() - make_interval(days => $1)",
             "DELETE FROM tool_calls WHERE finished_at < now() - make_interval(days => $1)",
+            "DELETE FROM payments_taken WHERE told_at < now() - make_interval(days => 3 * $1)",
             "UPDATE webhook_events SET body = NULL
              WHERE body IS NOT NULL AND received_at < now() - make_interval(days => 3 * $1)",
+            "UPDATE staff_tasks SET wanted = NULL
+             WHERE wanted IS NOT NULL AND done_at < now() - make_interval(days => 3 * $1)",
         ] {
             touched += diesel::sql_query(statement)
                 .bind::<diesel::sql_types::Integer, _>(days)

@@ -20,7 +20,7 @@ struct SealedColumn {
 }
 
 /// Every one there is: a test looks for columns of bytes that are not here.
-const SEALED: [SealedColumn; 11] = [
+const SEALED: [SealedColumn; 12] = [
     sealed("alert_destinations", "secret", &["'alert_destinations/' || id || '/secret'"]),
     sealed("alert_destinations", "url", &["'alert_destinations/' || id || '/url'"]),
     sealed("outbox", "body", &["'outbox/' || message_id"]),
@@ -29,6 +29,7 @@ const SEALED: [SealedColumn; 11] = [
     sealed("pms_connections", "refresh_token", &["'pms_connections/' || id || '/refresh_token'"]),
     sealed("pms_connections", "token", &["'pms_connections/' || id || '/token'"]),
     sealed("pms_writebacks", "payload", &["'pms_writebacks/' || id || '/payload'"]),
+    sealed("staff_tasks", "wanted", &["'staff_tasks/' || id || '/wanted'"]),
     sealed("tool_calls", "answer", &["'tool_calls/' || tenant_id || '/' || call_id || '/' || tool_call_id"]),
     sealed("voice_calls", "report", &["'voice_calls/' || vendor_call_id || '/report'"]),
     sealed("webhook_events", "body", &["'webhook_events/' || source || '/' || dedupe_key"]),

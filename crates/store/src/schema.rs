@@ -179,6 +179,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    payments_taken (tenant_id, reference) {
+        tenant_id -> Uuid,
+        reference -> Text,
+        minor -> BigInt,
+        currency -> Text,
+        method -> Nullable<Text>,
+        patient -> Nullable<Text>,
+        practice_id -> Nullable<Uuid>,
+        told_by -> Text,
+        told_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     pms_appointment_types (connection_id, position) {
         tenant_id -> Uuid,
         connection_id -> Uuid,
@@ -417,6 +431,7 @@ diesel::table! {
         done_by -> Nullable<Text>,
         call_id -> Nullable<Text>,
         tool_call_id -> Nullable<Text>,
+        wanted -> Nullable<Binary>,
     }
 }
 
@@ -523,6 +538,7 @@ diesel::joinable!(former_members -> tenants (tenant_id));
 diesel::joinable!(former_members -> users (user_id));
 diesel::joinable!(memberships -> tenants (tenant_id));
 diesel::joinable!(memberships -> users (user_id));
+diesel::joinable!(payments_taken -> tenants (tenant_id));
 diesel::joinable!(pms_appointment_types -> tenants (tenant_id));
 diesel::joinable!(pms_clinician_mappings -> tenants (tenant_id));
 diesel::joinable!(pms_connections -> tenants (tenant_id));
@@ -558,6 +574,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     memberships,
     outbox,
     parked_messages,
+    payments_taken,
     pms_appointment_types,
     pms_clinician_mappings,
     pms_connections,

@@ -1,15 +1,16 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Double, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use domain::{ConnectionId, TenantId, WritebackId};
+use domain::{ConnectionId, Sensitive, TenantId, WritebackId};
 use jiff::Timestamp;
 use jiff_diesel::{NullableTimestamp, ToDiesel as _};
+use seal::{KeyRing, Sealed};
 use uuid::Uuid;
 
 use crate::schema::staff_tasks as t;
 use crate::{MachineryTx, StoreError, TenantTx, ToolCallKey};
 
-/// Something for a person at the front desk. It names no patient.
+/// Something for a person at the front desk. It names no patient: what a patient wants goes beside it, sealed.
 #[derive(Debug)]
 pub struct NewTask<'a> {
     /// In which practice's system.
@@ -51,6 +52,12 @@ pub struct StaffTask {
     pub created_at: Timestamp,
     /// The call it was left in, by the vendor's id: who called is told there.
     pub call_id: Option<String>,
+    /// What somebody wants done, as JSON, where the sentence alone does not say it. It is a patient's.
+    pub wanted: Option<Sensitive<Vec<u8>>>,
+}
+
+fn identity(id: Uuid) -> String {
+    format!("staff_tasks/{id}/wanted")
 }
 
 type Row = (
@@ -64,6 +71,7 @@ type Row = (
     NullableTimestamp,
     jiff_diesel::Timestamp,
     Option<String>,
+    Option<Vec<u8>>,
 );
 
 const COLUMNS: (
@@ -77,6 +85,7 @@ const COLUMNS: (
     t::due_at,
     t::created_at,
     t::call_id,
+    t::wanted,
 ) = (
     t::id,
     t::tenant_id,
@@ -88,10 +97,20 @@ const COLUMNS: (
     t::due_at,
     t::created_at,
     t::call_id,
+    t::wanted,
 );
 
-fn task(row: Row) -> StaffTask {
-    let (id, tenant, connection, writeback, code, sentence, next_action, due_at, created_at, call_id) = row;
+fn task(keys: &KeyRing, row: Row) -> StaffTask {
+    let (id, tenant, connection, writeback, code, sentence, next_action, due_at, created_at, call_id, wanted) =
+        row;
+    // One that does not open hides none of the others.
+    let wanted = wanted.and_then(|sealed| match keys.open(&identity(id), &Sealed::from_bytes(sealed)) {
+        Ok(plain) => Some(Sensitive::from(plain)),
+        Err(error) => {
+            tracing::error!(task.id = %id, error = %error, "what a task is about cannot be opened");
+            None
+        }
+    });
     StaffTask {
         id,
         tenant: TenantId::from_uuid(tenant),
@@ -103,6 +122,7 @@ fn task(row: Row) -> StaffTask {
         due_at: due_at.into(),
         created_at: created_at.to_jiff(),
         call_id,
+        wanted,
     }
 }
 
@@ -112,9 +132,23 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn add_task(&mut self, new: &NewTask<'_>) -> Result<bool, StoreError> {
+        self.put_task(new, None).await
+    }
+
+    /// As [`TenantTx::add_task`], with what somebody wants done, as JSON.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn add_task_wanting(&mut self, new: &NewTask<'_>, wanted: &[u8]) -> Result<bool, StoreError> {
+        self.put_task(new, Some(wanted)).await
+    }
+
+    async fn put_task(&mut self, new: &NewTask<'_>, wanted: Option<&[u8]>) -> Result<bool, StoreError> {
+        let id = Uuid::now_v7();
+        let sealed = wanted.map(|wanted| self.store.keys.seal(&identity(id), wanted)).transpose()?;
         let added = diesel::insert_into(t::table)
             .values((
-                t::id.eq(Uuid::now_v7()),
+                t::id.eq(id),
                 t::tenant_id.eq(self.tenant.uuid()),
                 t::connection_id.eq(new.connection.map(ConnectionId::uuid)),
                 t::writeback_id.eq(new.writeback.map(WritebackId::uuid)),
@@ -124,6 +158,7 @@ impl TenantTx {
                 t::due_at.eq(new.due_at.map(|at| at.to_diesel())),
                 t::call_id.eq(new.tool_call.map(|key| key.call_id.as_str())),
                 t::tool_call_id.eq(new.tool_call.map(|key| key.tool_call_id.as_str())),
+                t::wanted.eq(sealed.as_ref().map(Sealed::as_bytes)),
             ))
             .on_conflict_do_nothing()
             .execute(&mut self.conn)
@@ -187,7 +222,7 @@ impl TenantTx {
             .limit(most)
             .load(&mut self.conn)
             .await?;
-        Ok(rows.into_iter().map(task).collect())
+        Ok(rows.into_iter().map(|row| task(&self.store.keys, row)).collect())
     }
 
     /// Ends a task. False: it was ended before.
@@ -229,7 +264,7 @@ impl MachineryTx {
             .limit(most)
             .load(&mut self.conn)
             .await?;
-        Ok(rows.into_iter().map(task).collect())
+        Ok(rows.into_iter().map(|row| task(&self.store.keys, row)).collect())
     }
 
     /// The writes under way that come close to their deadline, and of which staff have no task yet. Close is

@@ -343,7 +343,7 @@ impl Stack {
             "database_url": self.database_url, "amqp_url": self.amqp_url,
             "gateway": urls(&self.gateways), "pms_api": urls(&self.apis),
             "sandbox": self.vendor_url, "sandbox_admin": self.sandbox.admin,
-            "webhook_secret": WEBHOOK_SECRET, "tenant": clinic.tenant.to_string(),
+            "webhook_secret": WEBHOOK_SECRET, "callback_key": CALLBACK_KEY, "tenant": clinic.tenant.to_string(),
             "office": clinic.office, "called": clinic.number, "api_key": clinic.api_key,
         }))
     }

@@ -6,12 +6,16 @@ use store::{NewTask, StoreError, TenantTx, ToolCallKey};
 
 use crate::run_tool::Told;
 
+/// Where an answer says what somebody wants that only staff can do: `{"patientId": …, …}`.
+const WANTED: &str = "wanted";
+
 /// What somebody wanted, by the tool.
 fn wish(tool: &str) -> &'static str {
     match tool {
         "searchPatients" => "be found in your records",
         "getPatientInfo" => "hear what their record says",
         "createPatient" => "be registered",
+        "updatePatient" => "have their phone, e-mail or address changed",
         "checkAvailability" => "find a free time",
         "bookAppointment" => "book an appointment",
         "getAppointments" => "hear about their appointments",
@@ -30,6 +34,11 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
     const CALL: &str = "Call them back and do it in your own system.";
     match code {
         "cannot_here" => ("Your system does not let that be done from outside.", CALL),
+        "payment_not_announced" => (
+            "Your payment service has not told of such a payment.",
+            "Check whether this payment arrived: the task says for whom, how much and under which number. If it did, \
+             put it on the account in your own system.",
+        ),
         "identity_locked" => (
             "They gave too many wrong names or dates of birth, so no record was opened.",
             "Make sure who they are before you tell them anything.",
@@ -85,9 +94,13 @@ pub(crate) async fn leave_task(
     {
         return tx.note_call(id, key).await;
     }
-    let (because, next_action) = why(&told.code, writeback.is_some());
+    let (because, mut next_action) = why(&told.code, writeback.is_some());
+    let wanted = told.data.get(WANTED).map(Value::to_string);
+    if wanted.is_some() && told.code == "cannot_here" {
+        next_action = "Do it in your own system: the task says for whom, and what they want.";
+    }
     let sentence = format!("Somebody wanted to {}. {because}", wish(tool));
-    tx.add_task(&NewTask {
+    let task = NewTask {
         connection: Some(connection),
         writeback,
         code: &told.code,
@@ -95,8 +108,11 @@ pub(crate) async fn leave_task(
         next_action,
         due_at: None,
         tool_call: Some(key),
-    })
-    .await?;
+    };
+    match wanted {
+        Some(wanted) => tx.add_task_wanting(&task, wanted.as_bytes()).await?,
+        None => tx.add_task(&task).await?,
+    };
     Ok(())
 }
 

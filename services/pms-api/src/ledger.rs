@@ -2,11 +2,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{ResourceKind, Window, WritebackId, WritebackState as S};
-use pms::{FailureReason, Write};
+use domain::{PaymentMethod, ResourceKind, Window, WritebackId, WritebackState as S};
+use pms::{FailureReason, NewPayment, Write};
 use reception::{
-    Change, Claim, Desk, Held, Ledger, LedgerError, NewWrite, PendingPatient, Proof, RequestError, Requested,
-    WriteNews,
+    Change, Claim, Desk, Held, Ledger, LedgerError, NewWrite, PaymentTaken, PendingPatient, Proof,
+    RequestError, Requested, WriteNews,
 };
 use service::Relay;
 use store::{Store, StoreError, Writeback};
@@ -207,6 +207,29 @@ impl Ledger for StoreLedger {
     async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
         let row = self.row(desk, id).await.map_err(failed)?;
         Ok(row.and_then(|row| serde_json::from_slice(row.payload.expose()).ok()))
+    }
+
+    async fn take_payment(
+        &self,
+        desk: &Desk,
+        payment: &NewPayment,
+    ) -> Result<Option<PaymentTaken>, LedgerError> {
+        let amount = payment.amount.expose();
+        let wanted = store::PaymentTaken {
+            reference: &payment.taken_as,
+            minor: amount.minor,
+            currency: amount.currency.code(),
+            method: None,
+            patient: Some(&payment.patient),
+        };
+        let taken = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let taken = tx.take_payment(&wanted, desk.practice).await?;
+            tx.commit().await?;
+            Ok(taken)
+        };
+        let taken: Option<Option<String>> = taken.await.map_err(failed)?;
+        Ok(taken.map(|method| PaymentTaken { method: method.as_deref().and_then(PaymentMethod::from_word) }))
     }
 
     async fn prove(&self, desk: &Desk, patients: &[&str], proof: Proof) -> Result<(), LedgerError> {

@@ -14,6 +14,7 @@ mod mappings;
 mod members;
 mod openapi;
 mod patients;
+mod payments;
 mod setup;
 mod setup_document;
 mod tasks;
@@ -50,12 +51,17 @@ fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/api/openapi.json").route(get().to(openapi::document)))
         .service(resource("/api/pms/tools").route(get().to(openapi::registry)))
         .service(resource("/api/pms/patients/search").route(get().to(patients::search)))
-        .service(resource("/api/pms/patients/{patient}").route(get().to(patients::read)))
+        .service(
+            resource("/api/pms/patients/{patient}")
+                .route(get().to(patients::read))
+                .route(patch().to(patients::update)),
+        )
         .service(resource("/api/pms/providers").route(get().to(accounts::providers)))
         .service(resource("/api/pms/appointment-types").route(get().to(accounts::appointment_types)))
         .service(resource("/api/pms/patients/{patient}/balance").route(get().to(accounts::balance)))
         .service(resource("/api/pms/patients/{patient}/insurance").route(get().to(accounts::insurance)))
         .service(resource("/api/pms/payments").route(post().to(accounts::pay)))
+        .service(resource("/api/pms/payments/taken").route(post().to(payments::announce)))
         .service(resource("/api/pms/appointments/availability").route(get().to(appointments::availability)))
         .service(resource("/api/pms/setup").route(post().to(setup::connect)))
         .service(resource("/api/pms/status").route(get().to(setup::status)))

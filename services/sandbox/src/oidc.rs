@@ -1,15 +1,20 @@
 //! The OpenID Connect issuer: signs whoever is asked for in, for use on one machine and for tests.
 //!
 //! It has no passwords and shows no pages: `/oidc/token` and the admin API give a token for any invented user. Its
-//! private keys lie open in `keys/`, so nothing but a local stack may ever take its word.
+//! private keys are made when they are first needed and die with the process, but it signs whatever it is asked to:
+//! nothing but a local stack may ever take its word.
 
 mod admin;
 mod routes;
 mod token;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey as _;
+use rsa::rand_core::OsRng;
 use seal::{RsaPublicKey, RsaSigner, SealError};
+use uuid::Uuid;
 
 pub use admin::configure as configure_admin;
 pub use routes::configure;
@@ -36,15 +41,20 @@ pub const DOCUMENTED: &[&str] = &[
 
 /// What is simpler here than at any real issuer.
 pub const ASSUMED: &[&str] = &[
-    "no password: whoever asks for a token gets it, and the private keys are public",
+    "no password: whoever asks for a token gets it",
     "tokens are dated by the machine's clock, not by the simulated one",
 ];
 
-const PRIVATE_KEYS: [&[u8]; 3] = [
-    include_bytes!("../keys/issuer-1.pk8"),
-    include_bytes!("../keys/issuer-2.pk8"),
-    include_bytes!("../keys/issuer-3.pk8"),
-];
+/// Two that take turns at being published, and one that never is: what it signs must be refused.
+static PRIVATE_KEYS: [LazyLock<Result<RsaSigner, SealError>>; 3] = [const { LazyLock::new(made) }; 3];
+const UNPUBLISHED: usize = PRIVATE_KEYS.len() - 1;
+
+/// A new key. It takes some tenths of a second, once.
+fn made() -> Result<RsaSigner, SealError> {
+    let unusable = || SealError::BadKey { id: "RSA".to_owned(), rule: "cannot be made" };
+    let key = RsaPrivateKey::new(&mut OsRng, 2_048).map_err(|_| unusable())?;
+    RsaSigner::from_pkcs8(key.to_pkcs8_der().map_err(|_| unusable())?.as_bytes())
+}
 
 /// A key as the set shows it.
 struct Published {
@@ -55,6 +65,8 @@ struct Published {
 
 struct State {
     issuer: String,
+    /// Tells this process's keys from those of another: whoever kept an earlier set asks anew.
+    run: String,
     /// The last one signs.
     published: Vec<Published>,
     rotations: usize,
@@ -67,9 +79,11 @@ pub struct Oidc(Mutex<State>);
 
 impl Default for Oidc {
     fn default() -> Self {
+        let run = Uuid::new_v4().simple().to_string().split_off(24);
         Self(Mutex::new(State {
             issuer: String::new(),
-            published: vec![Published { kid: "local-0".to_owned(), number: 0 }],
+            published: vec![Published { kid: format!("local-{run}-0"), number: 0 }],
+            run,
             rotations: 0,
             away: false,
             key_requests: 0,
@@ -92,12 +106,11 @@ impl State {
     /// Signs with another key from now on; the ones before leave the set unless they may stay.
     fn rotate(&mut self, keep_old: bool) -> String {
         self.rotations += 1;
-        let kid = format!("local-{}", self.rotations);
+        let kid = format!("local-{}-{}", self.run, self.rotations);
         if !keep_old {
             self.published.clear();
         }
-        // One of the private keys is never published: what it signs must be refused.
-        let number = self.rotations % (PRIVATE_KEYS.len() - 1);
+        let number = self.rotations % UNPUBLISHED;
         self.published.push(Published { kid: kid.clone(), number });
         kid
     }
@@ -107,10 +120,12 @@ impl State {
     }
 }
 
-fn signer(number: usize) -> Result<RsaSigner, SealError> {
-    RsaSigner::from_pkcs8(PRIVATE_KEYS.get(number).copied().unwrap_or_default())
+fn signer(number: usize) -> Result<&'static RsaSigner, SealError> {
+    let key = PRIVATE_KEYS.get(number).map(LazyLock::force);
+    key.and_then(|made| made.as_ref().ok())
+        .ok_or_else(|| SealError::BadKey { id: "RSA".to_owned(), rule: "could not be made" })
 }
 
 fn public_key(number: usize) -> Result<RsaPublicKey, SealError> {
-    signer(number).map(|signer| signer.public_key())
+    signer(number).map(RsaSigner::public_key)
 }

@@ -133,6 +133,12 @@ pub(crate) const CARD_NUMBER: Template = refused(
     "Por su seguridad no puedo tomar números de tarjeta, así que no lo diga. Solo necesito el número de un pago que ya se hizo.",
     "Pour votre sécurité, je ne peux pas prendre de numéro de carte, alors ne le dites pas. Il me faut seulement le numéro d'un paiement déjà fait.",
 );
+pub(crate) const NOTHING_TO_CHANGE: Template = refused(
+    "nothing_to_change",
+    "What would you like changed: the phone number, the e-mail address or the postal address?",
+    "¿Qué desea cambiar: el número de teléfono, el correo electrónico o la dirección postal?",
+    "Que souhaitez-vous changer : le numéro de téléphone, l'adresse courriel ou l'adresse postale ?",
+);
 pub(crate) const NOT_A_REFERENCE: Template = refused(
     "not_a_reference",
     "I didn't get the number of the payment right. Could you read it again as it stands on the receipt?",
@@ -177,6 +183,7 @@ pub(crate) const ALL: &[&Template] = &[
     &SLOT_PASSED,
     &APPOINTMENT_UNKNOWN,
     &CARD_NUMBER,
+    &NOTHING_TO_CHANGE,
     &NOT_A_REFERENCE,
     &NOT_A_TIME,
 ];
@@ -189,6 +196,7 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
         "dateOfBirth" => ("the date of birth", "la fecha de nacimiento", "la date de naissance"),
         "phone" => ("the phone number", "el número de teléfono", "le numéro de téléphone"),
         "email" => ("the e-mail address", "el correo electrónico", "l'adresse courriel"),
+        "address" => ("the postal address", "la dirección postal", "l'adresse postale"),
         "from" | "to" => ("the day", "el día", "le jour"),
         "reason" => ("the reason for the visit", "el motivo de la visita", "le motif de la visite"),
         "provider" => (

@@ -3,6 +3,7 @@ use jiff::{SignedDuration, Timestamp};
 use pms::{NewPayment, Operation, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::get_patient_balance::shown;
 use super::{Access, Arguments, Running, Tool, create_patient, schema_of, with_general};
@@ -94,8 +95,16 @@ const REFERENCE_USED: Template = Template {
     fr: "Ce numéro de paiement appartient déjà à un autre paiement. Pouvez-vous vérifier le numéro ?",
 };
 
+const NOT_ANNOUNCED: Template = Template {
+    code: "payment_not_announced",
+    status: Status::NeedsStaff,
+    en: "I can't see a payment of {amount} under that number yet, so I haven't put it on the account. The clinic's staff will check whether it arrived; please keep your receipt.",
+    es: "Todavía no veo ningún pago de {amount} con ese número, así que no lo puse en la cuenta. El personal de la clínica revisará si llegó; guarde su recibo.",
+    fr: "Je ne vois pas encore de paiement de {amount} sous ce numéro, je ne l'ai donc pas porté au compte. Le personnel de la clinique vérifiera s'il est arrivé ; gardez votre reçu.",
+};
+
 const SENTENCES: &[&Template] =
-    &[&POSTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &WITH_CLINIC, &REFERENCE_USED];
+    &[&POSTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &WITH_CLINIC, &REFERENCE_USED, &NOT_ANNOUNCED];
 
 /// Longer than a practice is closed over a weekend with a holiday.
 const NEEDED_FOR: SignedDuration = SignedDuration::from_hours(5 * 24);
@@ -103,7 +112,7 @@ const NEEDED_FOR: SignedDuration = SignedDuration::from_hours(5 * 24);
 pub(crate) fn tool() -> Tool {
     Tool {
         name: NAME,
-        description: "Put a payment that the payment service has already taken on the patient's account. It charges nothing. Never ask for, repeat or pass on a card number.",
+        description: "Put a payment that the payment service has already taken on the patient's account. It charges nothing, and on a call it knows only payments that the payment service has announced. Never ask for, repeat or pass on a card number.",
         access: Access::Writes,
         needs: &[Operation::RecordPayment, Operation::ReadPatient],
         audit_action: "payment.record",
@@ -140,14 +149,41 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             taken_as,
             on: turn.desk.zone.to_datetime(turn.desk.now).date(),
         };
+        let payment = believed(turn, payment, amount).await?;
         record(turn, &patient, payment, amount).await
     })
 }
 
-/// As payment services name a payment: a text that no ledger stumbles over.
-fn reference(turn: &Turn<'_>, text: &str) -> Result<String, BadInput> {
+/// The payment, where somebody other than whoever is on the phone says that it was taken: the door, or the tenant's
+/// payment service, which then also knows better how it was paid.
+async fn believed(turn: &Turn<'_>, payment: NewPayment, amount: Money) -> Result<NewPayment, Stop> {
+    if turn.desk.caller.vouched {
+        return Ok(payment);
+    }
+    if let Some(taken) = turn.take_payment(&payment).await? {
+        return Ok(NewPayment { method: taken.method.unwrap_or(payment.method), ..payment });
+    }
+    // Which part does not fit is not said: nobody learns of a payment by guessing.
+    let said = spoken::money(turn.desk.language, amount);
+    let wanted = json!({
+        "patientId": payment.patient, "reference": payment.taken_as, "amount": shown(amount),
+        "method": payment.method.word(),
+    });
+    Err(Stop::Answer(turn.say(&NOT_ANNOUNCED, &[("amount", &said)]).with("wanted", wanted)))
+}
+
+/// Whether a text can be what a payment service calls a payment: 4 to 64 letters, digits, points, hyphens and
+/// underscores, which no ledger stumbles over.
+#[must_use]
+pub fn is_payment_reference(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if text.len() >= 4 && text.chars().all(plain) && text.chars().any(|c| c.is_ascii_alphanumeric()) {
+    (4..=64).contains(&text.len())
+        && text.chars().all(plain)
+        && text.chars().any(|c| c.is_ascii_alphanumeric())
+}
+
+fn reference(turn: &Turn<'_>, text: &str) -> Result<String, BadInput> {
+    if is_payment_reference(text) {
         return Ok(text.to_owned());
     }
     let rule = "must be 4 to 64 letters, digits, points, hyphens and underscores";

@@ -7,16 +7,17 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{
     Appointment, AppointmentState, AppointmentType, Balance, Chair, Clinician, ClinicianKind, ConnectionId,
-    DayBook, Freshness, Insurance, OpenHours, Patient, PatientBook, PersonName, Phone, PracticeId, Resource,
-    ResourceKind, TenantId, Window, WritebackId,
+    DayBook, Freshness, Insurance, Money, OpenHours, Patient, PatientBook, PaymentMethod, PersonName, Phone,
+    PracticeId, Resource, ResourceKind, TenantId, Window, WritebackId,
 };
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use pms::{Capabilities, Operation, PatientQuery, Write};
+use pms::{Capabilities, NewPayment, Operation, PatientQuery, Write};
 use reception::{
     Answered, BookError, Caller, Change, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError,
-    NewWrite, PendingPatient, PracticeBook, Proof, Reception, RequestError, Requested, Settings, WriteNews,
+    NewWrite, PaymentTaken, PendingPatient, PracticeBook, Proof, Reception, RequestError, Requested,
+    Settings, WriteNews,
 };
 use seal::HmacKey;
 use serde_json::Value;
@@ -131,6 +132,8 @@ pub(crate) struct System {
     pub(crate) book: Option<Box<dyn Fn(Window) -> DayBook + Send>>,
 }
 
+pub(crate) type Announced = (String, Money, Option<String>, Option<PaymentMethod>);
+
 /// What our rows hold, and how they fail.
 #[derive(Default)]
 pub(crate) struct Rows {
@@ -152,6 +155,8 @@ pub(crate) struct Rows {
     pub(crate) proofs: Vec<(String, String, Proof)>,
     /// What callers have guessed wrongly: call, guess.
     pub(crate) guesses: BTreeSet<(String, Vec<u8>)>,
+    /// Payments that the payment service announced: reference, amount, for whom and how paid where it said.
+    pub(crate) taken: Vec<Announced>,
     /// Every caller has shown to be every patient: for tests of what comes after.
     pub(crate) all_proven: bool,
 }
@@ -427,6 +432,17 @@ impl Ledger for Clinic {
     async fn recorded(&self, _: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
         self.ledger_answers(|rows| {
             rows.writes.iter().find(|(known, _)| *known == id).map(|(_, write)| write.write.clone())
+        })
+    }
+
+    async fn take_payment(&self, _: &Desk, new: &NewPayment) -> Result<Option<PaymentTaken>, LedgerError> {
+        self.ledger_answers(|rows| {
+            let is_it = |(reference, amount, patient, _): &&Announced| {
+                *reference == new.taken_as
+                    && amount == new.amount.expose()
+                    && patient.as_ref().is_none_or(|patient| *patient == new.patient)
+            };
+            rows.taken.iter().find(is_it).map(|taken| PaymentTaken { method: taken.3 })
         })
     }
 

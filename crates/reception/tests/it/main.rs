@@ -36,3 +36,5 @@ mod payment;
 mod proof;
 #[cfg(test)]
 mod registry;
+#[cfg(test)]
+mod updates;

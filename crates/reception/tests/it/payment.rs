@@ -1,9 +1,25 @@
+use std::sync::Arc;
+
 use domain::{Currency, Money, PaymentMethod};
 use pms::{FailureReason, Operation, Write};
 use reception::{Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{clinic, proven_clinic};
+use crate::clinic::{Clinic, clinic, proven_clinic};
+
+/// Callers have shown who they are, and the payment service has announced what they say they paid.
+fn paid_clinic() -> Arc<Clinic> {
+    let clinic = proven_clinic();
+    for reference in ["pi_3QabCD", "pi_3QabCE"] {
+        announced(&clinic, reference, None, None);
+    }
+    clinic
+}
+
+fn announced(clinic: &Clinic, reference: &str, patient: Option<&str>, method: Option<PaymentMethod>) {
+    let amount = Money::new(4_070, Currency::Usd);
+    clinic.rows(|rows| rows.taken.push((reference.into(), amount, patient.map(Into::into), method)));
+}
 
 fn payment() -> Value {
     json!({ "patientId": "104", "reference": "pi_3QabCD", "amount": 4_070, "currency": "USD", "method": "card" })
@@ -25,7 +41,7 @@ async fn p5_a_payment_is_on_the_account_when_the_practices_system_said_so_and_no
         (WriteNews::Parked, Status::NeedsStaff, "payment_needs_staff"),
         (WriteNews::Failed(FailureReason::Refused), Status::NeedsStaff, "payment_needs_staff"),
     ] {
-        let clinic = proven_clinic();
+        let clinic = paid_clinic();
         clinic.rows(|rows| rows.news = Some(news));
         let handled = clinic.run("processPayment", payment()).await;
         assert_eq!((handled.answer.status, handled.answer.code), (status, code));
@@ -38,7 +54,7 @@ async fn p5_a_payment_is_on_the_account_when_the_practices_system_said_so_and_no
 
 #[tokio::test]
 async fn a_payment_is_written_in_cents_under_the_clinician_the_patient_sees() {
-    let clinic = proven_clinic();
+    let clinic = paid_clinic();
     clinic.system(|system| system.patients[3].usual_clinician = Some("DR2".into()));
     clinic.run("processPayment", payment()).await;
     let (_, write) = &clinic.writes()[0];
@@ -53,13 +69,14 @@ async fn a_payment_is_written_in_cents_under_the_clinician_the_patient_sees() {
 
 #[tokio::test]
 async fn p3_one_reference_is_one_payment_however_often_it_is_asked_for() {
-    let clinic = proven_clinic();
+    let clinic = paid_clinic();
     let first = clinic.run("processPayment", payment()).await;
     clinic.rows(|rows| rows.news = Some(WriteNews::Succeeded { created: None }));
     let again = clinic.run("processPayment", payment()).await;
     assert_eq!(clinic.writes().len(), 1);
     assert_eq!(first.answer.data["writebackId"], again.answer.data["writebackId"]);
     assert_eq!(again.answer.status, Status::Confirmed);
+    clinic.desk(|desk| desk.caller.vouched = true);
     for (field, value) in [("amount", json!(4_071)), ("patientId", json!("101"))] {
         let other = clinic.run("processPayment", with(field, value)).await;
         assert_eq!(
@@ -130,7 +147,7 @@ async fn what_is_no_payment_is_refused_by_its_field() {
         ("method", json!("barter"), "not_a_choice"),
         ("patientId", json!("999"), "patient_unknown"),
     ] {
-        let clinic = proven_clinic();
+        let clinic = paid_clinic();
         let handled = clinic.run("processPayment", with(field, value.clone())).await;
         let bad = handled.bad_input.unwrap_or_else(|| panic!("{field} {value} was taken"));
         assert_eq!((bad.path.as_str(), bad.code), (field, code), "{value}");
@@ -141,6 +158,7 @@ async fn what_is_no_payment_is_refused_by_its_field() {
 #[tokio::test]
 async fn a_payment_asks_who_the_caller_is_and_a_phone_is_not_enough() {
     let clinic = clinic();
+    announced(&clinic, "pi_3QabCD", Some("104"), None);
     clinic.calls_from("+15550100020");
     let handled = clinic.run("processPayment", payment()).await;
     assert_eq!(handled.answer.code, "identity_needed");
@@ -153,11 +171,57 @@ async fn a_payment_asks_who_the_caller_is_and_a_phone_is_not_enough() {
 
 #[tokio::test]
 async fn a_system_that_takes_no_payments_is_left_to_the_staff() {
-    let clinic = proven_clinic();
+    let clinic = paid_clinic();
     clinic.desk(|desk| {
         desk.capabilities.operations.remove(&Operation::RecordPayment);
     });
     let handled = clinic.run("processPayment", payment()).await;
     assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "cannot_here"));
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn p5_a_callers_word_alone_puts_no_payment_on_an_account() {
+    let clinic = proven_clinic();
+    announced(&clinic, "pi_3QabCD", None, Some(PaymentMethod::Transfer));
+    announced(&clinic, "pi_of_103", Some("103"), None);
+    // Nobody told of it; another amount; another patient's: the answer does not say which.
+    for (wish, reference, minor) in [
+        (with("reference", json!("ABCD")), "ABCD", 4_070),
+        (with("amount", json!(50_000)), "pi_3QabCD", 50_000),
+        (with("reference", json!("pi_of_103")), "pi_of_103", 4_070),
+    ] {
+        let handled = clinic.run("processPayment", wish.clone()).await;
+        assert_eq!(
+            (handled.answer.status, handled.answer.code),
+            (Status::NeedsStaff, "payment_not_announced"),
+            "{wish}"
+        );
+        assert_eq!(
+            Value::from(handled.answer.data),
+            json!({ "wanted": {
+                "patientId": "104", "reference": reference, "method": "card",
+                "amount": { "minor": minor, "currency": "USD" },
+            } })
+        );
+        assert!(clinic.writes().is_empty(), "{wish}");
+    }
+    // What the payment service announced is posted as it says that it was paid.
+    assert_eq!(clinic.run("processPayment", payment()).await.answer.status, Status::Accepted);
+    let Write::RecordPayment(new) = &clinic.writes()[0].1.write else { panic!("not a payment") };
+    assert_eq!(new.method, PaymentMethod::Transfer);
+    // The door that knows who asks needs no announcement: it is the payment service, or staff.
+    clinic.desk(|desk| desk.caller.vouched = true);
+    let vouched = clinic.run("processPayment", with("reference", json!("ABCD"))).await;
+    assert_eq!(vouched.answer.status, Status::Accepted);
+    assert_eq!(clinic.writes().len(), 2);
+}
+
+#[tokio::test]
+async fn p5_without_our_own_rows_no_payment_is_believed() {
+    let clinic = paid_clinic();
+    clinic.rows(|rows| rows.fails = true);
+    let handled = clinic.run("processPayment", payment()).await;
+    assert_eq!(handled.answer.status, Status::Unknown);
     assert!(clinic.writes().is_empty());
 }

@@ -18,6 +18,7 @@ fn the_registry_is_as_agreed() {
             ("searchPatients", Access::Reads, "patient.search"),
             ("getPatientInfo", Access::Reads, "patient.read"),
             ("createPatient", Access::Writes, "patient.create"),
+            ("updatePatient", Access::Writes, "patient.update"),
             ("checkAvailability", Access::Reads, "availability.check"),
             ("bookAppointment", Access::Writes, "appointment.book"),
             ("getAppointments", Access::Reads, "appointment.read"),

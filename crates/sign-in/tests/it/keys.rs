@@ -24,7 +24,7 @@ fn is_in(told: &Result<SignedIn, Refused>) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn of_many_that_come_at_once_one_asks_for_the_keys() {
     let pool = Pool::open().await;
-    let slow = json!({ "keys": [jwk("k1", &one())] });
+    let slow = json!({ "keys": [jwk("k1", one())] });
     pool.answer(ResponseTemplate::new(200).set_body_json(slow).set_delay(Duration::from_millis(300))).await;
     let issuer = Arc::new(pool.verifier());
     let mut asking = JoinSet::new();
@@ -44,11 +44,11 @@ async fn a_rotated_key_is_learnt_at_the_first_token_and_the_old_one_forgotten() 
     let config = IssuerConfig { again_after: Duration::ZERO, ..pool.config() };
     let issuer = Issuer::new(config).unwrap();
     assert!(is_in(&issuer.verify(&pool.token(&pool.claims())).await));
-    pool.publish(&[("k2", &two())]).await;
-    assert!(is_in(&issuer.verify(&named(&pool, "k2", &two())).await));
+    pool.publish(&[("k2", two())]).await;
+    assert!(is_in(&issuer.verify(&named(&pool, "k2", two())).await));
     assert_eq!(issuer.verify(&pool.token(&pool.claims())).await, Err(Refused::UnknownKey));
     // The new name with the old key is as wrong.
-    assert_eq!(issuer.verify(&named(&pool, "k2", &one())).await, Err(Refused::Signature));
+    assert_eq!(issuer.verify(&named(&pool, "k2", one())).await, Err(Refused::Signature));
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn invented_key_ids_do_not_make_us_ask_more_often_than_we_may() {
     let issuer = pool.verifier();
     assert!(is_in(&issuer.verify(&pool.token(&pool.claims())).await));
     for number in 0..100 {
-        let told = issuer.verify(&named(&pool, &format!("invented-{number}"), &two())).await;
+        let told = issuer.verify(&named(&pool, &format!("invented-{number}"), two())).await;
         assert_eq!(told, Err(Refused::UnknownKey));
     }
     assert_eq!(pool.asked().await, 1);
@@ -75,7 +75,7 @@ async fn keys_are_asked_for_again_when_their_time_is_over() {
     let issuer = Issuer::new(config).unwrap();
     assert!(is_in(&issuer.verify(&pool.token(&pool.claims())).await));
     // The key is withdrawn; nobody comes with another one.
-    pool.publish(&[("k2", &two())]).await;
+    pool.publish(&[("k2", two())]).await;
     until(SOON, "the end of a withdrawn key", || async {
         (issuer.verify(&pool.token(&pool.claims())).await == Err(Refused::UnknownKey)).then_some(())
     })
@@ -105,7 +105,7 @@ async fn while_the_issuer_is_away_known_keys_serve_up_to_a_limit_and_then_it_is_
         (told == Err(Refused::KeysUnavailable)).then_some(())
     })
     .await;
-    pool.publish(&[("k1", &one())]).await;
+    pool.publish(&[("k1", one())]).await;
     until(SOON, "the issuer's return", || async {
         is_in(&issuer.verify(&pool.token(&pool.claims())).await).then_some(())
     })
@@ -115,21 +115,21 @@ async fn while_the_issuer_is_away_known_keys_serve_up_to_a_limit_and_then_it_is_
 #[tokio::test]
 async fn a_set_with_odd_keys_in_it_serves_with_the_good_ones() {
     let pool = Pool::open().await;
-    let mut signing_for_others = jwk("k3", &two());
+    let mut signing_for_others = jwk("k3", two());
     signing_for_others["use"] = json!("enc");
-    let mut other_algorithm = jwk("k4", &two());
+    let mut other_algorithm = jwk("k4", two());
     other_algorithm["alg"] = json!("PS512");
-    let mut short = jwk("k5", &two());
+    let mut short = jwk("k5", two());
     short["n"] = json!("AQAB");
     let odd = json!([
         { "kty": "EC", "crv": "P-256", "kid": "ec", "x": "AA", "y": "AA" }, { "kty": "oct", "kid": "k1", "k": "AA" },
-        17, null, signing_for_others, other_algorithm, short, jwk("k1", &one()),
+        17, null, signing_for_others, other_algorithm, short, jwk("k1", one()),
     ]);
     pool.answer(ResponseTemplate::new(200).set_body_json(json!({ "keys": odd }))).await;
     let issuer = pool.verifier();
     assert!(is_in(&issuer.verify(&pool.token(&pool.claims())).await));
     for kid in ["k3", "k4", "k5", "ec"] {
-        assert_eq!(issuer.verify(&named(&pool, kid, &two())).await, Err(Refused::UnknownKey), "{kid}");
+        assert_eq!(issuer.verify(&named(&pool, kid, two())).await, Err(Refused::UnknownKey), "{kid}");
     }
 }
 

@@ -1,9 +1,13 @@
 //! An issuer as a local server plays it: its discovery document, its keys, its tokens.
 
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePrivateKey as _;
+use rsa::rand_core::OsRng;
 use seal::RsaSigner;
 use serde_json::{Value, json};
 use sign_in::{Issuer, IssuerConfig};
@@ -14,12 +18,20 @@ pub(crate) const AUDIENCE: &str = "switchboard-tests";
 pub(crate) const SUBJECT: &str = "subject-1";
 const KEYS: &str = "/pool/.well-known/jwks.json";
 
-pub(crate) fn one() -> RsaSigner {
-    RsaSigner::from_pkcs8(include_bytes!("../keys/one.pk8")).unwrap()
+/// Keys of this run and no other: a key that lies in a repository is nobody's secret.
+static KEY_PAIRS: LazyLock<[RsaSigner; 2]> = LazyLock::new(|| [made(), made()]);
+
+fn made() -> RsaSigner {
+    let key = RsaPrivateKey::new(&mut OsRng, 2_048).unwrap();
+    RsaSigner::from_pkcs8(key.to_pkcs8_der().unwrap().as_bytes()).unwrap()
 }
 
-pub(crate) fn two() -> RsaSigner {
-    RsaSigner::from_pkcs8(include_bytes!("../keys/two.pk8")).unwrap()
+pub(crate) fn one() -> &'static RsaSigner {
+    &KEY_PAIRS[0]
+}
+
+pub(crate) fn two() -> &'static RsaSigner {
+    &KEY_PAIRS[1]
 }
 
 pub(crate) struct Pool {
@@ -30,7 +42,7 @@ impl Pool {
     /// An issuer whose only key is the first, called `k1`.
     pub(crate) async fn open() -> Self {
         let pool = Self { server: MockServer::start().await };
-        pool.publish(&[("k1", &one())]).await;
+        pool.publish(&[("k1", one())]).await;
         pool
     }
 
@@ -78,7 +90,7 @@ impl Pool {
 
     /// A token that says this, signed with the first key.
     pub(crate) fn token(&self, claims: &Value) -> String {
-        token(&json!({ "alg": "RS256", "typ": "JWT", "kid": "k1" }), claims, &one())
+        token(&json!({ "alg": "RS256", "typ": "JWT", "kid": "k1" }), claims, one())
     }
 }
 

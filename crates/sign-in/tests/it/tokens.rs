@@ -78,7 +78,7 @@ async fn only_rs256_with_the_named_key_is_a_signature() {
     assert_eq!(issuer.verify(&confused).await, Err(Refused::Algorithm));
     for alg in ["RS384", "RS512", "PS256", "ES256", "HS512"] {
         assert_eq!(
-            issuer.verify(&token(&header(alg), &claims, &one())).await,
+            issuer.verify(&token(&header(alg), &claims, one())).await,
             Err(Refused::Algorithm),
             "{alg}"
         );
@@ -87,19 +87,19 @@ async fn only_rs256_with_the_named_key_is_a_signature() {
         let naked = format!("{}.", head(&header(alg), &claims));
         assert_eq!(issuer.verify(&naked).await, Err(Refused::Malformed), "{alg}");
     }
-    assert_eq!(issuer.verify(&token(&header("RS256"), &claims, &two())).await, Err(Refused::Signature));
+    assert_eq!(issuer.verify(&token(&header("RS256"), &claims, two())).await, Err(Refused::Signature));
     let good = pool.token(&claims);
     let (start, end) = good.split_at(good.rfind('.').unwrap());
     let other = head(&header("RS256"), &with(pool.claims(), &json!({ "sub": "somebody-else" })));
     assert_eq!(issuer.verify(&format!("{other}{end}")).await, Err(Refused::Signature));
     assert_eq!(issuer.verify(&format!("{start}.")).await, Err(Refused::Signature));
     let crit = json!({ "alg": "RS256", "kid": "k1", "crit": ["exp"] });
-    assert_eq!(issuer.verify(&token(&crit, &claims, &one())).await, Err(Refused::Malformed));
+    assert_eq!(issuer.verify(&token(&crit, &claims, one())).await, Err(Refused::Malformed));
     let nameless = json!({ "alg": "RS256" });
-    assert_eq!(issuer.verify(&token(&nameless, &claims, &one())).await, Err(Refused::Malformed));
+    assert_eq!(issuer.verify(&token(&nameless, &claims, one())).await, Err(Refused::Malformed));
     // A key that the token brings along is not looked at.
-    let own = json!({ "alg": "RS256", "kid": "k1", "jwk": crate::pool::jwk("k1", &two()), "jku": pool.server.uri() });
-    assert_eq!(issuer.verify(&token(&own, &claims, &two())).await, Err(Refused::Signature));
+    let own = json!({ "alg": "RS256", "kid": "k1", "jwk": crate::pool::jwk("k1", two()), "jku": pool.server.uri() });
+    assert_eq!(issuer.verify(&token(&own, &claims, two())).await, Err(Refused::Signature));
 }
 
 #[tokio::test]

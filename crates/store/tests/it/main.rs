@@ -20,6 +20,8 @@ mod members;
 #[cfg(test)]
 mod outbox;
 #[cfg(test)]
+mod payments;
+#[cfg(test)]
 mod pool;
 #[cfg(test)]
 mod rig;

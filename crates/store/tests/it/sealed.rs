@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use seal::{KeyRing, Secret};
 use serde_json::json;
 use store::{
-    CallUpdate, NewAlertDestination, NewConnection, NewEvent, NewParked, OutgoingLetter, Store,
+    CallUpdate, NewAlertDestination, NewConnection, NewEvent, NewParked, NewTask, OutgoingLetter, Store,
     ToolCallClaim, ToolCallKey,
 };
 use uuid::Uuid;
@@ -81,6 +81,17 @@ pub(crate) async fn write_everywhere(rig: &Rig, clinic: Clinic) {
     let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
     let ToolCallClaim::Run(run) = claim else { panic!("{claim:?}") };
     tx.answer_tool_call(&key, run, "ok", "", body, 1).await.unwrap();
+    let task = NewTask {
+        connection: Some(clinic.connection),
+        writeback: None,
+        code: "cannot_here",
+        sentence: "Somebody wanted something.",
+        next_action: "Do it.",
+        due_at: None,
+        tool_call: Some(&key),
+    };
+    assert!(tx.add_task_wanting(&task, body).await.unwrap());
+    assert!(!tx.add_task_wanting(&task, body).await.unwrap(), "once for each use of a tool");
     tx.commit().await.unwrap();
 }
 
@@ -97,6 +108,8 @@ pub(crate) async fn read_everywhere(store: &Store, clinic: Clinic) {
     let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
     assert!(matches!(claim, ToolCallClaim::Answered(_)));
     assert!(tx.call_report("call").await.unwrap().is_some());
+    let tasks = tx.tasks(10).await.unwrap();
+    assert!(String::from_utf8_lossy(tasks[0].wanted.as_ref().unwrap().expose()).contains(MARKER));
     assert!(tx.verify_audit(None).await.unwrap().faults.is_empty());
     tx.commit().await.unwrap();
     let mut tx = store.machinery().await.unwrap();
@@ -140,6 +153,7 @@ async fn p8_no_column_of_any_table_holds_a_patients_name_or_a_secret_in_the_clea
         "pms_writebacks",
         "voice_calls",
         "tool_calls",
+        "staff_tasks",
     ] {
         assert!(written.iter().any(|name| name == table), "{table} was not looked at");
     }

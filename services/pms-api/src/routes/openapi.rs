@@ -7,6 +7,7 @@ const TWINS: &[(&str, &str, &str, Option<&str>)] = &[
     ("searchPatients", "get", "/api/pms/patients/search", None),
     ("getPatientInfo", "get", "/api/pms/patients/{patient}", Some("patientId")),
     ("createPatient", "post", "/api/pms/patients", None),
+    ("updatePatient", "patch", "/api/pms/patients/{patient}", Some("patientId")),
     ("checkAvailability", "get", "/api/pms/appointments/availability", None),
     ("bookAppointment", "post", "/api/pms/appointments", None),
     ("getAppointments", "get", "/api/pms/patients/{patient}/appointments", Some("patientId")),
@@ -41,6 +42,7 @@ pub(crate) fn openapi() -> Value {
         }
     }
     super::writebacks_document::describe(&mut paths);
+    super::payments::describe(&mut paths);
     super::insight_document::describe(&mut paths);
     super::setup_document::describe(&mut paths);
     super::access_document::describe(&mut paths);

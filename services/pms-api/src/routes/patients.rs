@@ -39,6 +39,18 @@ pub(crate) async fn create(
     through_rest(&context, account, &request, "createPatient", arguments).await
 }
 
+/// `PATCH /api/pms/patients/{patient}`: the tool `updatePatient`.
+pub(crate) async fn update(
+    context: Data<Context>,
+    account: Account,
+    request: HttpRequest,
+    Path(patient): Path<String>,
+    Json(mut arguments): Json<Map<String, Value>>,
+) -> Result<HttpResponse, ApiError> {
+    arguments.insert("patientId".to_owned(), Value::String(patient));
+    through_rest(&context, account, &request, "updatePatient", arguments).await
+}
+
 /// `POST /api/pms/patients/{patient}/notes`: the tool `addPatientNote`.
 pub(crate) async fn note(
     context: Data<Context>,

@@ -23,7 +23,10 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     add("/api/pms/writebacks/{id}", "get", with(one, "id", &[]), &[no_write]);
     let over = ("409", "It is under way, done, replayed or dropped before.");
     add("/api/pms/writebacks/{id}/drop", "post", give_up(), &[rule, no_write, over]);
-    let tasks = operation("listTasks", "What staff have to do, the most pressing first.");
+    let tasks = operation(
+        "listTasks",
+        "What staff have to do, the most pressing first. `wanted` says for which patient and what, where somebody asked for what only staff can do; reading it is audited.",
+    );
     let limit = query("limit", &json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
     add("/api/pms/tasks", "get", with(tasks, "", &[limit]), &[rule]);
     let open =

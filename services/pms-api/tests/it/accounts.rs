@@ -132,3 +132,74 @@ async fn p8_a_card_number_reaches_neither_the_practice_nor_a_write_nor_a_log() {
     assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["0"]);
     assert!(!stack.logs().contains(CARD), "a card number is in a log");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_on_a_call_only_what_the_payment_service_announced_is_put_on_an_account() {
+    let stack = Stack::start(Plan { clinics: 2, ..Plan::default() }).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let mut wish = payment("pi_3QabCD");
+    for (field, value) in [("firstName", "Maria"), ("lastName", "Lopez"), ("dateOfBirth", "1988-03-14")] {
+        wish[field] = json!(value);
+    }
+    let say = async |id: &str, wish: &Value| {
+        until(SOON, "an answer other than \"not now\"", || async {
+            let told = stack.tool(clinic, ("call-1", id), "processPayment", wish).await.unwrap();
+            let not_now = matches!(told["status"].as_str(), Some("unknown" | "unavailable"));
+            (!not_now || told["writebackId"].is_string()).then_some(told)
+        })
+        .await
+    };
+    let tell = async |key: &str, body: &Value| {
+        stack.rest(key, ("POST", "/api/pms/payments/taken"), &[], Some(body)).await.unwrap()
+    };
+    // On the caller's word alone, and on another tenant's word.
+    let taken = json!({ "reference": "pi_3QabCD", "amount": 4_070, "currency": "USD", "patientId": "101" });
+    assert_eq!(tell(&stack.clinics[1].api_key, &taken).await.status, 201);
+    let told = say("early", &wish).await;
+    assert_eq!(told["status"], "needs_staff", "{told}");
+    let tasks = ask(&stack, "GET", "/api/pms/tasks", None).await.json();
+    assert_eq!(tasks["tasks"][0]["code"], "payment_not_announced", "{tasks}");
+    assert_eq!(
+        tasks["tasks"][0]["wanted"],
+        json!({
+            "patientId": "101", "reference": "pi_3QabCD", "method": "card",
+            "amount": { "minor": 4_070, "currency": "USD" },
+        })
+    );
+    // The payment service tells of it, twice; another amount under its reference is another payment.
+    assert_eq!(tell(&clinic.api_key, &taken).await.status, 201);
+    assert_eq!(tell(&clinic.api_key, &taken).await.status, 200);
+    let mut other = taken.clone();
+    other["amount"] = json!(50_000);
+    assert_eq!(tell(&clinic.api_key, &other).await.status, 409);
+    for (field, value) in [
+        ("reference", json!("4111 1111 1111 1111")),
+        ("reference", json!("ab")),
+        ("amount", json!(0)),
+        ("currency", json!("usd")),
+        ("method", json!("barter")),
+        ("patientId", json!("")),
+    ] {
+        let mut wrong = taken.clone();
+        wrong[field] = value;
+        let refused = tell(&clinic.api_key, &wrong).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(error(&refused)["fields"][0]["path"], field);
+        assert!(!refused.text.contains("1111"), "{refused:?}");
+    }
+    let mut more = wish.clone();
+    more["amount"] = json!(50_000);
+    assert_eq!(say("more", &more).await["status"], "needs_staff");
+    assert!(posted(&stack).await.is_empty(), "nothing was posted so far");
+    for id in ["now", "once more"] {
+        let told = say(id, &wish).await;
+        assert!(["confirmed", "accepted"].contains(&told["status"].as_str().unwrap()), "{told}");
+    }
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+    let lines = posted(&stack).await;
+    assert_eq!((lines.len(), &lines[0]["amount"]), (1, &json!(-4_070)), "{lines:?}");
+    let audited = "SELECT outcome FROM audit_log WHERE action = 'payment.announce' ORDER BY at";
+    let mut outcomes = stack.sql(audited).await.unwrap().concat();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, ["ok", "ok", "ok", "refused"]);
+}

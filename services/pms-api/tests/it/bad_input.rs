@@ -58,6 +58,8 @@ fn cases(slot: &Value) -> Vec<(&'static str, Value, &'static str, &'static str)>
             "slotId",
             "slot_garbled",
         ),
+        ("updatePatient", json!({ "patientId": "101" }), "phone", "nothing_to_change"),
+        ("updatePatient", json!({ "patientId": "101", "email": "none" }), "email", "not_an_email"),
         ("addPatientNote", json!({ "patientId": "101", "note": "" }), "note", "empty"),
         ("addPatientNote", json!({ "patientId": "101", "note": long }), "note", "too_long"),
         (
@@ -106,6 +108,7 @@ async fn a_malformed_argument_is_422_with_its_path_and_by_voice_a_sentence_with_
             "rescheduleAppointment" => {
                 ask(&stack, "PATCH", "/api/pms/appointments/1", Some(&arguments)).await
             }
+            "updatePatient" => ask(&stack, "PATCH", "/api/pms/patients/101", Some(&arguments)).await,
             "addPatientNote" => ask(&stack, "POST", "/api/pms/patients/101/notes", Some(&arguments)).await,
             "createPatient" => ask(&stack, "POST", "/api/pms/patients", Some(&arguments)).await,
             _ => ask(&stack, "POST", "/api/pms/appointments", Some(&arguments)).await,

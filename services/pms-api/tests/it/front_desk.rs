@@ -87,3 +87,65 @@ async fn p6_a_caller_who_guesses_is_stopped_audited_and_left_to_the_staff() {
         assert!(!stored.contains(&plain), "{practice}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_a_record_is_never_changed_from_outside_and_staff_are_told_for_whom_and_what() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let change = json!({ "phone": "+15550100077", "address": "7 Harbour Lane" });
+    let path = "/api/pms/patients/101";
+    let answer = ask(&stack, "PATCH", path, Some(&change)).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(
+        (answer.json()["status"].as_str(), answer.json()["code"].as_str()),
+        (Some("needs_staff"), Some("cannot_here"))
+    );
+    assert_eq!(ask(&stack, "PATCH", "/api/pms/patients/999999", Some(&change)).await.status, 422);
+    // On the phone, by whom it is.
+    let mut said = change.clone();
+    said["patientId"] = json!("101");
+    let hear = async |id: &str, arguments: &Value| {
+        until(SOON, "an answer", || async {
+            let told = stack.tool(clinic, ("call-1", id), "updatePatient", arguments).await.unwrap();
+            (told["status"] != "unavailable" && told["status"] != "unknown").then_some(told)
+        })
+        .await
+    };
+    assert_eq!(hear("stranger", &said).await["status"], "refused");
+    for (field, value) in [("firstName", "Maria"), ("lastName", "Lopez"), ("dateOfBirth", "1988-03-14")] {
+        said[field] = json!(value);
+    }
+    assert_eq!(hear("maria", &said).await["status"], "needs_staff");
+    let left = tasks(&stack).await;
+    assert_eq!(left.len(), 2, "{left:?}");
+    for task in &left {
+        let wanted = json!({ "patientId": "101", "phone": "+15550100077", "address": "7 Harbour Lane" });
+        assert_eq!(task["wanted"], wanted, "{task}");
+        assert_eq!(
+            task["sentence"],
+            "Somebody wanted to have their phone, e-mail or address changed. Your system does not let that be done \
+             from outside."
+        );
+        assert_eq!(
+            task["nextAction"],
+            "Do it in your own system: the task says for whom, and what they want."
+        );
+    }
+    let kept = stack.sql("SELECT t::text FROM staff_tasks t").await.unwrap().concat().concat();
+    assert!(!kept.contains("Harbour") && !kept.contains("0100077"), "at rest it is sealed: {kept}");
+    assert!(!stack.logs().contains("Harbour"), "it is in a log");
+    let audited = "SELECT action, patient, outcome FROM audit_log WHERE action IN ('patient.update', 'task.read') \
+                   AND patient IS NOT NULL ORDER BY sequence";
+    assert_eq!(
+        stack.sql(audited).await.unwrap(),
+        [
+            ["patient.update", "101", "needs_staff"],
+            ["patient.update", "101", "refused"],
+            ["patient.update", "101", "needs_staff"],
+            ["task.read", "101", "ok"]
+        ]
+    );
+    // Nothing reached the practice's system, and nothing waits to.
+    assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["0"]);
+    assert!(stack.sandbox.writes(&clinic.office).await.unwrap().is_empty());
+}

@@ -5,7 +5,7 @@ use seal::{HmacKey, SealError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{AUDIENCE, PRIVATE_KEYS, State, public_key, signer};
+use super::{AUDIENCE, State, UNPUBLISHED, public_key, signer};
 
 /// What a token is to be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -84,9 +84,7 @@ impl State {
             Some(Spoil::SharedSecret) => {
                 HmacKey::sha256(public_key(number)?.modulus()).sign(&[head.as_bytes()])
             }
-            Some(Spoil::OtherKey | Spoil::UnknownKey) => {
-                signer(PRIVATE_KEYS.len() - 1)?.sign(head.as_bytes())?
-            }
+            Some(Spoil::OtherKey | Spoil::UnknownKey) => signer(UNPUBLISHED)?.sign(head.as_bytes())?,
             _ => signer(number)?.sign(head.as_bytes())?,
         };
         Ok(format!("{head}.{}", URL_SAFE_NO_PAD.encode(signature)))

@@ -207,7 +207,8 @@ async fn retry(store: &Store, id: Uuid, out: Out) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn disable(store: &Store, id: ConnectionId) -> anyhow::Result<()> {
+/// Uses a connection no more, and says so to every process.
+pub(crate) async fn disable(store: &Store, id: ConnectionId) -> anyhow::Result<()> {
     let (tenant, _) = row(store, id).await?;
     let body = v1::ConnectionChanged { tenant_id: tenant.to_string(), connection_id: id.to_string() };
     let mut tx = store.tenant(tenant).await?;
@@ -267,7 +268,12 @@ async fn words(args: WordsArgs, out: Out) -> anyhow::Result<ExitCode> {
     asked(&args.target.state, args.id, v1::setup_question::Ask::Choose(choose), "Chosen.", out).await
 }
 
-async fn link(store: &Store, tenant: TenantId, revoke: bool, out: Out) -> anyhow::Result<()> {
+/// The secret of a new install address of a tenant's, and how many earlier ones it ended.
+pub(crate) async fn make_link(
+    store: &Store,
+    tenant: TenantId,
+    revoke: bool,
+) -> anyhow::Result<(String, usize)> {
     let secret = seal::sha256_hex(&seal::random::<32>()?);
     let mut tx = store.machinery().await?;
     if !tx.tenant_exists(tenant).await? {
@@ -279,6 +285,11 @@ async fn link(store: &Store, tenant: TenantId, revoke: bool, out: Out) -> anyhow
     let mut tx = store.tenant(tenant).await?;
     note(&mut tx, "install_link.make", json!({ "ended": ended })).await?;
     tx.commit().await?;
+    Ok((secret, ended))
+}
+
+async fn link(store: &Store, tenant: TenantId, revoke: bool, out: Out) -> anyhow::Result<()> {
+    let (secret, ended) = make_link(store, tenant, revoke).await?;
     let path = format!("/api/sikka/install/{secret}");
     out.say("Give this address to the vendor's portal, for purchases and for cancellations. It is shown this once:");
     out.say(format!("    https://your-gateway{path}"));

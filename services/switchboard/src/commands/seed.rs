@@ -5,7 +5,7 @@ use domain::{ApiKeyId, ConnectionId, PracticeId, Role, TenantId};
 use pms::{Capabilities, Operation};
 use seal::Secret;
 use serde_json::{Value, json};
-use store::{ApiKeyOwner, NewConnection, NumberOwner, Practice, Store, Tenant};
+use store::{ApiKeyOwner, MachineryTx, NewConnection, NumberOwner, Practice, Store, Tenant};
 
 use crate::out::Out;
 use crate::place;
@@ -13,6 +13,9 @@ use crate::place;
 /// The clinic's number and the voice vendor's id of it, as the sandbox's calls use them.
 pub(crate) const CALLED: &str = "+15550100002";
 const CALLED_ID: &str = "5b0c2f0e-7a51-4c7e-9d55-000000000002";
+
+/// How the slugs of demo tenants begin.
+pub(crate) const DEMO: &str = "demo-";
 
 /// A demo tenant, as made.
 #[derive(Debug, Clone)]
@@ -64,6 +67,38 @@ pub(crate) async fn retire_demos(store: &Store) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A demo tenant with a key and nothing else, as an operator makes one for a clinic that installs the application
+/// itself.
+#[derive(Debug)]
+pub(crate) struct Newcomer {
+    pub(crate) tenant: TenantId,
+    /// Shown once: the database keeps its hash.
+    pub(crate) api_key: String,
+}
+
+/// Makes a [`Newcomer`], beside the demo tenants there are.
+pub(crate) async fn add_newcomer(store: &Store) -> anyhow::Result<Newcomer> {
+    let mut tx = store.machinery().await?;
+    let newcomer = put_newcomer(&mut tx).await?;
+    tx.commit().await?;
+    Ok(newcomer)
+}
+
+async fn put_newcomer(tx: &mut MachineryTx) -> anyhow::Result<Newcomer> {
+    let tenant = TenantId::new();
+    let api_key = format!("swb_{}", seal::sha256_hex(&seal::random::<32>()?));
+    tx.put_tenant(&Tenant {
+        id: tenant,
+        slug: format!("{DEMO}{}", tenant.uuid().simple()),
+        name: "Fernhill Dental Group".to_owned(),
+        language: "en".to_owned(),
+    })
+    .await?;
+    let owner = ApiKeyOwner { key: ApiKeyId::new(), tenant };
+    tx.add_api_key(owner, "demo", &seal::sha256(api_key.as_bytes())).await?;
+    Ok(Newcomer { tenant, api_key })
+}
+
 /// As [`seed_demo`], beside the demo tenants there are.
 pub(crate) async fn add_demo(
     store: &Store,
@@ -71,19 +106,12 @@ pub(crate) async fn add_demo(
     zone: &str,
     number: Option<(&str, &str)>,
 ) -> anyhow::Result<Seeded> {
-    let (tenant, practice, connection) = (TenantId::new(), PracticeId::new(), ConnectionId::new());
-    let api_key = format!("swb_{}", seal::sha256_hex(&seal::random::<32>()?));
+    let (practice, connection) = (PracticeId::new(), ConnectionId::new());
     let credentials = Secret::new(
         json!({ "office_id": office, "secret_key": format!("sandbox-secret-{office}") }).to_string(),
     );
     let mut tx = store.machinery().await?;
-    tx.put_tenant(&Tenant {
-        id: tenant,
-        slug: format!("demo-{}", tenant.uuid().simple()),
-        name: "Fernhill Dental Group".to_owned(),
-        language: "en".to_owned(),
-    })
-    .await?;
+    let Newcomer { tenant, api_key } = put_newcomer(&mut tx).await?;
     tx.put_practice(
         tenant,
         &Practice {
@@ -111,8 +139,6 @@ pub(crate) async fn add_demo(
         let owner = NumberOwner { tenant, practice, assistant_id: None };
         tx.put_phone_number(&owner, number, Some(vendor_id)).await?;
     }
-    let owner = ApiKeyOwner { key: ApiKeyId::new(), tenant };
-    tx.add_api_key(owner, "demo", &seal::sha256(api_key.as_bytes())).await?;
     tx.commit().await?;
     Ok(Seeded { tenant, connection, office: office.to_owned(), api_key })
 }

@@ -18,6 +18,9 @@ use crate::out::Out;
 use crate::place::Place;
 use crate::stack::{Fleet, FleetPlan, Servers, encryption_key, issuer};
 
+/// What the vendor proves itself with when it tells of changes.
+const CALLBACK_KEY: &str = "SIKKA_CALLBACK_KEY";
+
 /// `switchboard up`.
 pub(crate) async fn run(args: UpArgs, out: Out) -> anyhow::Result<ExitCode> {
     std::fs::create_dir_all(&args.state)
@@ -66,11 +69,15 @@ async fn with_servers(args: &UpArgs, state: &Path, servers: &Servers, out: Out) 
         first_port: args.port,
         services: FleetPlan::every_service(args.replicas.max(1)),
         // A practice that answers while the caller is still on the line; the default takes minutes.
-        // The second office is connected by `switchboard demo sikka`.
+        // The second office is installed by `switchboard demo sikka`.
         sandbox: ["--writeback-min-ms", "1500", "--writeback-max-ms", "3000", "--offices", "2"]
             .map(str::to_owned)
             .into(),
-        settings: vec![("SIKKA_CALLBACK_KEY".to_owned(), callback_key)],
+        settings: vec![
+            (CALLBACK_KEY.to_owned(), callback_key),
+            // Whoever plays an install does not wait minutes for the next look.
+            ("SWITCHBOARD__SIKKA_WORKER__SETUP_WAIT_SECONDS".to_owned(), "1".to_owned()),
+        ],
     };
     out.say("Starting the services and the sandbox.");
     let mut fleet = tokio::select! {
@@ -105,7 +112,7 @@ async fn stay(
         sandbox: fleet.sandbox.clone(),
         sandbox_admin: fleet.sandbox_admin.clone(),
         webhook_secret: plan.webhook_secret.clone(),
-        callback_key: plan.settings.first().map(|(_, key)| key.clone()).unwrap_or_default(),
+        callback_key: plan.setting(CALLBACK_KEY).unwrap_or_default().to_owned(),
         tenant: seeded.tenant.to_string(),
         office: seeded.office.clone(),
         called: CALLED.to_owned(),

@@ -37,6 +37,11 @@ impl FleetPlan {
         SERVICES.map(|service| (service, replicas)).to_vec()
     }
 
+    /// What is set under a name for every service.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
     /// One of every service on these servers, with a webhook secret of its own.
     pub(crate) fn new(state: &Path, servers: &Servers, encryption_key: &str) -> anyhow::Result<Self> {
         Ok(Self {

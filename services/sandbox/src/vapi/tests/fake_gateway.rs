@@ -167,7 +167,7 @@ fn tool(name: &str, arguments: &Value, spanish: bool) -> Value {
         }),
         "processPayment" if arguments["reference"].as_str().is_some_and(|text| text.starts_with("GW-")) => {
             json!({
-                "status": "accepted", "writebackId": "wb_3", "say": "Le paiement est en route vers la clinique.",
+                "status": "needs_staff", "say": "Je ne vois pas encore ce paiement. Le personnel vérifiera.",
             })
         }
         "searchPatients" => json!({ "status": "none", "say": "I can't find anybody by that name." }),

@@ -1,30 +1,32 @@
-//! `switchboard demo sikka`: a clinic from the day it connects to the night its server was down.
+//! `switchboard demo sikka`: a clinic from the day it installs the application to the night its server was down.
 //!
 //! Every step is held against three books: what the practice's own system has, what our rows say, and the audit
 //! chain. The first that does not fit ends the demo with 1.
 
 mod books;
+mod clinic;
+mod install;
 mod outage;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail, ensure};
-use domain::WritebackId;
+use domain::{TenantId, WritebackId};
 use jiff::{ToSpan as _, Zoned};
 use serde_json::{Value, json};
 use store::{Store, Writeback};
 
 use self::books::{Books, Person};
+use self::clinic::Clinic;
 use super::caller::Caller;
 use crate::commands::audit;
 use crate::commands::sandbox::Sandbox;
-use crate::commands::seed::{Seeded, add_demo};
+use crate::commands::seed::add_newcomer;
 use crate::out::Out;
 use crate::place::{self, Place};
 
-/// The sandbox's office that the demo connects.
+/// The sandbox's office that installs the application.
 const OFFICE: &str = "D10002";
-const ZONE: &str = "America/New_York";
 /// What the payment service says it has taken, in cents.
 const PAID: i64 = 2_500;
 
@@ -33,7 +35,8 @@ struct Demo {
     caller: Caller,
     books: Books,
     store: Store,
-    clinic: Seeded,
+    clinic: Clinic,
+    tenant: TenantId,
     patient: Person,
 }
 
@@ -57,12 +60,15 @@ async fn play(place: &Place, store: Store, out: Out) -> anyhow::Result<Value> {
     let sandbox = Sandbox::new(&place.sandbox_admin);
     let known = sandbox.ask(reqwest::Method::GET, &format!("/admin/sikka/offices/{OFFICE}"), None).await?;
     ensure!(known.0, "the sandbox has no office {OFFICE}: start it with at least two offices");
-    let clinic = add_demo(&store, OFFICE, ZONE, None).await?;
-    let books = Books::new(sandbox, store.clone(), clinic.tenant, OFFICE);
+    install::free_the_office(&store).await?;
+    let newcomer = add_newcomer(&store).await?;
+    let (tenant, clinic) = (newcomer.tenant, Clinic::new(place, &newcomer)?);
+    let books = Books::new(sandbox.clone(), store.clone(), tenant, OFFICE);
     books.everything_works().await?;
+    let caller = Caller::new(place, &tenant.to_string(), out)?;
+    let installed = install::play(place, &store, &sandbox, (tenant, &clinic), &caller).await?;
     let patient = books.somebody().await?;
-    let caller = Caller::new(place, &clinic.tenant.to_string(), out)?;
-    let demo = Demo { caller, books, store, clinic, patient };
+    let demo = Demo { caller, books, store, clinic, tenant, patient };
     demo.who_calls().await?;
     let kept = demo.book_move_and_cancel().await?;
     demo.note().await?;
@@ -70,7 +76,8 @@ async fn play(place: &Place, store: Store, out: Out) -> anyhow::Result<Value> {
     let replayed = outage::play(&demo).await?;
     let records = demo.audit().await?;
     Ok(json!({
-        "demo": "ok", "scenario": "sikka", "office": OFFICE, "cancelled_appointment": kept,
+        "demo": "ok", "scenario": "sikka", "office": OFFICE, "connection": installed["connectionId"],
+        "features": installed["features"], "cancelled_appointment": kept,
         "replayed": replayed, "audit_records": records, "seconds": demo.caller.seconds().round(),
     }))
 }
@@ -109,7 +116,7 @@ impl Demo {
 
     /// The front desk has an open task about a write.
     async fn has_task_about(&self, write: WritebackId) -> anyhow::Result<()> {
-        let mut tx = self.store.tenant(self.clinic.tenant).await?;
+        let mut tx = self.store.tenant(self.tenant).await?;
         let has = tx.has_task_about(write).await?;
         tx.commit().await?;
         ensure!(has, "the front desk has no task about {write}");
@@ -118,7 +125,7 @@ impl Demo {
 
     /// The latest try of a write: itself, or the last of its replays.
     async fn latest(&self, write: WritebackId) -> anyhow::Result<Writeback> {
-        let mut tx = self.store.tenant(self.clinic.tenant).await?;
+        let mut tx = self.store.tenant(self.tenant).await?;
         let latest = tx.latest_try(write).await?;
         tx.commit().await?;
         Ok(latest)
@@ -188,8 +195,16 @@ impl Demo {
         self.books.insures(&self.patient.id, &carriers).await?;
         self.caller.held(format!("insured with {}", carriers.join(" and ")));
 
-        self.caller.scene("They have paid; the payment is put on the account.");
+        self.caller.scene("They say that they have paid.");
         let lines = self.books.payments(&self.patient.id, PAID).await?;
+        let told = self.pay("demo-payment-1").await?;
+        ensure!(told["status"] == "needs_staff", "a caller's word was answered with {told}");
+        ensure!(self.books.payments(&self.patient.id, PAID).await? == lines, "a caller's word was posted");
+        self.caller
+            .held("on their word alone nothing is put on the account; the front desk is asked to look");
+
+        self.caller.scene("The clinic's payment service tells of the payment, and it is put on the account.");
+        self.announce("demo-payment-1").await?;
         let told = self.pay("demo-payment-1").await?;
         self.books.landed(&told, "record_payment").await?;
         let now = self.books.payments(&self.patient.id, PAID).await?;
@@ -211,6 +226,15 @@ impl Demo {
         Ok(held)
     }
 
+    /// What the clinic's payment service does when it has taken a payment.
+    async fn announce(&self, reference: &str) -> anyhow::Result<()> {
+        let own = format!("{reference}-{}", self.suffix());
+        let taken = json!({
+            "reference": own, "amount": PAID, "currency": "USD", "method": "card", "patientId": self.patient.id,
+        });
+        self.clinic.post("/api/pms/payments/taken", &taken).await.map(drop)
+    }
+
     async fn pay(&self, reference: &str) -> anyhow::Result<Value> {
         let own = format!("{reference}-{}", self.suffix());
         let wanted = json!({
@@ -221,14 +245,15 @@ impl Demo {
 
     /// Tells this demo's entries from those of earlier ones.
     fn suffix(&self) -> String {
-        self.clinic.tenant.uuid().simple().to_string().split_off(20)
+        self.tenant.uuid().simple().to_string().split_off(20)
     }
 
     /// The chain is whole, and every tool that was used in the call is in it.
     async fn audit(&self) -> anyhow::Result<usize> {
         self.caller.scene("What was recorded of it.");
-        let records = audit::latest(&self.store, self.clinic.tenant, 200).await?;
+        let records = audit::latest(&self.store, self.tenant, 200).await?;
         for action in [
+            "connection.connect",
             "patient.search",
             "availability.check",
             "appointment.book",
@@ -238,6 +263,7 @@ impl Demo {
             "patient.note",
             "patient.balance.read",
             "patient.insurance.read",
+            "payment.announce",
             "payment.record",
             "writeback.replay",
         ] {

@@ -38,6 +38,7 @@ pub(super) async fn play(demo: &Demo) -> anyhow::Result<usize> {
     let before = demo.books.payments(&demo.patient.id, PAID).await?;
     demo.books.refuses(true).await?;
     demo.books.server(true).await?;
+    demo.announce("demo-payment-2").await?;
     let told = demo.pay("demo-payment-2").await?;
     let payment = writeback_of(&told)?;
     for id in [payment, kept] {
@@ -72,7 +73,7 @@ pub(super) async fn play(demo: &Demo) -> anyhow::Result<usize> {
 
 /// Replays them as an operator does, and waits until each has come to its end.
 async fn replay(demo: &Demo, ids: &[WritebackId]) -> anyhow::Result<()> {
-    let tenant = demo.clinic.tenant;
+    let tenant = demo.tenant;
     let run = start_run(&demo.store, tenant, ids, 600, Some(1), "switchboard demo").await?;
     let until = Instant::now() + SOON;
     loop {

@@ -1,0 +1,2 @@
+DROP TABLE payments_taken;
+ALTER TABLE staff_tasks DROP COLUMN wanted;
