@@ -34,6 +34,18 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "They gave too many wrong names or dates of birth, so no record was opened.",
             "Make sure who they are before you tell them anything.",
         ),
+        "identity_without_call" => (
+            "The voice agent did not say which call it was, so nobody could make sure who they are.",
+            "Give the agent its tools as function tools, which name their call, and call the patient back.",
+        ),
+        "appointment_unclear" => (
+            "Your system says something of that appointment that cannot be read from outside.",
+            "See whether it stands, do it in your own system, and call them back.",
+        ),
+        "no_integration" => (
+            "None of your systems is connected for the clinic that was called.",
+            "Connect your system, and call them back.",
+        ),
         "patient_similar" => (
             "Somebody with nearly the same name and the same date of birth is in your records.",
             "Find out whether they are the same person; if not, register them.",
@@ -70,17 +82,36 @@ pub(crate) async fn leave_task(
         return Ok(());
     }
     let writeback = writeback(&told.data);
+    leave(tx, Some(connection), tool, key, (&told.code, writeback)).await
+}
+
+/// The same where there is no system to ask: whoever wanted something was told that staff will help.
+pub(crate) async fn leave_task_unconnected(
+    tx: &mut TenantTx,
+    tool: &str,
+    key: &ToolCallKey,
+) -> Result<(), StoreError> {
+    leave(tx, None, tool, key, ("no_integration", None)).await
+}
+
+async fn leave(
+    tx: &mut TenantTx,
+    connection: Option<domain::ConnectionId>,
+    tool: &str,
+    key: &ToolCallKey,
+    (code, writeback): (&str, Option<WritebackId>),
+) -> Result<(), StoreError> {
     if let Some(id) = writeback
         && tx.has_task_about(id).await?
     {
         return Ok(());
     }
-    let (because, next_action) = why(&told.code, writeback.is_some());
+    let (because, next_action) = why(code, writeback.is_some());
     let sentence = format!("Somebody wanted to {}. {because}", wish(tool));
     tx.add_task(&NewTask {
-        connection: Some(connection),
+        connection,
         writeback,
-        code: &told.code,
+        code,
         sentence: &sentence,
         next_action,
         due_at: None,
