@@ -154,7 +154,10 @@ mod tests {
     /// What may stand in a gap, made as the tools make it.
     fn filled(template: &Template, language: Language) -> String {
         let [first, second] = offers(language);
-        let one = spoken::offer(language, &first);
+        let one = match template.code {
+            "balance_as_of" => spoken::moment(language, &first.at),
+            _ => spoken::offer(language, &first),
+        };
         let kinds = ["Crown".to_owned(), "Check-up".to_owned()];
         let fills = [
             ("when", one.clone()),

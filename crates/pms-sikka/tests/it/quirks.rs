@@ -1,11 +1,11 @@
 //! The quirks of contract 7.4 that touch this path and are not shown by an answer alone.
 
-use pms::{DayBookQuery, PMSAdapter, PatientQuery};
+use pms::{DayBookQuery, Operation, PMSAdapter, PatientQuery};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, path, query_param};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::desk::{Desk, booking, envelope, list, message, nothing, window};
+use crate::desk::{Desk, booking, envelope, list, message, nothing, profile, window};
 
 fn somebody(id: usize) -> Value {
     json!({ "patient_id": id.to_string(), "lastname": "Marsh", "status": "Active" })
@@ -122,7 +122,9 @@ fn of_every_practice(row: impl Fn(&str) -> Value) -> Value {
 
 #[tokio::test]
 async fn p4_quirk_9_people_chairs_and_hours_of_another_location_are_left_out() {
-    let desk = Desk::open().await;
+    let mut listing = profile();
+    listing.capabilities.operations.insert(Operation::ListClinicians);
+    let desk = Desk::with(listing).await;
     let provider = |id: &str| {
         json!({ "provider_id": id, "firstname": "Ann", "lastname": id, "provider_type": "Provider",
             "status": "Active" })

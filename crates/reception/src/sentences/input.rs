@@ -218,7 +218,7 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
             ("which appointment this is about", "de qué cita se trata", "le rendez-vous dont il s'agit")
         }
         "appointmentType" => ("what kind of visit it is", "qué tipo de visita es", "le type de visite"),
-        "note" => ("what the note should say", "qué debe decir la nota", "ce que la note doit dire"),
+        "note" => ("what the note should say", "qué debe decir la nota", "le texte de la note"),
         "slotId" => ("the time you would like", "la hora que prefiere", "l'heure que vous préférez"),
         "reference" => ("the number of the payment", "el número del pago", "le numéro du paiement"),
         "amount" => ("the amount", "el importe", "le montant"),
