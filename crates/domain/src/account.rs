@@ -1,3 +1,4 @@
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,9 @@ pub struct Balance {
     pub from_insurance: Option<Sensitive<Money>>,
     /// The day of this, where the system tells.
     pub as_of: Option<Date>,
+    /// When the vendor last copied the practice's own system, where it tells.
+    #[serde(default)]
+    pub copied_at: Option<Timestamp>,
 }
 
 /// Whose turn an insurance is.

@@ -27,6 +27,9 @@ pub struct Patient {
     pub vendor_id: String,
     /// Their name.
     pub name: PersonName,
+    /// What they are called instead of their given name, where the practice has it.
+    #[serde(default)]
+    pub preferred: Option<Sensitive<String>>,
     /// Date of birth, where the practice has it.
     pub born: Option<Sensitive<Date>>,
     /// Every number the practice has for them, whatever field it sits in.

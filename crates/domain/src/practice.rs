@@ -20,6 +20,9 @@ pub struct Clinician {
     pub vendor_id: String,
     /// As it may be said: `Dr Lee`.
     pub spoken_name: String,
+    /// Given and family name, to find them by: `Susan Lee`. Empty where the system has none.
+    #[serde(default)]
+    pub full_name: String,
     /// What they do.
     pub kind: ClinicianKind,
     /// Whether they take appointments now.

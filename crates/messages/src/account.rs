@@ -1,7 +1,7 @@
 use domain::{AppointmentType, Balance, Insurance, InsuranceRank, Money, Sensitive};
 use jiff::civil::Date;
 
-use crate::{Unreadable, v1};
+use crate::{Unreadable, from_proto_time, proto_time, v1};
 
 fn filled(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
@@ -62,6 +62,7 @@ impl From<Balance> for v1::Balance {
             from_patient: hidden(balance.from_patient),
             from_insurance: hidden(balance.from_insurance),
             as_of: balance.as_of.map(|day| day.to_string()).unwrap_or_default(),
+            copied_at: balance.copied_at.map(proto_time),
         }
     }
 }
@@ -76,6 +77,10 @@ impl TryFrom<v1::Balance> for Balance {
             from_patient: amount(balance.from_patient)?,
             from_insurance: amount(balance.from_insurance)?,
             as_of: date(&balance.as_of, "balance.as_of")?,
+            copied_at: match &balance.copied_at {
+                Some(at) => Some(from_proto_time(Some(at), "balance.copied_at")?),
+                None => None,
+            },
         })
     }
 }

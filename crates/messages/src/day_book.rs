@@ -23,6 +23,7 @@ impl From<Clinician> for v1::Clinician {
         Self {
             vendor_id: clinician.vendor_id,
             spoken_name: clinician.spoken_name,
+            full_name: clinician.full_name,
             kind: kind.into(),
             bookable: clinician.bookable,
         }
@@ -39,6 +40,7 @@ impl From<v1::Clinician> for Clinician {
             },
             vendor_id: clinician.vendor_id,
             spoken_name: clinician.spoken_name,
+            full_name: clinician.full_name,
             bookable: clinician.bookable,
         }
     }

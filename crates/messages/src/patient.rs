@@ -30,6 +30,7 @@ impl From<Patient> for v1::Patient {
             email: patient.email.map(Sensitive::into_inner).unwrap_or_default(),
             usual_clinician: patient.usual_clinician.unwrap_or_default(),
             active: patient.active,
+            preferred_name: patient.preferred.map(Sensitive::into_inner).unwrap_or_default(),
         }
     }
 }
@@ -44,6 +45,7 @@ impl TryFrom<v1::Patient> for Patient {
         Ok(Self {
             vendor_id: filled(patient.vendor_id).ok_or(Unreadable::Field("patient.vendor_id"))?,
             name: PersonName { first: patient.first_name.into(), last: patient.last_name.into() },
+            preferred: filled(patient.preferred_name).map(Sensitive::new),
             born: born.map(Sensitive::new),
             phones: patient.phones.into_iter().map(Into::into).collect(),
             email: filled(patient.email).map(Sensitive::new),

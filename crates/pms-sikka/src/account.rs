@@ -14,8 +14,9 @@ impl SikkaOffice {
     }
 
     pub(crate) async fn people(&self) -> Result<Vec<Clinician>, PmsError> {
-        let rows = self.calls.providers(&self.profile.practice_id).await?;
-        Ok(rows.iter().filter_map(map::clinician).collect())
+        let mut rows = self.calls.providers(&self.profile.practice_id).await?;
+        rows.retain(|row| self.is_ours(&row.practice_id));
+        Ok(map::clinicians(&rows))
     }
 
     /// What a new appointment may be called; where the plan or the system does not list that, the practice's own
@@ -35,9 +36,13 @@ impl SikkaOffice {
     }
 
     pub(crate) async fn account(&self, patient: &str) -> Result<Option<Balance>, PmsError> {
-        let rows = self.calls.balances(&self.profile.practice_id, patient).await?;
+        let (rows, copied_at) =
+            tokio::join!(self.calls.balances(&self.profile.practice_id, patient), self.copied_at());
+        let rows = rows?;
         let own = rows.iter().find(|row| row.patient_id.str() == patient && self.is_ours(&row.practice_id));
-        own.map(|row| map::account::balance(row, self.currency())).transpose().map_err(|error| {
+        let read = own.map(|row| map::account::balance(row, self.currency())).transpose();
+        let read = read.map(|balance| balance.map(|balance| Balance { copied_at, ..balance }));
+        read.map_err(|error| {
             PmsError::new(ErrorKind::Unreadable, Advice::Permanent).code("patient_balance").caused_by(error)
         })
     }

@@ -1,7 +1,7 @@
 //! The day book: who works when, and what is taken.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::{Chair, Clinician, DayBook, Freshness, PatientBook, Resource, ResourceKind, Window};
@@ -73,8 +73,7 @@ impl SikkaOffice {
                 let slots = rows.iter().filter_map(|row| map::slot(row, &self.zone));
                 slots.filter(|(window, _)| covers.contains(window)).collect()
             }),
-            // While the vendor loads, what it shows is of two ages.
-            freshness: Freshness { copied_at: reference.copied_at.filter(|_| !loading), read_at },
+            freshness: Freshness { copied_at: self.surely_copied_at(reference.copied_at, loading), read_at },
         })
     }
 
@@ -99,7 +98,7 @@ impl SikkaOffice {
             time_zone: self.profile.time_zone.clone(),
             appointments,
             clinicians: reference.clinicians.clone(),
-            freshness: Freshness { copied_at: reference.copied_at.filter(|_| !loading), read_at },
+            freshness: Freshness { copied_at: self.surely_copied_at(reference.copied_at, loading), read_at },
         })
     }
 
@@ -116,8 +115,20 @@ impl SikkaOffice {
     pub(crate) async fn copied_at(&self) -> Option<Timestamp> {
         let OfficeProfile { office_id, practice_id, .. } = &self.profile;
         let rows = self.calls.copied(office_id).await.ok()?;
-        let row = rows.into_iter().find(|row| row.practice_id.str() == practice_id)?;
+        // Of several locations, the row that names ours goes before one that names none.
+        let named = rows.iter().find(|row| row.practice_id.str() == practice_id);
+        let row = named.or_else(|| rows.iter().find(|row| self.is_ours(&row.practice_id)))?;
         copied_at(row.data_insert_date.str(), &self.zone, Timestamp::now())
+    }
+
+    /// The last time that the whole copy was certainly as new as. While the vendor loads, what it shows is of two
+    /// ages, and the older one counts; where it does not tell, what it told last: the copy is no older than that.
+    fn surely_copied_at(&self, told: Option<Timestamp>, loading: bool) -> Option<Timestamp> {
+        let mut last = self.last_copy.lock().unwrap_or_else(PoisonError::into_inner);
+        if !loading {
+            *last = told.max(*last);
+        }
+        *last
     }
 
     async fn reference(&self) -> Result<Arc<Reference>, PmsError> {
@@ -130,14 +141,19 @@ impl SikkaOffice {
         // How old the copy is may stay unknown; the rest may not.
         let (providers, operatories, schedule, copied_at) = tokio::join!(
             self.calls.providers(practice_id),
-            self.calls.operatories(practice_id, cust_id),
-            self.calls.schedule(practice_id),
+            self.calls.operatories(cust_id),
+            self.calls.schedule(),
             self.copied_at(),
         );
+        // The lists are of all locations of the office: a chair of another one would be booked twice.
+        let (mut providers, mut operatories, mut schedule) = (providers?, operatories?, schedule?);
+        providers.retain(|row| self.is_ours(&row.practice_id));
+        operatories.retain(|row| self.is_ours(&row.practice_id));
+        schedule.retain(|row| self.is_ours(row.practice_id()));
         let known = Arc::new(Reference {
-            clinicians: providers?.iter().filter_map(map::clinician).collect(),
-            chairs: operatories?.iter().filter_map(map::chair).collect(),
-            schedule: schedule?,
+            clinicians: map::clinicians(&providers),
+            chairs: operatories.iter().filter_map(map::chair).collect(),
+            schedule,
             copied_at,
             read,
         });
@@ -149,7 +165,7 @@ impl SikkaOffice {
 fn known<'a>(profile: &'a OfficeProfile, reference: &'a Reference) -> Known<'a> {
     let clinicians: BTreeSet<&str> = reference.clinicians.iter().map(|one| one.vendor_id.as_str()).collect();
     let chairs = reference.chairs.iter().map(|one| one.vendor_id.as_str()).collect();
-    Known { practice: &profile.practice_id, clinicians, chairs }
+    Known { practice: &profile.practice_id, database: &profile.cust_id, clinicians, chairs }
 }
 
 /// The zone of this time is not documented. The practice's is likely; one that would lie ahead of now is UTC, or

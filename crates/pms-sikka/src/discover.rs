@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use vendor_http::{Budget, Request};
 
 use crate::client::{Calls, Door};
-use crate::map::{system, time};
+use crate::map::{is_of_practice, system, time};
 use crate::{Sikka, Words, map, office_credentials, wire};
 
 /// A practice that let the application in (contract 2.2). `practice_id` alone is not unique: offices share it.
@@ -107,7 +107,7 @@ impl Sikka {
         )?;
         let row = practices
             .into_iter()
-            .find(|row| row.practice_id.str() == practice.practice_id)
+            .find(|row| is_of_practice(row.practice_id.str(), row.cust_id.str(), &practice.practice_id))
             .ok_or_else(|| PmsError::new(ErrorKind::NotReady, Advice::Retry).code("practices"))?;
         let (system, version) = (practice.system.as_str(), practice.system_version.as_str());
         let scope = key_info.scope.str();
@@ -146,7 +146,7 @@ impl Sikka {
         };
         let (people, types) = tokio::try_join!(calls.providers(practice_id), types)?;
         Ok(PracticeLists {
-            clinicians: people.iter().filter_map(map::clinician).map(|one| one.vendor_id).collect(),
+            clinicians: map::clinicians(&people).into_iter().map(|one| one.vendor_id).collect(),
             payment_types: types.iter().filter_map(|one| one.code.filled()).map(str::to_owned).collect(),
         })
     }

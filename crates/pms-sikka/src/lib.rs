@@ -14,13 +14,14 @@ mod wire;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use async_trait::async_trait;
 use domain::{AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Phone};
 use futures_util::future::try_join_all;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::{
     Advice, Capabilities, DayBookQuery, ErrorKind, KeySource, Operation, PMSAdapter, PatientBookQuery,
@@ -50,6 +51,8 @@ pub struct SikkaOffice {
     country: &'static str,
     calls: Calls,
     reference: book::Remembered,
+    /// When the copy was made, as the vendor told it last while it was not loading.
+    last_copy: Mutex<Option<Timestamp>>,
     /// Set once the vendor said that `writeback_status` is outside the application's plan.
     status_is_closed: AtomicBool,
 }
@@ -74,6 +77,7 @@ impl SikkaOffice {
             profile,
             calls: Calls { sikka, budget, keys: Some(keys) },
             reference: book::Remembered::default(),
+            last_copy: Mutex::new(None),
             status_is_closed: AtomicBool::new(false),
         })
     }
@@ -112,7 +116,7 @@ impl SikkaOffice {
     /// Rows carry the practice's id alone or behind the database's: `1`, `7-1`.
     fn is_ours(&self, practice_id: &wire::Text) -> bool {
         let OfficeProfile { practice_id: ours, cust_id, .. } = &self.profile;
-        practice_id.filled().is_none_or(|id| id == ours || id == format!("{cust_id}-{ours}"))
+        practice_id.filled().is_none_or(|id| map::is_of_practice(id, cust_id, ours))
     }
 
     /// A number as this practice writes it.

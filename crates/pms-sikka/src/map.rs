@@ -7,7 +7,7 @@
 //! | question | answered by |
 //! | --- | --- |
 //! | who is a patient, and is it the one asked for | [`patient`], [`is_asked_for`], [`is_called_under`] |
-//! | who and what can be booked | [`clinician`], [`chair`] |
+//! | who and what can be booked | [`clinicians`], [`chair`] |
 //! | what is taken | [`taken`], [`state`] |
 //! | when is somebody there | [`hours`] |
 //! | what does somebody owe, who insures them | [`account`] |
@@ -27,6 +27,8 @@ pub(crate) mod outcome;
 pub(crate) mod payment;
 pub(crate) mod system;
 pub(crate) mod time;
+
+use std::collections::BTreeMap;
 
 use domain::{
     Appointment, AppointmentState, Chair, Clinician, ClinicianKind, Patient, PersonName, Phone, Resource,
@@ -58,6 +60,7 @@ pub(crate) fn patient(row: wire::Patient, country: &str) -> Option<Patient> {
             first: row.firstname.into_string().into(),
             last: row.lastname.into_string().into(),
         },
+        preferred: row.preferred_name.filled().map(|name| name.to_owned().into()),
         phones,
     })
 }
@@ -86,8 +89,33 @@ pub(crate) fn folded(name: &str) -> String {
     name.nfd().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
+/// Whether an id is a practice's own. Either may stand alone or behind the database's: `1`, `7-1`.
+pub(crate) fn is_of_practice(id: &str, database: &str, practice: &str) -> bool {
+    let alone = |id: &str| {
+        let rest = id.strip_prefix(database).and_then(|rest| rest.strip_prefix('-'));
+        rest.filter(|rest| !rest.is_empty()).unwrap_or(id).to_owned()
+    };
+    alone(id) == alone(practice)
+}
+
+/// Everybody in the vendor's list of providers. Two who take appointments under one name are said with their first
+/// names.
+pub(crate) fn clinicians(rows: &[wire::Provider]) -> Vec<Clinician> {
+    let mut people: Vec<Clinician> = rows.iter().filter_map(clinician).collect();
+    let mut said: BTreeMap<String, usize> = BTreeMap::new();
+    for one in people.iter().filter(|one| one.bookable) {
+        *said.entry(folded(&one.spoken_name)).or_default() += 1;
+    }
+    for one in people.iter_mut().filter(|one| one.kind == ClinicianKind::Provider) {
+        if said.get(&folded(&one.spoken_name)).is_some_and(|many| *many > 1) {
+            one.spoken_name = format!("Dr {}", one.full_name);
+        }
+    }
+    people
+}
+
 /// Somebody in the vendor's list of providers: only an active, visible person can be booked.
-pub(crate) fn clinician(row: &wire::Provider) -> Option<Clinician> {
+fn clinician(row: &wire::Provider) -> Option<Clinician> {
     let specialty = if row.specialty.str().is_empty() { &row.speciality } else { &row.specialty };
     let (kind, specialty) =
         (row.provider_type.str().to_ascii_lowercase(), specialty.str().to_ascii_lowercase());
@@ -101,13 +129,15 @@ pub(crate) fn clinician(row: &wire::Provider) -> Option<Clinician> {
         ClinicianKind::Other
     };
     let (first, last) = (row.firstname.str(), row.lastname.str());
+    let full_name = format!("{first} {last}").trim().to_owned();
     let spoken_name = match kind {
         ClinicianKind::Provider if !last.is_empty() => format!("Dr {last}"),
-        _ => format!("{first} {last}").trim().to_owned(),
+        _ => full_name.clone(),
     };
     Some(Clinician {
         vendor_id: row.provider_id.filled()?.to_owned(),
         spoken_name,
+        full_name,
         kind,
         bookable: kind != ClinicianKind::Other
             && row.status.str().eq_ignore_ascii_case("active")

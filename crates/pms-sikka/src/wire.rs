@@ -123,6 +123,7 @@ pub(crate) struct Patient {
 #[serde(default)]
 pub(crate) struct Provider {
     pub provider_id: Text,
+    pub practice_id: Text,
     pub firstname: Text,
     pub lastname: Text,
     pub provider_type: Text,
@@ -138,9 +139,12 @@ pub(crate) struct Provider {
 #[serde(default)]
 pub(crate) struct Operatory {
     pub operatory: Text,
+    pub practice_id: Text,
     pub is_hidden: Text,
     pub provider_id: Text,
 }
+
+static NOTHING: Text = Text::EMPTY;
 
 /// `practice_schedule` (4.5): one week of one resource, its columns by name.
 #[derive(Deserialize)]
@@ -151,6 +155,11 @@ impl Schedule {
     /// A column, `""` where it is not there.
     pub(crate) fn column(&self, name: &str) -> &str {
         self.0.get(name).map_or("", Text::str)
+    }
+
+    /// Whose location's it is.
+    pub(crate) fn practice_id(&self) -> &Text {
+        self.0.get("practice_id").unwrap_or(&NOTHING)
     }
 }
 

@@ -1,67 +1,129 @@
 //! What looks like a card's number is not taken down, not kept and not repeated.
 
+mod spelled;
+
 use serde_json::Value;
+
+use spelled::{Run, runs};
+
+/// How closely a field is looked at: what holds numbers of its own must not be refused for one that checks by chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Care {
+    /// Whatever somebody said.
+    Text,
+    /// An id of the practice's system: only what begins and is as long as a card's number.
+    Id,
+    /// A phone number: with its country it may be as long as a card's.
+    Phone,
+}
+
+impl Care {
+    fn of(field: &str) -> Self {
+        match field {
+            "phone" => Self::Phone,
+            _ if field.ends_with("Id") => Self::Id,
+            _ => Self::Text,
+        }
+    }
+}
 
 /// The first argument that holds something like a card's number, in its value or its name, however deep.
 pub(crate) fn found_in(arguments: &Value) -> Option<String> {
     match arguments {
         Value::Object(fields) => {
-            let found = fields.iter().find(|(name, value)| looks_like_one(name) || holds_one(value))?;
+            let found = fields
+                .iter()
+                .find(|(name, value)| looks_like_one(name) || holds_one(value, Care::of(name)))?;
             // A name that is a card's number is not repeated either.
             Some(if looks_like_one(found.0) { String::new() } else { found.0.clone() })
         }
-        other => holds_one(other).then(String::new),
+        other => holds_one(other, Care::Text).then(String::new),
     }
 }
 
-fn holds_one(value: &Value) -> bool {
+fn holds_one(value: &Value, care: Care) -> bool {
     match value {
         Value::Null | Value::Bool(_) => false,
-        Value::Number(number) => looks_like_one(&number.to_string()),
-        Value::String(text) => looks_like_one(text),
-        Value::Array(items) => items.iter().any(holds_one),
-        Value::Object(fields) => fields.iter().any(|(name, value)| looks_like_one(name) || holds_one(value)),
-    }
-}
-
-/// Whether a text holds 13 to 19 digits in a row whose last one checks the others, whatever people put between
-/// digits.
-#[must_use]
-pub fn looks_like_one(text: &str) -> bool {
-    let mut run: Vec<u32> = Vec::new();
-    for c in text.chars() {
-        if let Some(digit) = digit(c) {
-            run.push(digit);
-        } else if !stands_between_digits(c) {
-            if has_one(&run) {
-                return true;
-            }
-            run.clear();
+        Value::Number(number) => is_one(&number.to_string(), care),
+        Value::String(text) => is_one(text, care),
+        Value::Array(items) => items.iter().any(|item| holds_one(item, care)),
+        Value::Object(fields) => {
+            fields.iter().any(|(name, value)| looks_like_one(name) || holds_one(value, Care::Text))
         }
     }
-    has_one(&run)
 }
 
-/// A digit in the scripts that keyboards and recognisers write numbers in.
-fn digit(c: char) -> Option<u32> {
-    let code = u32::from(c);
-    c.to_digit(10).or_else(|| {
-        [0x0660, 0x06F0, 0x0966, 0xFF10]
-            .into_iter()
-            .find_map(|zero| code.checked_sub(zero).filter(|at| *at < 10))
+/// Whether a text holds the digits of a card's number, in digits or in words, whatever stands between them.
+#[must_use]
+pub fn looks_like_one(text: &str) -> bool {
+    is_one(text, Care::Text)
+}
+
+fn is_one(text: &str, care: Care) -> bool {
+    runs(text).iter().any(|run| holds(run, care))
+}
+
+fn holds(run: &Run, care: Care) -> bool {
+    let digits: Vec<u32> = run.groups.concat();
+    if (care == Care::Phone || run.plus) && digits.len() <= 14 {
+        return false;
+    }
+    if care == Care::Text && run.groups.iter().any(|group| stands_alone(group)) {
+        return true;
+    }
+    if are_phones(&run.groups) {
+        return false;
+    }
+    // From the beginning of a group to the end of one: nobody dictates a card's number from the middle of another.
+    let mut ends = vec![0];
+    for group in &run.groups {
+        ends.push(ends.last().unwrap_or(&0) + group.len());
+    }
+    ends.iter().any(|from| {
+        ends.iter().filter(|to| (13..=19).contains(&to.saturating_sub(*from))).any(|to| {
+            let part = digits.get(*from..*to).unwrap_or_default();
+            // The old short numbers are seen where nothing stands beside them.
+            (part.len() > 13 || part.len() == digits.len()) && begins_like_one(part) && checks(part)
+        })
     })
 }
 
-fn stands_between_digits(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || "-\u{2010}\u{2011}\u{2012}\u{2013}\u{2014}.,_/\u{200b}".contains(c)
+/// Digits without anything between them: the whole, whoever issued it, or a part of something longer.
+fn stands_alone(digits: &[u32]) -> bool {
+    let whole = (13..=19).contains(&digits.len()) && checks(digits);
+    let part = |length| digits.windows(length).any(|part| begins_like_one(part) && checks(part));
+    whole || (13..=19).any(part)
 }
 
-/// The whole run, or a part of a longer one that begins as cards do: a number of a payment service's own is long
-/// enough for some part of it to check by chance.
-fn has_one(run: &[u32]) -> bool {
-    let whole = (13..=19).contains(&run.len()) && checks(run);
-    let begins = |part: &[u32]| matches!(part.first(), Some(2..=6));
-    whole || (13..=19).any(|length| run.windows(length).any(|part| begins(part) && checks(part)))
+/// Whether an issuer's numbers begin so and are of this length.
+fn begins_like_one(digits: &[u32]) -> bool {
+    let first = |many: usize| digits.iter().take(many).fold(0, |number, digit| number * 10 + digit);
+    matches!(
+        (digits.len(), first(2), first(4)),
+        (13 | 16 | 19, 40..=49, _)
+            | (15, 34 | 37, _)
+            | (16, 50..=58 | 63 | 67, _)
+            | (16, _, 2221..=2720)
+            | (16..=19, 62 | 64 | 65, _)
+            | (16..=19, _, 6011 | 3528..=3589)
+            | (14 | 16, 36 | 38 | 39, _)
+            | (14 | 16, _, 3000..=3059)
+    )
+}
+
+/// Whether groups are phone numbers as North America writes them, one or several.
+fn are_phones(groups: &[Vec<u32>]) -> bool {
+    let lengths: Vec<usize> = groups.iter().map(Vec::len).collect();
+    let mut rest = lengths.as_slice();
+    while !rest.is_empty() {
+        rest = match rest {
+            [1, 3, 3, 4, rest @ ..] | [3, 3, 4, rest @ ..] | [1, 10, rest @ ..] | [10 | 11, rest @ ..] => {
+                rest
+            }
+            _ => return false,
+        };
+    }
+    true
 }
 
 /// Luhn's sum.
@@ -101,7 +163,9 @@ mod tests {
     fn a_card_number_is_seen_however_it_is_written() {
         for number in NUMBERS {
             assert!(looks_like_one(number), "{number}");
-            for between in [" ", "-", " - ", ".", "\u{2011}", "\n", "_", "\u{200b}"] {
+            for between in
+                [" ", "-", " - ", ".", "\u{2011}", "\n", "_", "\u{200b}", ":", "; ", "*", "|", ")(", " # "]
+            {
                 let spread: String =
                     number.chars().flat_map(|c| [c.to_string(), between.to_owned()]).collect();
                 assert!(looks_like_one(&spread), "{spread:?}");
@@ -125,8 +189,47 @@ mod tests {
             "2026-11-24",
             "4111111111111100",
             "ch_1a2b3c",
+            // Numbers of other kinds, side by side: each of these checks by chance where it is run together.
+            "512-555-0103, 512-555-0100",
+            "5125550103 / 5125550100",
+            "born 28/02/1985, call 555 010 0010",
+            "+49 1512 3456786",
+            "between 4 and 5 on the 16th, or 2026-11-24 at 13:30",
+            "uno de los dos, el once o el doce, a las cuatro",
+            "six or seven, once a week",
         ] {
             assert!(!looks_like_one(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_card_number_is_seen_in_the_groups_that_people_say_it_in() {
+        for text in [
+            "my card is 4111 1111 1111 1111",
+            "(4111) 1111: 1111; 1111",
+            "it's 3782 822463 10005, thanks",
+            "exp 12/27 4111-1111-1111-1111 123",
+            "four one one one one one one one one one one one one one one one",
+            "forty-one eleven, eleven eleven, eleven eleven, eleven eleven",
+            "four triple one double one double one, 1111 1111",
+            "cuatro uno uno uno uno uno uno uno uno uno uno uno uno uno uno uno",
+            "cuarenta y uno once once once once once once once",
+            "quatre un un un un un un un un un un un un un un un",
+            "quarante et un onze onze onze onze onze onze onze",
+            "cinquante-cinq cinquante-cinq 5555 5555 quarante-quatre quarante-quatre",
+        ] {
+            assert!(looks_like_one(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_has_numbers_of_its_own_is_refused_only_for_what_is_surely_a_card() {
+        let by_chance = "1000000000000008";
+        assert!(checks(&by_chance.chars().filter_map(|c| c.to_digit(10)).collect::<Vec<_>>()));
+        assert_eq!(found_in(&json!({ "patientId": by_chance })), None);
+        assert_eq!(found_in(&json!({ "phone": "+49 1512 3456786" })), None);
+        for field in ["patientId", "phone"] {
+            assert_eq!(found_in(&json!({ field: NUMBERS[0] })).as_deref(), Some(field));
         }
     }
 

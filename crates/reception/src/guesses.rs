@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use pms::PatientQuery;
 
 use crate::identity::{matching, words};
+use crate::ports::Guessing;
 use crate::sentences;
 use crate::turn::{Stop, Turn};
 
@@ -22,31 +23,65 @@ pub(crate) struct Said<'a> {
 }
 
 impl Turn<'_> {
-    /// Whether guesses are counted: somebody whom the door vouches for has nothing to guess, and without a call
-    /// nothing is remembered of who somebody is.
-    fn counts_guesses(&self) -> bool {
-        !self.desk.caller.vouched && self.desk.caller.call.is_some()
+    /// The call, where the door tells which it is.
+    pub(crate) fn call(&self) -> Option<&str> {
+        self.desk.caller.call.as_deref().filter(|call| !call.trim().is_empty())
     }
 
-    /// Ends here when the call has had its guesses.
+    /// Ends here when the call has had its guesses, or when nobody can count them: without a call, whoever asks can
+    /// ask for ever. Somebody whom the door vouches for has nothing to guess.
     pub(crate) async fn may_still_show(&self) -> Result<(), Stop> {
-        if !self.counts_guesses() {
+        if self.desk.caller.vouched {
             return Ok(());
+        }
+        if self.call().is_none() {
+            return Err(Stop::Answer(self.say(&sentences::IDENTITY_WITHOUT_CALL, &[])));
         }
         let guesses = self.reception.ledger.guesses(self.desk).await;
         let guesses = guesses.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))?;
         if guesses < MOST_GUESSES { Ok(()) } else { Err(self.locked()) }
     }
 
-    /// Counts what was said as wrong. Ends here when it was one too many.
-    pub(crate) async fn guessed(&self, said: &Said<'_>) -> Result<(), Stop> {
-        if !self.counts_guesses() {
-            return Ok(());
+    /// Counts what was said before anybody looks whether it is right, so that of many at once no more are looked at
+    /// than of many one after the other. Ends here when the call has had its guesses. [`Turn::settle`] takes it
+    /// back unless it turned out wrong; a use of a tool that dies in between leaves it counted.
+    pub(crate) async fn pending(&self, said: &Said<'_>) -> Result<Option<Vec<u8>>, Stop> {
+        self.may_still_show().await?;
+        if self.desk.caller.vouched {
+            return Ok(None);
         }
+        let guess = self.guess_of(said);
+        let counted = self.reception.ledger.guessing(self.desk, &guess, MOST_GUESSES).await;
+        match counted.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))? {
+            Guessing::Counted => Ok(Some(guess)),
+            // It was wrong before, or another use of a tool is looking: theirs to take back.
+            Guessing::Known => Ok(None),
+            Guessing::TooMany => Err(self.locked()),
+        }
+    }
+
+    /// Takes back what was counted, unless it was wrong. Where that fails it stays counted.
+    pub(crate) async fn settle(&self, counted: Option<Vec<u8>>) {
+        let Some(guess) = counted.filter(|_| !self.was_wrong) else { return };
+        if let Err(error) = self.reception.ledger.guessed_right(self.desk, &guess).await {
+            tracing::warn!(tenant.id = %self.desk.tenant, error = ?error, "a right guess stays counted");
+        }
+    }
+
+    fn guess_of(&self, said: &Said<'_>) -> Vec<u8> {
         let folded = |name: Option<&str>| name.map(|name| words(name).concat()).unwrap_or_default();
         let born = said.born.map(|born| born.to_string()).unwrap_or_default();
         let parts = [folded(said.first), folded(said.last), born, said.of.to_owned()];
-        let guess = self.reception.guess_key(self.desk, &parts);
+        self.reception.guess_key(self.desk, &parts)
+    }
+
+    /// Counts what was said as wrong. Ends here when it was one too many.
+    pub(crate) async fn guessed(&mut self, said: &Said<'_>) -> Result<(), Stop> {
+        if self.desk.caller.vouched {
+            return Ok(());
+        }
+        self.was_wrong = true;
+        let guess = self.guess_of(said);
         let guesses = self.reception.ledger.guessed(self.desk, &guess).await;
         let guesses = guesses.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))?;
         if guesses < MOST_GUESSES { Ok(()) } else { Err(self.locked()) }
@@ -55,7 +90,7 @@ impl Turn<'_> {
     /// Counts a name with a date of birth that found nobody, if somebody is called so: whoever is nobody's
     /// patient has guessed nothing. `near` are others that were found on the way.
     pub(crate) async fn found_nobody(&mut self, said: &Said<'_>, near: &[Patient]) -> Result<(), Stop> {
-        if !self.counts_guesses() || said.born.is_none() {
+        if self.desk.caller.vouched || said.born.is_none() {
             return Ok(());
         }
         let mut meant = !near.is_empty();

@@ -30,6 +30,12 @@ pub(crate) fn fit(heard: &str, filed: &str) -> Fit {
     if whole_words || (begins && shorter >= 3) { Fit::Partly } else { Fit::No }
 }
 
+/// Compares a given name with the one on file, and with what the patient is called instead of it.
+pub(crate) fn fits_given(heard: &str, patient: &Patient) -> Fit {
+    let called = patient.preferred.as_ref().map_or(Fit::No, |called| fit(heard, called.expose()));
+    fit(heard, patient.name.first.expose()).max(called)
+}
+
 /// Those of `patients` that fit everything given. A date of birth fits only exactly, and a patient
 /// without one on file does not fit a given one. Where somebody fits wholly, those who fit only
 /// partly are left out: twins stay apart. Where somebody is active, former patients are left out.
@@ -46,8 +52,8 @@ pub(crate) fn matching(
         .filter(|patient| born.is_none_or(|born| patient.born.as_ref().map(|on| *on.expose()) == Some(born)))
         .filter(|patient| phone.is_none_or(|phone| has_phone(patient, phone)))
         .map(|patient| {
-            let name = &patient.name;
-            (fits(first, name.first.expose()).min(fits(last, name.last.expose())), patient)
+            let given = first.map_or(Fit::Wholly, |heard| fits_given(heard, &patient));
+            (given.min(fits(last, patient.name.last.expose())), patient)
         })
         .filter(|(fit, _)| *fit > Fit::No)
         .collect();
@@ -103,6 +109,24 @@ fn plain(c: char, into: &mut String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn somebody_is_known_by_what_they_are_called_too() {
+        let liz = Patient {
+            vendor_id: "1".into(),
+            name: domain::PersonName { first: "Elizabeth".into(), last: "Marsh".into() },
+            preferred: Some("Liz".into()),
+            born: None,
+            phones: vec![],
+            email: None,
+            usual_clinician: None,
+            active: true,
+        };
+        for (heard, fits) in [("Liz", Fit::Wholly), ("elizabeth", Fit::Wholly), ("Beth", Fit::No)] {
+            assert_eq!(fits_given(heard, &liz), fits, "{heard}");
+        }
+        assert_eq!(matching(vec![liz], Some("liz"), Some("Marsh"), None, None).len(), 1);
+    }
 
     #[test]
     fn a_name_fits_however_it_is_written() {

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
-pub mod availability;
 mod card_number;
 mod desk;
 mod guesses;
@@ -19,13 +18,14 @@ mod tools;
 mod turn;
 
 pub use answer::{AuditNote, Status, ToolAnswer};
+pub use availability::Held;
 pub use card_number::looks_like_one as looks_like_card_number;
 pub use desk::{Caller, Desk, Door, Settings};
 pub use input::BadInput;
 pub use language::{Language, Template};
 pub use ports::{
-    Answered, BookError, Change, Claim, Held, Ledger, LedgerError, NewWrite, PaymentTaken, PendingPatient,
-    PracticeBook, RequestError, Requested, WriteNews,
+    Answered, BookError, Change, Claim, Guessing, Ledger, LedgerError, NewWrite, Paid, PaymentTaken,
+    PendingPatient, PracticeBook, RequestError, Requested, WriteNews,
 };
 pub use proof::{IdentityRules, Proof, ProofNeeded, RulesError};
 pub use reception::{Handled, Reception};

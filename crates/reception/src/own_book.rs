@@ -1,11 +1,12 @@
 //! A patient's own appointments, by everything that is known: the practice's copy, what we hold, what we changed.
 
+use availability::Held;
 use domain::{AppointmentState, Clinician, Freshness, Patient, PatientBook, Window};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::Operation;
 
-use crate::ports::{Change, Held};
+use crate::ports::Change;
 use crate::proof::Given;
 use crate::sentences::{self, input as said};
 use crate::spoken::{self, Offer};
@@ -23,6 +24,8 @@ pub(crate) struct Own {
     pub(crate) clinician: Option<String>,
     /// The practice's system has it no more.
     pub(crate) cancelled: bool,
+    /// The practice's system says something of it that we cannot read: it may stand or not.
+    pub(crate) unclear: bool,
     /// Our change of it that is not over.
     pub(crate) changing: Option<Change>,
 }
@@ -60,6 +63,7 @@ impl OwnBook {
                 window: one.window,
                 clinician: one.clinician,
                 cancelled: one.state == AppointmentState::Cancelled,
+                unclear: one.state == AppointmentState::Unknown,
                 changing: None,
             })
             .collect();
@@ -71,6 +75,7 @@ impl OwnBook {
                     window: hold.window,
                     clinician: hold.clinician.clone(),
                     cancelled: false,
+                    unclear: false,
                     changing: None,
                 });
             }
@@ -85,6 +90,7 @@ impl OwnBook {
                     window: change.from,
                     clinician: None,
                     cancelled: false,
+                    unclear: false,
                     changing: None,
                 });
             }
@@ -124,13 +130,17 @@ impl OwnBook {
 
     /// Ends here where the copy is too old to act on.
     pub(crate) fn fresh_enough(&self, turn: &Turn<'_>) -> Result<(), Stop> {
-        let age = turn.age_of(&self.freshness);
-        if age <= turn.desk.settings.too_old_after {
-            return Ok(());
-        }
-        let minutes = i64::try_from(age.as_secs() / 60).unwrap_or(i64::MAX);
-        let age = spoken::age(turn.desk.language, minutes);
+        let Some(age) = turn.too_old(&self.freshness) else { return Ok(()) };
         Err(Stop::Answer(turn.say(&sentences::changes::TOO_OLD, &[("age", &age)])))
+    }
+
+    /// Ends here where nobody can tell whether the appointment stands.
+    pub(crate) fn readable(&self, turn: &Turn<'_>, own: &Own) -> Result<(), Stop> {
+        if own.unclear {
+            Err(Stop::Answer(self.say(turn, &sentences::changes::UNCLEAR, own)))
+        } else {
+            Ok(())
+        }
     }
 
     /// The appointment of this id that is still to come, or has been cancelled.
@@ -147,14 +157,17 @@ impl OwnBook {
 
     /// With whom, as it is said.
     pub(crate) fn with(&self, clinician: Option<&str>) -> &str {
-        let known = self.clinicians.iter().find(|one| Some(one.vendor_id.as_str()) == clinician);
-        known.map_or("", |one| one.spoken_name.as_str())
+        self.clinician(clinician).map_or("", |one| one.spoken_name.as_str())
+    }
+
+    fn clinician(&self, id: Option<&str>) -> Option<&Clinician> {
+        self.clinicians.iter().find(|one| Some(one.vendor_id.as_str()) == id)
     }
 
     /// When and with whom, as it is said.
     pub(crate) fn when(&self, turn: &Turn<'_>, window: Window, clinician: Option<&str>) -> String {
-        let at = window.start.to_zoned(self.zone.clone());
-        spoken::offer(turn.desk.language, &Offer { at, with: self.with(clinician).to_owned() })
+        let (language, at) = (turn.desk.language, window.start.to_zoned(self.zone.clone()));
+        spoken::offer(language, &Offer::of(language, at, self.clinician(clinician)))
     }
 
     /// A sentence about one of them.

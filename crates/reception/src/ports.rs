@@ -1,9 +1,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use availability::Held;
 use domain::{
-    AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, PaymentMethod, Window,
-    WritebackId,
+    AppointmentType, Balance, Clinician, DayBook, Insurance, Money, Patient, PatientBook, PaymentMethod,
+    Window, WritebackId,
 };
 use jiff::{SignedDuration, Timestamp};
 use pms::{FailureReason, NewPayment, PatientQuery, Write};
@@ -97,25 +98,6 @@ pub trait PracticeBook: Send + Sync {
     async fn insurance(&self, desk: &Desk, patient: &str) -> Result<Answered<Vec<Insurance>>, BookError>;
 }
 
-/// A time that our own rows keep busy: a booking under way, or one that is done and that the
-/// practice's copy does not show yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// When.
-    pub window: Window,
-    /// The clinician it takes, by the vendor's id.
-    pub clinician: Option<String>,
-    /// The chair it takes, by the vendor's id.
-    pub chair: Option<String>,
-    /// The write it is held for.
-    pub writeback: Option<WritebackId>,
-    /// The vendor's id of the appointment it is held for; `None` while that is being made.
-    pub appointment: Option<String>,
-    /// Every reference its patient is known by: the vendor's id, and the `wb_…` of the write that
-    /// made the patient. A caller who asks for this time again is recognised by it.
-    pub patients: Vec<String>,
-}
-
 /// A change of an appointment by a write of ours: under way, set aside, or done so lately that the practice's
 /// copy may not show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,15 +119,10 @@ pub struct Change {
 }
 
 impl Change {
-    /// How much later than a write a copy of the practice's system must have been made to be sure that it shows
-    /// what the write did.
-    const MARGIN: SignedDuration = SignedDuration::from_mins(10);
-
     /// Whether it is done and a copy of `copied_at` may not show it yet. Once it must, the copy is right: somebody
     /// at the practice may have changed the appointment again.
     pub(crate) fn outruns(&self, copied_at: Option<Timestamp>) -> bool {
-        let Some(done_at) = self.done_at else { return false };
-        copied_at.is_none_or(|copied_at| copied_at.duration_since(done_at) <= Self::MARGIN)
+        self.done_at.is_some_and(|done_at| is_after(done_at, copied_at))
     }
 }
 
@@ -250,6 +227,41 @@ pub enum PendingPatient {
     Failed,
 }
 
+/// What became of a guess that was to be counted before it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guessing {
+    /// It is counted now.
+    Counted,
+    /// It was counted already.
+    Known,
+    /// The call has had its guesses; this one is not counted.
+    TooMany,
+}
+
+/// A payment of ours that is on its way to a patient's account, or was put there lately.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paid {
+    /// How much.
+    pub amount: Money,
+    /// When the practice's system had it; `None`: it is not over.
+    pub done_at: Option<Timestamp>,
+}
+
+impl Paid {
+    /// Whether an account as a copy of `copied_at` shows it may be without it.
+    pub(crate) fn outruns(&self, copied_at: Option<Timestamp>) -> bool {
+        self.done_at.is_none_or(|done_at| is_after(done_at, copied_at))
+    }
+}
+
+/// How much later than a write a copy of the practice's system must have been made to be sure that it shows what the
+/// write did.
+const MARGIN: SignedDuration = SignedDuration::from_mins(10);
+
+fn is_after(done_at: Timestamp, copied_at: Option<Timestamp>) -> bool {
+    copied_at.is_none_or(|copied_at| copied_at.duration_since(done_at) <= MARGIN)
+}
+
 /// Our own rows, as the tenant of the desk.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -340,6 +352,26 @@ pub trait Ledger: Send + Sync {
         desk: &Desk,
         payment: &NewPayment,
     ) -> Result<Option<PaymentTaken>, LedgerError>;
+
+    /// Counts a guess that nobody has judged yet, unless the desk's call has had `most` of them. Of many at the same
+    /// time, no more than `most` are counted.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn guessing(&self, desk: &Desk, guess: &[u8], most: u32) -> Result<Guessing, LedgerError>;
+
+    /// Takes back a guess that was counted and was not wrong.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn guessed_right(&self, desk: &Desk, guess: &[u8]) -> Result<(), LedgerError>;
+
+    /// Our payments to a patient's account, by the vendor's id, that are not over or were put there within the last
+    /// days.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn payments(&self, desk: &Desk, patient: &str) -> Result<Vec<Paid>, LedgerError>;
 
     /// How the creation of a patient stands.
     ///

@@ -8,7 +8,7 @@ use pms::PatientQuery;
 use serde::{Deserialize, Serialize};
 
 use crate::guesses::Said;
-use crate::identity::{Fit, fit, has_phone, matching};
+use crate::identity::{Fit, fit, fits_given, has_phone, matching};
 use crate::turn::{Stop, Turn};
 use crate::{Access, BadInput, Desk, input, sentences};
 
@@ -127,30 +127,29 @@ impl Given {
         })
     }
 
+    const fn is_empty(&self) -> bool {
+        self.first.is_none() && self.last.is_none() && self.born.is_none()
+    }
+
     fn said<'a>(&'a self, of: &'a str) -> Said<'a> {
         Said { first: self.first.as_deref(), last: self.last.as_deref(), born: self.born, of }
     }
 
     /// Nothing that was said is wrong.
     fn fits(&self, patient: &Patient) -> bool {
-        let named = |heard: &Option<String>, filed: &str| {
-            heard.as_ref().is_none_or(|heard| fit(heard, filed) > Fit::No)
-        };
+        let first = self.first.as_ref().is_none_or(|heard| fits_given(heard, patient) > Fit::No);
+        let last = self.last.as_ref().is_none_or(|heard| fit(heard, patient.name.last.expose()) > Fit::No);
         let born = patient.born.as_ref().map(|born| *born.expose());
-        named(&self.first, patient.name.first.expose())
-            && named(&self.last, patient.name.last.expose())
-            && (self.born.is_none() || self.born == born)
+        first && last && (self.born.is_none() || self.born == born)
     }
 
     /// Name and date of birth are all there, and the name to the letter: a twin's may begin the other's. Whoever says
     /// less of a name is found by a search, which sees them both.
     fn names(&self, patient: &Patient) -> bool {
-        let wholly = |heard: &Option<String>, filed: &str| {
-            heard.as_ref().is_some_and(|heard| fit(heard, filed) == Fit::Wholly)
-        };
-        wholly(&self.first, patient.name.first.expose())
-            && wholly(&self.last, patient.name.last.expose())
-            && self.born.is_some()
+        let first = self.first.as_ref().is_some_and(|heard| fits_given(heard, patient) == Fit::Wholly);
+        let last =
+            self.last.as_ref().is_some_and(|heard| fit(heard, patient.name.last.expose()) == Fit::Wholly);
+        first && last && self.born.is_some()
     }
 }
 
@@ -166,22 +165,34 @@ impl Turn<'_> {
         given: &Given,
     ) -> Result<(), Stop> {
         let id = patient.vendor_id.as_str();
-        if !given.fits(patient) {
-            self.guessed(&given.said(id)).await?;
-            return Err(self.unidentified());
-        }
         let needed = self.desk.settings.identity.needed(tool, access);
-        if self.desk.caller.vouched || needed == ProofNeeded::None {
+        if (self.desk.caller.vouched || needed == ProofNeeded::None) && given.fits(patient) {
             return Ok(());
         }
         let shown = self.remembered(&[id, asked]).await?.is_some_and(|proof| covers(proof, needed));
-        if shown && !given.names(patient) {
+        if shown && given.fits(patient) && !given.names(patient) {
             return Ok(());
         }
-        match self.may_still_show().await {
+        // What was said is counted before it is judged: several at once would all be judged before one is counted.
+        let counted = match given.is_empty() {
+            true => self.may_still_show().await.map(|()| None),
+            false => self.pending(&given.said(id)).await,
+        };
+        let counted = match counted {
             // What was shown before the guesses stays shown.
-            Err(_) if shown => return Ok(()),
-            may => may?,
+            Err(_) if shown && given.fits(patient) => return Ok(()),
+            counted => counted?,
+        };
+        let judged = self.judged(needed, patient, given).await;
+        self.settle(counted).await;
+        judged
+    }
+
+    async fn judged(&mut self, needed: ProofNeeded, patient: &Patient, given: &Given) -> Result<(), Stop> {
+        let id = patient.vendor_id.as_str();
+        if !given.fits(patient) {
+            self.guessed(&given.said(id)).await?;
+            return Err(self.unidentified());
         }
         if given.names(patient) {
             self.remember(&[id], Proof::NameAndBirth).await;
@@ -202,12 +213,13 @@ impl Turn<'_> {
         if exempt || self.remembered(ids).await?.is_some_and(|proof| covers(proof, needed)) {
             return Ok(());
         }
+        self.may_still_show().await?;
         Err(self.unidentified())
     }
 
     /// Keeps what a caller has shown for the rest of their call. Where it cannot be kept, they will be asked again.
     pub(crate) async fn remember(&self, ids: &[&str], proof: Proof) {
-        if self.desk.caller.vouched || self.desk.caller.call.is_none() {
+        if self.desk.caller.vouched || self.call().is_none() {
             return;
         }
         if let Err(error) = self.reception.ledger.prove(self.desk, ids, proof).await {
@@ -216,7 +228,7 @@ impl Turn<'_> {
     }
 
     async fn remembered(&self, ids: &[&str]) -> Result<Option<Proof>, Stop> {
-        if self.desk.caller.call.is_none() {
+        if self.call().is_none() {
             return Ok(None);
         }
         let proof = self.reception.ledger.proof(self.desk, ids).await;

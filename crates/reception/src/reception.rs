@@ -1,14 +1,15 @@
 use std::fmt;
 use std::sync::Arc;
 
+use pms::Operation;
 use seal::HmacKey;
 use serde_json::Value;
 
 use crate::ports::{Ledger, PracticeBook};
-use crate::sentences::input::TOOL_UNKNOWN;
+use crate::sentences::input;
 use crate::tools::{Arguments, tool};
 use crate::turn::{Stop, Turn};
-use crate::{AuditNote, BadInput, Desk, Status, ToolAnswer};
+use crate::{AuditNote, BadInput, Desk, Status, ToolAnswer, card_number};
 
 /// The use cases, on whatever the two ports are.
 #[derive(Clone)]
@@ -49,10 +50,27 @@ impl Reception {
     /// the practice's system or our own rows, there is an answer with a sentence that is true.
     pub async fn run(&self, desk: &Desk, name: &str, arguments: &Value) -> Handled {
         let Some(tool) = tool(name) else {
-            let bad = BadInput::new(desk, "", &TOOL_UNKNOWN, "must be the name of a tool");
+            let bad = BadInput::new(desk, "", &input::TOOL_UNKNOWN, "must be the name of a tool");
             return Handled { answer: refusal(&bad), bad_input: Some(bad), audit: None, vendor_ms: 0 };
         };
-        let mut turn = Turn { reception: self, desk, vendor_ms: 0, patients: Vec::new() };
+        if let Some(path) = card_number::found_in(arguments) {
+            let said = if tool.needs.contains(&Operation::RecordPayment) {
+                &input::CARD_NUMBER
+            } else {
+                &input::CARD_NUMBER_SAID
+            };
+            let bad =
+                BadInput::new(desk, &path, said, "must not hold anything that looks like a card number");
+            let answer = refusal(&bad);
+            let audit = AuditNote {
+                action: tool.audit_action,
+                patients: Vec::new(),
+                status: answer.status,
+                code: answer.code,
+            };
+            return Handled { answer, bad_input: Some(bad), audit: Some(audit), vendor_ms: 0 };
+        }
+        let mut turn = Turn { reception: self, desk, vendor_ms: 0, patients: Vec::new(), was_wrong: false };
         let arguments = Arguments { schema: &tool.arguments, given: arguments };
         let (answer, bad_input) = match (tool.run)(&mut turn, arguments).await {
             Ok(answer) | Err(Stop::Answer(answer)) => (answer, None),

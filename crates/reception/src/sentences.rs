@@ -86,6 +86,33 @@ pub(crate) const PATIENT_NOT_MADE: Template = Template {
     fr: "L'inscription n'a pas abouti. Le personnel de la clinique devra d'abord la terminer.",
 };
 
+/// After an answer from a copy that is not quite new.
+pub(crate) const STALE: Template = Template {
+    code: "calendar_stale",
+    status: Status::Ok,
+    en: "I last saw the clinic's calendar {age} ago, so it may have changed.",
+    es: "Vi el calendario de la clínica hace {age}, así que puede haber cambiado.",
+    fr: "J'ai vu l'agenda de la clinique il y a {age}, il a donc pu changer.",
+};
+
+/// After an answer from a copy whose age nobody knows: it may be an old one.
+pub(crate) const AGE_UNKNOWN: Template = Template {
+    code: "calendar_age_unknown",
+    status: Status::Ok,
+    en: "I can't tell how recent my view of the clinic's calendar is, so it may have changed.",
+    es: "No sé de cuándo es lo que veo del calendario de la clínica, así que puede haber cambiado.",
+    fr: "Je ne sais pas de quand date l'agenda de la clinique que je vois, il a donc pu changer.",
+};
+
+/// Who asks can try as often as they like: nothing tells one of their questions from another's.
+pub(crate) const IDENTITY_WITHOUT_CALL: Template = Template {
+    code: "identity_without_call",
+    status: Status::NeedsStaff,
+    en: "I can't make sure here who I'm speaking with, so I can't open any record. The clinic's staff will help you.",
+    es: "Aquí no puedo comprobar con quién hablo, así que no puedo abrir ningún registro. El personal de la clínica le ayudará.",
+    fr: "Je ne peux pas vérifier ici à qui je parle, je ne peux donc ouvrir aucun dossier. Le personnel de la clinique va vous aider.",
+};
+
 /// The general sentences, for the registry's list.
 pub(crate) const ALL: &[&Template] = &[
     &CANNOT_HERE,
@@ -95,6 +122,115 @@ pub(crate) const ALL: &[&Template] = &[
     &NOT_SURE_RECORDED,
     &IDENTITY_NEEDED,
     &IDENTITY_LOCKED,
+    &IDENTITY_WITHOUT_CALL,
     &PATIENT_PENDING,
     &PATIENT_NOT_MADE,
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fmt::Write as _;
+
+    use domain::{Clinician, ClinicianKind, Currency, Money};
+    use jiff::Zoned;
+
+    use super::*;
+    use crate::Language;
+    use crate::spoken::{self, Offer};
+
+    fn offers(language: Language) -> [Offer; 2] {
+        let lee = Clinician {
+            vendor_id: "1".into(),
+            spoken_name: "Dr Lee".into(),
+            full_name: "Susan Lee".into(),
+            kind: ClinicianKind::Provider,
+            bookable: true,
+        };
+        ["2026-11-24T14:30-05:00[America/New_York]", "2026-12-01T09:00-05:00[America/New_York]"]
+            .map(|at| Offer::of(language, at.parse::<Zoned>().unwrap(), Some(&lee)))
+    }
+
+    /// What may stand in a gap, made as the tools make it.
+    fn filled(template: &Template, language: Language) -> String {
+        let [first, second] = offers(language);
+        let one = match template.code {
+            "balance_as_of" => spoken::moment(language, &first.at),
+            _ => spoken::offer(language, &first),
+        };
+        let kinds = ["Crown".to_owned(), "Check-up".to_owned()];
+        let fills = [
+            ("when", one.clone()),
+            ("first", one.clone()),
+            ("offer", one),
+            ("second", spoken::offer(language, &second)),
+            ("offers", spoken::offers(language, &[first, second])),
+            ("age", spoken::age(language, 181)),
+            ("amount", spoken::money(language, Money::new(14_070, Currency::Usd))),
+            ("expected", spoken::money(language, Money::new(10_000, Currency::Usd))),
+            ("firstName", "Anna".to_owned()),
+            ("minutes", "90".to_owned()),
+            ("count", "7".to_owned()),
+            ("thing", input::thing("dateOfBirth", language).to_owned()),
+            ("carrier", "Larkmoor Mutual".to_owned()),
+        ];
+        let names = match template.code {
+            "providers" => spoken::all_of(language, &[offers(language)[0].with.clone(), "Sam Reyes".into()]),
+            "appointment_type_unknown" => spoken::either(language, &kinds),
+            _ => spoken::all_of(language, &kinds),
+        };
+        let mut fills: Vec<(&str, &str)> = fills.iter().map(|(gap, value)| (*gap, value.as_str())).collect();
+        fills.push(("names", &names));
+        for gap in template.en.split('{').skip(1).filter_map(|rest| rest.split('}').next()) {
+            assert!(fills.iter().any(|(known, _)| *known == gap), "nothing is known for {gap}");
+        }
+        template.fill(language, &fills)
+    }
+
+    #[test]
+    fn every_sentence_as_it_is_said_with_its_gaps_filled() {
+        let templates: BTreeMap<&str, &Template> = crate::tools()
+            .iter()
+            .flat_map(|tool| tool.sentences.iter().copied())
+            .filter(|template| template.en.contains('{'))
+            .map(|template| (template.code, template))
+            .collect();
+        let mut all = String::new();
+        for (code, template) in templates {
+            let _ = writeln!(all, "{code}");
+            for language in Language::ALL {
+                let said = filled(template, language);
+                let _ = writeln!(all, "  {said}");
+                // No French preposition runs into the article of what follows it, and none is lost.
+                for broken in [" à le ", " de le ", " de les ", "avec Dr", "con Dr", "  "] {
+                    assert!(!said.contains(broken), "{said}");
+                }
+            }
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn every_field_as_it_is_asked_for() {
+        let mut fields: Vec<&str> = crate::tools()
+            .iter()
+            .flat_map(|tool| tool.arguments["properties"].as_object().into_iter().flatten())
+            .map(|(name, _)| name.as_str())
+            .collect();
+        fields.sort_unstable();
+        fields.dedup();
+        let mut all = String::new();
+        for field in fields {
+            let _ = writeln!(all, "{field}");
+            for language in Language::ALL {
+                let thing = input::thing(field, language);
+                for template in [&input::MISSING, &input::WRONG_TYPE] {
+                    let _ = writeln!(all, "  {}", template.fill(language, &[("thing", thing)]));
+                }
+                let patient = input::thing("patientId", language);
+                assert!(field == "patientId" || thing != patient, "{field} is asked for as the patient");
+            }
+        }
+        insta::assert_snapshot!(all);
+    }
+}

@@ -3,7 +3,7 @@
 use jiff::Zoned;
 use jiff::civil::{Date, Time, Weekday};
 
-use domain::Money;
+use domain::{Clinician, Money};
 
 use crate::Language;
 
@@ -139,6 +139,32 @@ pub(crate) struct Offer {
     pub(crate) at: Zoned,
     /// With whom.
     pub(crate) with: String,
+}
+
+impl Offer {
+    /// At this time with this clinician, where there is one.
+    pub(crate) fn of(language: Language, at: Zoned, with: Option<&Clinician>) -> Self {
+        Self { at, with: with.map(|with| person(language, with)).unwrap_or_default() }
+    }
+}
+
+/// A clinician as a sentence of this language names them: `Dr Lee`, `le Dr Lee`. Spanish needs to know whether they
+/// are a doctor or a doctora; where their title does not say so, they are named without one.
+pub(crate) fn person(language: Language, who: &Clinician) -> String {
+    let said = who.spoken_name.trim();
+    let (title, rest) = said.split_once(' ').unwrap_or(("", said));
+    let title = title.trim_end_matches('.').to_lowercase();
+    match (language, title.as_str()) {
+        (Language::French, "dr" | "docteur") => format!("le {said}"),
+        (Language::French, "dre" | "docteure") => format!("la {said}"),
+        (Language::Spanish, "dra" | "doctora") => format!("la {said}"),
+        (Language::Spanish, "dr" | "dre" | "doctor") => {
+            // Of the whole name only what is theirs: staff may call them otherwise.
+            let whole = who.full_name.trim();
+            if whole.split_whitespace().any(|word| rest.ends_with(word)) { whole } else { rest }.to_owned()
+        }
+        _ => said.to_owned(),
+    }
 }
 
 /// One offer: `Tuesday, November 24 at 2:30 PM with Dr Lee`.
@@ -340,12 +366,12 @@ mod tests {
             "Tuesday, November 24 at 9 AM, 11:30 AM or 2 PM with Dr Lee"
         );
         assert_eq!(
-            offers(Language::Spanish, &same_day),
-            "el martes 24 de noviembre a las 9 de la mañana, a las 11:30 de la mañana o a las 2 de la tarde con Dr Lee"
+            offers(Language::Spanish, &same_day.clone().map(|one| Offer { with: "Susan Lee".into(), ..one })),
+            "el martes 24 de noviembre a las 9 de la mañana, a las 11:30 de la mañana o a las 2 de la tarde con Susan Lee"
         );
         assert_eq!(
-            offers(Language::French, &same_day),
-            "le mardi 24 novembre à 9 heures, 11 heures 30 ou 14 heures avec Dr Lee"
+            offers(Language::French, &same_day.map(|one| Offer { with: "le Dr Lee".into(), ..one })),
+            "le mardi 24 novembre à 9 heures, 11 heures 30 ou 14 heures avec le Dr Lee"
         );
         let apart = [
             offered("2026-11-24T09:00-05:00[America/New_York]", "Dr Lee"),
@@ -355,6 +381,29 @@ mod tests {
             offers(Language::English, &apart),
             "Tuesday, November 24 at 9 AM with Dr Lee or Wednesday, November 25 at 2 PM with Dr Osei"
         );
+    }
+
+    #[test]
+    fn a_clinician_is_named_as_the_language_names_them() {
+        let who = |spoken: &str, full: &str| Clinician {
+            vendor_id: "1".into(),
+            spoken_name: spoken.into(),
+            full_name: full.into(),
+            kind: domain::ClinicianKind::Provider,
+            bookable: true,
+        };
+        for (spoken, full, [en, es, fr]) in [
+            ("Dr Lee", "Susan Lee", ["Dr Lee", "Susan Lee", "le Dr Lee"]),
+            ("Dr Susan Lee", "Susan Lee", ["Dr Susan Lee", "Susan Lee", "le Dr Susan Lee"]),
+            ("Dr Lee", "", ["Dr Lee", "Lee", "le Dr Lee"]),
+            ("Dr. Suzy", "Susan Lee", ["Dr. Suzy", "Suzy", "le Dr. Suzy"]),
+            ("Dra. Núñez", "Ana Núñez", ["Dra. Núñez", "la Dra. Núñez", "Dra. Núñez"]),
+            ("Dre Roy", "Anne Roy", ["Dre Roy", "Anne Roy", "la Dre Roy"]),
+            ("Sam Reyes", "Sam Reyes", ["Sam Reyes", "Sam Reyes", "Sam Reyes"]),
+        ] {
+            let said = Language::ALL.map(|language| person(language, &who(spoken, full)));
+            assert_eq!(said, [en, es, fr], "{spoken}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) mod get_appointments;
 pub(crate) mod get_patient_balance;
 pub(crate) mod get_patient_info;
 pub(crate) mod get_patient_insurance;
+mod kind;
 pub(crate) mod list_appointment_types;
 pub(crate) mod list_providers;
 pub(crate) mod process_payment;

@@ -1,3 +1,4 @@
+use availability::Held;
 use std::time::Duration;
 
 use domain::{
@@ -8,9 +9,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::{ErrorKind, NewPayment, Operation, PatientQuery};
 
-use crate::ports::{Answered, BookError, Change, Held, LedgerError, NewWrite, PendingPatient, WriteNews};
+use crate::ports::{Answered, BookError, Change, LedgerError, NewWrite, PendingPatient, WriteNews};
 use crate::sentences::{self, input};
-use crate::{BadInput, Desk, PaymentTaken, Reception, RequestError, Requested, Template, ToolAnswer};
+use crate::{BadInput, Desk, PaymentTaken, Reception, RequestError, Requested, Template, ToolAnswer, spoken};
 
 /// Why a tool ends before its last line.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) desk: &'a Desk,
     pub(crate) vendor_ms: u64,
     pub(crate) patients: Vec<String>,
+    /// What was said of who somebody is has been counted as wrong.
+    pub(crate) was_wrong: bool,
 }
 
 impl Turn<'_> {
@@ -248,15 +251,31 @@ impl Turn<'_> {
         }
     }
 
-    /// How old the copy is that a day book was read from.
-    pub(crate) fn age(&self, book: &DayBook) -> Duration {
-        self.age_of(&book.freshness)
+    /// How old the copy is that something was read from; `None`: nobody knows.
+    fn age(&self, freshness: &Freshness) -> Option<Duration> {
+        let since = self.desk.now.duration_since(freshness.copied_at?);
+        Some(Duration::try_from(since).unwrap_or_default())
     }
 
-    /// How old the copy is that something was read from.
-    pub(crate) fn age_of(&self, freshness: &Freshness) -> Duration {
-        let copied_at = freshness.copied_at.unwrap_or(freshness.read_at);
-        Duration::try_from(self.desk.now.duration_since(copied_at)).unwrap_or_default()
+    /// How old a copy is that is too old to go by, as it is said.
+    pub(crate) fn too_old(&self, freshness: &Freshness) -> Option<String> {
+        self.age(freshness).filter(|age| *age > self.desk.settings.too_old_after).map(|age| self.said(age))
+    }
+
+    /// An answer with a word about the age of what it was read from, unless that is known to be small.
+    pub(crate) fn with_age(&self, answer: ToolAnswer, freshness: &Freshness) -> ToolAnswer {
+        let language = self.desk.language;
+        match self.age(freshness) {
+            None => answer.and_say(&sentences::AGE_UNKNOWN, language, &[]),
+            Some(age) if age > self.desk.settings.stale_after => {
+                answer.and_say(&sentences::STALE, language, &[("age", &self.said(age))])
+            }
+            Some(_) => answer,
+        }
+    }
+
+    fn said(&self, age: Duration) -> String {
+        spoken::age(self.desk.language, i64::try_from(age.as_secs() / 60).unwrap_or(i64::MAX))
     }
 
     /// The zone the practice's system writes its times in; the desk's where it names none we know.

@@ -65,6 +65,23 @@ impl TenantTx {
         rows.into_iter().map(|row| self.read(row)).collect()
     }
 
+    /// The connection's payments that are not over, or were posted in the last two days; the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn recent_payments(&mut self, connection: ConnectionId) -> Result<Vec<Writeback>, StoreError> {
+        let rows: Vec<Row> = diesel::sql_query(format!(
+            "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND operation = 'record_payment'
+               AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
+                    OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
+               AND {OPEN} ORDER BY id"
+        ))
+        .bind::<SqlUuid, _>(connection.uuid())
+        .load(&mut self.conn)
+        .await?;
+        rows.into_iter().map(|row| self.read(row)).collect()
+    }
+
     /// The vendor's numbers of the connection's other changes that were sent since `since`: those that are not
     /// known to the vendor as `reference`.
     ///

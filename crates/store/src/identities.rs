@@ -89,13 +89,13 @@ impl TenantTx {
         Ok(u32::try_from(row.guesses).unwrap_or(u32::MAX))
     }
 
-    /// Keeps a wrong guess, the same one of a call only once. `guess` is a keyed hash: nothing of what was said can
+    /// Keeps a guess, the same one of a call only once; true: it is new. `guess` is a keyed hash: nothing of what was said can
     /// be read from it.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn guessed(&mut self, call_id: &str, guess: &[u8]) -> Result<(), StoreError> {
-        diesel::sql_query(
+    pub async fn guessed(&mut self, call_id: &str, guess: &[u8]) -> Result<bool, StoreError> {
+        let kept = diesel::sql_query(
             "INSERT INTO call_guesses (tenant_id, call_id, guess) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .bind::<SqlUuid, _>(self.tenant.uuid())
@@ -103,6 +103,54 @@ impl TenantTx {
         .bind::<Binary, _>(guess)
         .execute(&mut self.conn)
         .await?;
+        Ok(kept > 0)
+    }
+}
+
+/// What became of a guess that was to be counted before it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CountedGuess {
+    /// It is counted now.
+    Now,
+    /// It was counted already.
+    Before,
+    /// The call has had its guesses; this one is not counted.
+    TooMany,
+}
+
+impl TenantTx {
+    /// Counts a guess that nobody has judged yet, unless the call has had `most` in the last four hours. One call's
+    /// are counted one after the other: the lock lasts until the transaction ends, so nothing else belongs into it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn guessing(
+        &mut self,
+        call_id: &str,
+        guess: &[u8],
+        most: u32,
+    ) -> Result<CountedGuess, StoreError> {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1 || ' guesses of ' || $2, 0))")
+            .bind::<Text, _>(self.tenant.uuid().to_string())
+            .bind::<Text, _>(call_id)
+            .execute(&mut self.conn)
+            .await?;
+        if self.guesses(call_id).await? >= most {
+            return Ok(CountedGuess::TooMany);
+        }
+        Ok(if self.guessed(call_id, guess).await? { CountedGuess::Now } else { CountedGuess::Before })
+    }
+
+    /// Takes back a guess that was not wrong.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn guessed_right(&mut self, call_id: &str, guess: &[u8]) -> Result<(), StoreError> {
+        diesel::sql_query("DELETE FROM call_guesses WHERE call_id = $1 AND guess = $2")
+            .bind::<Text, _>(call_id)
+            .bind::<Binary, _>(guess)
+            .execute(&mut self.conn)
+            .await?;
         Ok(())
     }
 }

@@ -55,6 +55,7 @@ pub use connections::{Connection, DueRefresh, KeyLife, NewConnection, Tokens};
 pub use error::StoreError;
 pub use held_successes::HeldSuccess;
 pub use holds::{Held, NewHold};
+pub use identities::CountedGuess;
 pub use listed::{ListedWriteback, WritebackFilter};
 pub use mappings::{ClinicianMapping, StaffAppointmentType};
 pub use members::{Member, Membership, SignedInUser};

@@ -207,7 +207,7 @@ impl TenantTx {
         let (row, done): (Row, NullableTimestamp) =
             t::table.select((COLUMNS, t::done_at)).filter(t::id.eq(id)).first(&mut self.conn).await?;
         let done: Option<Timestamp> = done.into();
-        Ok(done.is_none().then(|| task(row)))
+        Ok(done.is_none().then(|| task(&self.store.keys, row)))
     }
 
     /// The tenant's open tasks, the most pressing first.

@@ -43,6 +43,18 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "They gave too many wrong names or dates of birth, so no record was opened.",
             "Make sure who they are before you tell them anything.",
         ),
+        "identity_without_call" => (
+            "The voice agent did not say which call it was, so nobody could make sure who they are.",
+            "Give the agent its tools as function tools, which name their call, and call the patient back.",
+        ),
+        "appointment_unclear" => (
+            "Your system says something of that appointment that cannot be read from outside.",
+            "See whether it stands, do it in your own system, and call them back.",
+        ),
+        "no_integration" => (
+            "None of your systems is connected for the clinic that was called.",
+            "Connect your system, and call them back.",
+        ),
         "patient_similar" => (
             "Somebody with nearly the same name and the same date of birth is in your records.",
             "Find out whether they are the same person; if not, register them.",
@@ -89,23 +101,52 @@ pub(crate) async fn leave_task(
     if told.status != "needs_staff" {
         return Ok(());
     }
-    if let Some(id) = writeback
-        && tx.has_task_about(id).await?
-    {
-        return tx.note_call(id, key).await;
-    }
     let (because, mut next_action) = why(&told.code, writeback.is_some());
     let wanted = told.data.get(WANTED).map(Value::to_string);
     if wanted.is_some() && told.code == "cannot_here" {
         next_action = "Do it in your own system: the task says for whom, and what they want.";
     }
-    let sentence = format!("Somebody wanted to {}. {because}", wish(tool));
+    let reason = Reason { code: &told.code, because, next_action };
+    leave(tx, Some(connection), tool, key, &reason, (writeback, wanted)).await
+}
+
+/// The same where there is no system to ask: whoever wanted something was told that staff will help.
+pub(crate) async fn leave_task_unconnected(
+    tx: &mut TenantTx,
+    tool: &str,
+    key: &ToolCallKey,
+) -> Result<(), StoreError> {
+    let code = "no_integration";
+    let (because, next_action) = why(code, false);
+    leave(tx, None, tool, key, &Reason { code, because, next_action }, (None, None)).await
+}
+
+struct Reason<'a> {
+    code: &'a str,
+    because: &'static str,
+    next_action: &'static str,
+}
+
+async fn leave(
+    tx: &mut TenantTx,
+    connection: Option<domain::ConnectionId>,
+    tool: &str,
+    key: &ToolCallKey,
+    reason: &Reason<'_>,
+    (writeback, wanted): (Option<WritebackId>, Option<String>),
+) -> Result<(), StoreError> {
+    if let Some(id) = writeback
+        && tx.has_task_about(id).await?
+    {
+        return tx.note_call(id, key).await;
+    }
+    let sentence = format!("Somebody wanted to {}. {}", wish(tool), reason.because);
     let task = NewTask {
-        connection: Some(connection),
+        connection,
         writeback,
-        code: &told.code,
+        code: reason.code,
         sentence: &sentence,
-        next_action,
+        next_action: reason.next_action,
         due_at: None,
         tool_call: Some(key),
     };

@@ -5,11 +5,11 @@ use async_trait::async_trait;
 use domain::{PaymentMethod, ResourceKind, Window, WritebackId, WritebackState as S};
 use pms::{FailureReason, NewPayment, Write};
 use reception::{
-    Change, Claim, Desk, Held, Ledger, LedgerError, NewWrite, PaymentTaken, PendingPatient, Proof,
-    RequestError, Requested, WriteNews,
+    Change, Claim, Desk, Guessing, Held, Ledger, LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient,
+    Proof, RequestError, Requested, WriteNews,
 };
 use service::Relay;
-use store::{Store, StoreError, Writeback};
+use store::{CountedGuess, Store, StoreError, Writeback};
 use tokio::time::{Instant, sleep_until, timeout};
 use writebacks::Wish;
 
@@ -104,6 +104,17 @@ fn change(row: &Writeback) -> Option<Change> {
         done_at: row.finished_at.filter(|_| row.state == S::Succeeded),
         parked: row.state == S::Parked,
     })
+}
+
+/// A write, where it is a payment to this patient's account.
+fn paid(row: &Writeback, patient: &str) -> Option<Paid> {
+    match serde_json::from_slice::<Write>(row.payload.expose()).ok()? {
+        Write::RecordPayment(payment) if payment.patient == patient => Some(Paid {
+            amount: *payment.amount.expose(),
+            done_at: row.finished_at.filter(|_| row.state == S::Succeeded),
+        }),
+        _ => None,
+    }
 }
 
 fn news_of(row: &Writeback) -> WriteNews {
@@ -243,7 +254,7 @@ impl Ledger for StoreLedger {
     }
 
     async fn guesses(&self, desk: &Desk) -> Result<u32, LedgerError> {
-        let Some(call) = call_of(desk) else { return Ok(0) };
+        let Some(call) = call_of(desk) else { return Ok(u32::MAX) };
         let read = async {
             let mut tx = self.store.tenant(desk.tenant).await?;
             let guesses = tx.guesses(&call).await?;
@@ -254,7 +265,7 @@ impl Ledger for StoreLedger {
     }
 
     async fn guessed(&self, desk: &Desk, guess: &[u8]) -> Result<u32, LedgerError> {
-        let Some(call) = call_of(desk) else { return Ok(0) };
+        let Some(call) = call_of(desk) else { return Ok(u32::MAX) };
         let counted = async {
             let mut tx = self.store.tenant(desk.tenant).await?;
             tx.guessed(&call, guess).await?;
@@ -263,6 +274,42 @@ impl Ledger for StoreLedger {
             Ok(guesses)
         };
         counted.await.map_err(failed)
+    }
+
+    async fn guessing(&self, desk: &Desk, guess: &[u8], most: u32) -> Result<Guessing, LedgerError> {
+        // Without a call to count in, there is nothing to guess with either.
+        let Some(call) = call_of(desk) else { return Ok(Guessing::TooMany) };
+        let counted = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let counted = tx.guessing(&call, guess, most).await?;
+            tx.commit().await?;
+            Ok(counted)
+        };
+        Ok(match counted.await.map_err(failed)? {
+            CountedGuess::Now => Guessing::Counted,
+            CountedGuess::Before => Guessing::Known,
+            CountedGuess::TooMany => Guessing::TooMany,
+        })
+    }
+
+    async fn guessed_right(&self, desk: &Desk, guess: &[u8]) -> Result<(), LedgerError> {
+        let Some(call) = call_of(desk) else { return Ok(()) };
+        let taken_back = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            tx.guessed_right(&call, guess).await?;
+            tx.commit().await
+        };
+        taken_back.await.map_err(failed)
+    }
+
+    async fn payments(&self, desk: &Desk, patient: &str) -> Result<Vec<Paid>, LedgerError> {
+        let rows = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let rows = tx.recent_payments(desk.connection).await?;
+            tx.commit().await?;
+            Ok(rows)
+        };
+        Ok(rows.await.map_err(failed)?.iter().filter_map(|row| paid(row, patient)).collect())
     }
 
     async fn proof(&self, desk: &Desk, patients: &[&str]) -> Result<Option<Proof>, LedgerError> {

@@ -6,6 +6,7 @@ pub mod books;
 pub mod call;
 pub mod cloud;
 pub mod columns;
+pub mod elsewhere;
 pub mod envelope;
 pub mod errors;
 pub mod execute;

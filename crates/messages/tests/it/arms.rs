@@ -31,6 +31,7 @@ fn balance() -> Balance {
         from_patient: Some(usd(-70).into()),
         from_insurance: Some(usd(10_000).into()),
         as_of: Some(jiff::civil::date(2026, 6, 1)),
+        copied_at: None,
     }
 }
 
@@ -57,6 +58,7 @@ fn clinicians() -> v1::Clinicians {
     let lee = v1::Clinician {
         vendor_id: "7".into(),
         spoken_name: "Dr Lee".into(),
+        full_name: String::new(),
         kind: v1::ClinicianKind::Provider.into(),
         bookable: true,
     };
@@ -165,4 +167,12 @@ fn p8_an_account_and_an_insurance_print_one_fixed_word() {
         !shown.contains("14070") && !shown.contains("Larkmoor") && shown.contains("[patient]"),
         "{shown}"
     );
+}
+
+#[test]
+fn an_account_says_how_old_it_is_where_that_is_known() {
+    for copied_at in [None, Some("2026-06-01T11:45:00Z".parse().unwrap())] {
+        let account = Balance { copied_at, ..balance() };
+        assert_eq!(Balance::try_from(v1::Balance::from(account.clone())).unwrap(), account);
+    }
 }

@@ -22,6 +22,7 @@ fn patient() -> Patient {
     Patient {
         vendor_id: "201".into(),
         name: PersonName { first: "Nora".into(), last: "Quill".into() },
+        preferred: Some("Nonie".into()),
         born: Some("1990-02-03".parse::<Date>().unwrap().into()),
         phones: vec![Phone { e164: "+15550100011".into(), as_received: "(555) 010-0011".into() }],
         email: Some("nora@example.org".into()),
@@ -35,6 +36,7 @@ fn book() -> DayBook {
     let clinician = |kind, id: &str| Clinician {
         vendor_id: id.into(),
         spoken_name: format!("Dr {id}"),
+        full_name: format!("Ann {id}"),
         kind,
         bookable: id != "9",
     };
@@ -71,6 +73,7 @@ fn book() -> DayBook {
 #[test]
 fn a_patient_arrives_as_they_left() {
     let bare = Patient {
+        preferred: None,
         born: None,
         phones: vec![],
         email: None,

@@ -39,6 +39,7 @@ fn book(copied_at: Option<&str>) -> PatientBook {
         clinicians: vec![Clinician {
             vendor_id: "7".into(),
             spoken_name: "Dr Lee".into(),
+            full_name: String::new(),
             kind: ClinicianKind::Provider,
             bookable: true,
         }],

@@ -68,6 +68,7 @@ pub(crate) fn pms_reply() -> v1::PmsReply {
         clinicians: vec![v1::Clinician {
             vendor_id: "7".into(),
             spoken_name: "Dr Lee".into(),
+            full_name: String::new(),
             kind: v1::ClinicianKind::Hygienist.into(),
             bookable: true,
         }],

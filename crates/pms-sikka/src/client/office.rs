@@ -77,21 +77,15 @@ impl Calls {
         self.list(Door::Office, request.query("fields", "get_all")).await
     }
 
-    pub(crate) async fn operatories(
-        &self,
-        practice_id: &str,
-        cust_id: &str,
-    ) -> Result<Vec<wire::Operatory>, PmsError> {
-        let request = Request::get("operatories", "/operatories")
-            .query("cust_id", cust_id)
-            .query("practice_id", practice_id)
-            .query("is_hidden", "F");
-        self.list(Door::Office, request).await
+    /// Of every location of the database: the list has no filter for one.
+    pub(crate) async fn operatories(&self, cust_id: &str) -> Result<Vec<wire::Operatory>, PmsError> {
+        let request = Request::get("operatories", "/operatories").query("cust_id", cust_id);
+        self.list(Door::Office, request.query("is_hidden", "F")).await
     }
 
-    pub(crate) async fn schedule(&self, practice_id: &str) -> Result<Vec<wire::Schedule>, PmsError> {
-        let request =
-            Request::get("practice_schedule", "/practice_schedule").query("practice_id", practice_id);
+    /// Of every location of the office: the list has no filter for one.
+    pub(crate) async fn schedule(&self) -> Result<Vec<wire::Schedule>, PmsError> {
+        let request = Request::get("practice_schedule", "/practice_schedule");
         self.list(Door::Office, request.query("fields", "get_all")).await
     }
 

@@ -47,6 +47,7 @@ pub(crate) fn balance(row: &wire::PatientBalance, currency: Currency) -> Result<
         from_patient: part(&row.patient_due),
         from_insurance: part(&row.insurance_due),
         as_of: time::date(row.current_date.str()),
+        copied_at: None,
     })
 }
 

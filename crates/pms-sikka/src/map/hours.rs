@@ -22,6 +22,7 @@ pub(crate) struct Hours {
 /// Whose ids a schedule row may carry, for rows whose kind is a word we do not know.
 pub(crate) struct Known<'a> {
     pub(crate) practice: &'a str,
+    pub(crate) database: &'a str,
     pub(crate) clinicians: BTreeSet<&'a str>,
     pub(crate) chairs: BTreeSet<&'a str>,
 }
@@ -65,13 +66,17 @@ pub(crate) fn hours(rows: &[wire::Schedule], known: &Known<'_>, covers: &Window,
 fn resource(row: &wire::Schedule, known: &Known<'_>) -> Option<Resource> {
     let id = row.column("resource_id").trim();
     let kind = match row.column("resource_type").trim().to_ascii_lowercase().as_str() {
-        "practice" => ResourceKind::Practice,
+        // One without an id is ours: those of other locations say whose they are.
+        "practice" if id.is_empty() || super::is_of_practice(id, known.database, known.practice) => {
+            ResourceKind::Practice
+        }
+        "practice" => return None,
         "provider" => ResourceKind::Clinician,
         "operatory" => ResourceKind::Chair,
         // The words are not documented: the id then tells.
         _ if known.clinicians.contains(id) => ResourceKind::Clinician,
         _ if known.chairs.contains(id) => ResourceKind::Chair,
-        _ if id == known.practice => ResourceKind::Practice,
+        _ if super::is_of_practice(id, known.database, known.practice) => ResourceKind::Practice,
         _ => return None,
     };
     Some(Resource { kind, vendor_id: id.to_owned() })
@@ -127,7 +132,7 @@ mod tests {
     }
 
     fn known() -> Known<'static> {
-        Known { practice: "1", clinicians: ["DR1", "HY1"].into(), chairs: ["OP1"].into() }
+        Known { practice: "1", database: "7", clinicians: ["DR1", "HY1"].into(), chairs: ["OP1"].into() }
     }
 
     fn covers(from: &str, to: &str) -> Window {
@@ -243,7 +248,7 @@ mod tests {
             let rows: Vec<wire::Schedule> = serde_json::from_value(serde_json::Value::Array(rows)).unwrap();
             let at = |day: i64| monday.checked_add(day.days()).unwrap().to_zoned(zone.clone()).unwrap().timestamp();
             let week = Window::new(at(0), at(7)).unwrap();
-            let known = Known { practice: "1", clinicians: ["DR1"].into(), chairs: ["OP1"].into() };
+            let known = Known { practice: "1", database: "7", clinicians: ["DR1"].into(), chairs: ["OP1"].into() };
             let hours = hours(&rows, &known, &week, &zone);
 
             let day_is = |day: usize, keep: &dyn Fn(&Drawn) -> bool| {

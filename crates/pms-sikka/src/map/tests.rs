@@ -91,6 +91,7 @@ fn quirk_20_only_active_visible_people_can_be_booked() {
 fn a_chair_is_known_by_its_operatory_and_may_belong_to_several_clinicians() {
     let chair = |hidden: &str, providers: &str| {
         chair(&wire::Operatory {
+            practice_id: "1".into(),
             operatory: "OP1".into(),
             is_hidden: hidden.into(),
             provider_id: providers.into(),
@@ -167,4 +168,56 @@ fn a_slot_of_the_feed_names_clinician_and_chair_and_one_without_an_end_is_not_of
     assert_eq!(window, window_of("2026-06-01T14:00:00Z", "2026-06-01T14:30:00Z"));
     assert_eq!(who.len(), 2);
     assert!(slot(&row(""), &chicago()).is_none());
+}
+
+#[test]
+fn people_are_found_by_their_whole_name_and_those_of_one_family_name_are_said_with_both() {
+    let row = |id: &str, first: &str, last: &str, status: &str| wire::Provider {
+        provider_id: id.into(),
+        firstname: first.into(),
+        lastname: last.into(),
+        provider_type: "Provider".into(),
+        status: status.into(),
+        ..wire::Provider::default()
+    };
+    let people = clinicians(&[
+        row("1", "Susan", "Lee", "Active"),
+        row("2", "Henry", "Lee", "Active"),
+        row("3", "Ama", "Osei", "Active"),
+        // Who is gone makes nobody's name longer.
+        row("4", "Kofi", "Osei", "Inactive"),
+    ]);
+    let names: Vec<(&str, &str)> =
+        people.iter().map(|one| (one.spoken_name.as_str(), one.full_name.as_str())).collect();
+    assert_eq!(
+        names,
+        [
+            ("Dr Susan Lee", "Susan Lee"),
+            ("Dr Henry Lee", "Henry Lee"),
+            ("Dr Osei", "Ama Osei"),
+            ("Dr Osei", "Kofi Osei")
+        ]
+    );
+}
+
+#[test]
+fn what_somebody_is_called_instead_of_their_name_is_kept() {
+    let row = wire::Patient {
+        patient_id: "9".into(),
+        firstname: "Elizabeth".into(),
+        preferred_name: "Liz".into(),
+        ..wire::Patient::default()
+    };
+    let liz = patient(row, "US").unwrap();
+    assert_eq!(liz.preferred.map(|name| name.expose().clone()).as_deref(), Some("Liz"));
+}
+
+#[test]
+fn quirk_9_a_practice_is_known_with_and_without_its_database() {
+    for practice in ["1", "7-1"] {
+        assert!(is_of_practice("1", "7", practice) && is_of_practice("7-1", "7", practice));
+        for other in ["2", "7-2", "8-1", "71", "7-", "7"] {
+            assert!(!is_of_practice(other, "7", practice), "{other}");
+        }
+    }
 }

@@ -140,8 +140,17 @@ async fn started(system: &str) -> (Process, u16, u16) {
 }
 
 async fn sandbox(system: &str) -> Sandbox {
+    seeded(system, None).await
+}
+
+async fn seeded(system: &str, seed: Option<Value>) -> Sandbox {
     let (process, port, admin) = started(system).await;
     let admin = VendorClient::new(VendorConfig::new("sandbox", format!("http://127.0.0.1:{admin}"))).unwrap();
+    if let Some(seed) = seed {
+        let reply =
+            admin.write(&Unlimited, &Request::post("admin", "/admin/seed", seed.to_string()), &[]).await;
+        assert!(reply.unwrap().is_success());
+    }
     let sikka = Sikka::new(SikkaApp {
         base_url: format!("http://127.0.0.1:{port}/v4"),
         app_id: "sandbox-app".into(),
@@ -307,4 +316,22 @@ impl Stage for Sandbox {
         };
         held.iter().filter(is_it).count()
     }
+}
+
+#[tokio::test]
+async fn p4_chairs_and_hours_of_another_location_are_offered_to_nobody() {
+    let seed = json!({ "second_location": true, "zones": ["Central Standard Time"], "fill": 0.0 });
+    let stage = seeded("open_dental", Some(seed)).await;
+    let monday = stage.scene.days.start;
+    let week = Window::new(monday, monday.checked_add(jiff::SignedDuration::from_hours(7 * 24)).unwrap());
+    let book = stage.office.day_book(&pms::DayBookQuery { covers: week.unwrap() }).await.unwrap();
+    let chairs: Vec<&str> = book.chairs.iter().map(|chair| chair.vendor_id.as_str()).collect();
+    assert_eq!(chairs, ["OP1", "OP2", "OP3"]);
+    let zone = TimeZone::get(&book.time_zone).unwrap();
+    let sundays = book
+        .hours
+        .iter()
+        .filter(|hours| hours.window.start.to_zoned(zone.clone()).weekday() == Weekday::Sunday);
+    assert_eq!(sundays.count(), 0, "the other location works on Sundays, this one does not");
+    assert!(!book.hours.is_empty());
 }

@@ -1,11 +1,11 @@
 //! The quirks of contract 7.4 that touch this path and are not shown by an answer alone.
 
-use pms::{PMSAdapter, PatientQuery};
+use pms::{DayBookQuery, Operation, PMSAdapter, PatientQuery};
 use serde_json::{Value, json};
 use wiremock::matchers::{header, path, query_param};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::desk::{Desk, booking, envelope, list, message};
+use crate::desk::{Desk, booking, envelope, list, message, nothing, profile, window};
 
 fn somebody(id: usize) -> Value {
     json!({ "patient_id": id.to_string(), "lastname": "Marsh", "status": "Active" })
@@ -106,6 +106,79 @@ async fn quirk_9_a_row_of_another_practice_of_the_office_is_left_out() {
         .collect();
     found.sort();
     assert_eq!(found, ["1", "2", "5"]);
+}
+
+/// Rows that say whose they are, in every way, and one that does not.
+fn of_every_practice(row: impl Fn(&str) -> Value) -> Value {
+    let rows =
+        [("own", "1"), ("qualified", "7-1"), ("other", "2"), ("other_qualified", "7-2"), ("nobody", "")];
+    let with = |(id, practice): (&str, &str)| {
+        let mut row = row(id);
+        row["practice_id"] = practice.into();
+        row
+    };
+    Value::Array(rows.map(with).to_vec())
+}
+
+#[tokio::test]
+async fn p4_quirk_9_people_chairs_and_hours_of_another_location_are_left_out() {
+    let mut listing = profile();
+    listing.capabilities.operations.insert(Operation::ListClinicians);
+    let desk = Desk::with(listing).await;
+    let provider = |id: &str| {
+        json!({ "provider_id": id, "firstname": "Ann", "lastname": id, "provider_type": "Provider",
+            "status": "Active" })
+    };
+    desk.answer("GET", "providers", list(&of_every_practice(provider))).await;
+    desk.answer("GET", "operatories", list(&of_every_practice(|id| json!({ "operatory": id })))).await;
+    let week = |kind: &str, id: &str, hour: &str| {
+        json!({ "resource_type": kind, "resource_id": id, "date": "2026-06-01",
+            "monday_start_1": hour, "monday_end_1": "12:00" })
+    };
+    // A chair of the same name stands in both; the last row of the practices names the other one only by its id.
+    let mut rows =
+        of_every_practice(|id| week("operatory", "own", if id == "own" { "09:00" } else { "07:00" }));
+    let practices = [("1", "1", "08:00"), ("2", "2", "06:00"), ("", "2", "05:00"), ("", "7-2", "05:00")];
+    for (practice, id, hour) in practices {
+        let mut row = week("practice", id, hour);
+        row["practice_id"] = practice.into();
+        rows.as_array_mut().unwrap().push(row);
+    }
+    rows.as_array_mut().unwrap().retain(|row| {
+        row["practice_id"] != "7-1" && { row["resource_type"] == "practice" || row["practice_id"] != "" }
+    });
+    desk.answer("GET", "practice_schedule", list(&rows)).await;
+    for name in ["appointments", "data_sync_status"] {
+        desk.answer("GET", name, nothing()).await;
+    }
+    let covers = window("2026-06-01T05:00:00Z", "2026-06-02T05:00:00Z");
+    let book = desk.office.day_book(&DayBookQuery { covers }).await.unwrap();
+    let people: Vec<&str> = book.clinicians.iter().map(|one| one.vendor_id.as_str()).collect();
+    assert_eq!(people, ["own", "qualified", "nobody"]);
+    let chairs: Vec<&str> = book.chairs.iter().map(|one| one.vendor_id.as_str()).collect();
+    assert_eq!(chairs, ["own", "qualified", "nobody"]);
+    let mut opens: Vec<String> = book.hours.iter().map(|one| one.window.start.to_string()).collect();
+    opens.sort();
+    assert_eq!(opens, ["2026-06-01T13:00:00Z", "2026-06-01T14:00:00Z"]);
+    assert_eq!(desk.office.clinicians().await.unwrap().len(), 3);
+}
+
+#[tokio::test]
+async fn quirk_9_the_age_of_the_copy_is_read_from_our_own_row_however_it_names_the_practice() {
+    let age = |practice: &str, day: &str| json!({ "practice_id": practice, "data_insert_date": day });
+    for rows in [
+        json!([age("7-2", "2021-01-01T06:00:00"), age("7-1", "2020-06-01T06:45:00")]),
+        json!([age("", "2021-01-01T06:00:00"), age("1", "2020-06-01T06:45:00")]),
+    ] {
+        let desk = Desk::open().await;
+        for name in ["appointments", "providers", "operatories", "practice_schedule"] {
+            desk.answer("GET", name, nothing()).await;
+        }
+        desk.answer("GET", "data_sync_status", list(&rows)).await;
+        let covers = window("2026-06-01T05:00:00Z", "2026-06-02T05:00:00Z");
+        let book = desk.office.day_book(&DayBookQuery { covers }).await.unwrap();
+        assert_eq!(book.freshness.copied_at, Some("2020-06-01T11:45:00Z".parse().unwrap()));
+    }
 }
 
 #[tokio::test]

@@ -149,6 +149,22 @@ async fn quirk_22_a_day_book_says_when_the_vendor_copied_and_not_while_it_is_cop
 }
 
 #[tokio::test]
+async fn quirk_22_while_the_vendor_copies_the_age_is_that_of_the_last_whole_copy() {
+    let desk = Desk::open().await;
+    for name in ["providers", "operatories", "practice_schedule"] {
+        desk.answer("GET", name, nothing()).await;
+    }
+    let old = json!([{ "practice_id": "1", "data_insert_date": "2020-06-01T06:45:00" }]);
+    desk.answer("GET", "data_sync_status", list(&old)).await;
+    Mock::given(path("/v4/appointments")).respond_with(nothing()).up_to_n_times(1).mount(&desk.server).await;
+    desk.answer("GET", "appointments", nothing().insert_header("data-insert", "in progress")).await;
+    let known: Timestamp = "2020-06-01T11:45:00Z".parse().unwrap();
+    for _ in 0..2 {
+        assert_eq!(desk.office.day_book(&monday()).await.unwrap().freshness.copied_at, Some(known));
+    }
+}
+
+#[tokio::test]
 async fn a_book_without_one_of_its_parts_is_an_error_and_one_without_its_age_is_not() {
     for (missing, is_error) in [
         ("appointments", true),

@@ -28,3 +28,12 @@ pub(crate) const TOO_OLD: Template = Template {
     es: "Hace {age} que no puedo ver el calendario de la clínica, así que no puedo asegurarle nada sobre sus citas. El personal puede ayudarle.",
     fr: "Je n'ai pas pu voir l'agenda de la clinique depuis {age}, je ne peux donc rien affirmer sur vos rendez-vous. Le personnel de la clinique peut vous aider.",
 };
+
+/// An entry that may stand or not: nobody moves or cancels what they cannot read.
+pub(crate) const UNCLEAR: Template = Template {
+    code: "appointment_unclear",
+    status: Status::NeedsStaff,
+    en: "There is an entry, {when}, but I can't read in the clinic's system whether it stands. The clinic's staff will have to see to it.",
+    es: "Hay una anotación, {when}, pero no puedo leer en el sistema de la clínica si sigue en pie. El personal tendrá que ocuparse de ella.",
+    fr: "Il y a une inscription, {when}, mais je ne peux pas lire dans le système de la clinique si elle tient. Le personnel devra s'en occuper.",
+};

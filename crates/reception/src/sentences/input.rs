@@ -139,6 +139,12 @@ pub(crate) const NOTHING_TO_CHANGE: Template = refused(
     "¿Qué desea cambiar: el número de teléfono, el correo electrónico o la dirección postal?",
     "Que souhaitez-vous changer : le numéro de téléphone, l'adresse courriel ou l'adresse postale ?",
 );
+pub(crate) const CARD_NUMBER_SAID: Template = refused(
+    "card_number_said",
+    "To keep you safe, I can't take down card numbers, so please don't say it. Could you tell me the rest without it?",
+    "Por su seguridad no puedo anotar números de tarjeta, así que no lo diga. ¿Me puede decir lo demás sin ese número?",
+    "Pour votre sécurité, je ne peux pas noter de numéro de carte, alors ne le dites pas. Pouvez-vous me dire le reste sans ce numéro ?",
+);
 pub(crate) const NOT_A_REFERENCE: Template = refused(
     "not_a_reference",
     "I didn't get the number of the payment right. Could you read it again as it stands on the receipt?",
@@ -184,6 +190,7 @@ pub(crate) const ALL: &[&Template] = &[
     &APPOINTMENT_UNKNOWN,
     &CARD_NUMBER,
     &NOTHING_TO_CHANGE,
+    &CARD_NUMBER_SAID,
     &NOT_A_REFERENCE,
     &NOT_A_TIME,
 ];
@@ -209,12 +216,17 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
             "si prefiere la mañana o la tarde",
             "votre préférence, le matin ou l'après-midi",
         ),
-        "notBefore" => ("from what time on", "desde qué hora", "à partir de quelle heure"),
+        "notBefore" => (
+            "from what time on",
+            "desde qué hora quiere que busque",
+            "l'heure à partir de laquelle vous êtes libre",
+        ),
         "durationMinutes" => ("the length of the visit", "la duración de la visita", "la durée de la visite"),
         "appointmentId" => {
             ("which appointment this is about", "de qué cita se trata", "le rendez-vous dont il s'agit")
         }
-        "note" => ("what the note should say", "qué debe decir la nota", "ce que la note doit dire"),
+        "appointmentType" => ("what kind of visit it is", "qué tipo de visita es", "le type de visite"),
+        "note" => ("what the note should say", "qué debe decir la nota", "le texte de la note"),
         "slotId" => ("the time you would like", "la hora que prefiere", "l'heure que vous préférez"),
         "reference" => ("the number of the payment", "el número del pago", "le numéro du paiement"),
         "amount" => ("the amount", "el importe", "le montant"),

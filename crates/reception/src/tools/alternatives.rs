@@ -1,11 +1,10 @@
+use availability::{Ask, Held, Opening, nearest, openings};
 use domain::{DayBook, Window};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::check_availability::{offer, slot_json};
-use crate::availability::{Ask, Opening, nearest, openings};
-use crate::ports::Held;
 use crate::spoken::{self, Offer};
 use crate::turn::Turn;
 use crate::{Template, ToolAnswer};
@@ -27,6 +26,17 @@ pub(super) struct Wanted<'a> {
 impl Wanted<'_> {
     /// The refusal, with times of the same length close by; `bare` where there are none.
     pub(super) fn refusal(&self, turn: &Turn<'_>, template: &Template, bare: &Template) -> ToolAnswer {
+        self.refusal_with(turn, template, bare, &[])
+    }
+
+    /// The same, with more to say.
+    pub(super) fn refusal_with(
+        &self,
+        turn: &Turn<'_>,
+        template: &Template,
+        bare: &Template,
+        more: &[(&str, &str)],
+    ) -> ToolAnswer {
         let settings = &turn.desk.settings;
         let lead = jiff::SignedDuration::from_mins(settings.lead_minutes.max(0));
         let colleagues = self.colleagues();
@@ -44,10 +54,11 @@ impl Wanted<'_> {
         let alternatives: Vec<Value> = others.iter().map(|one| slot_json(turn, one, self.zone)).collect();
         let mut closest = nearest(&others, self.window, self.clinician, MOST_SPOKEN);
         closest.sort_by_key(|one| one.window.start);
-        let offers: Vec<Offer> = closest.iter().map(|one| offer(one, self.zone)).collect();
+        let offers: Vec<Offer> = closest.iter().map(|one| offer(turn, one, self.zone)).collect();
         let said = spoken::offers(turn.desk.language, &offers);
         let template = if offers.is_empty() { bare } else { template };
-        turn.say(template, &[("offers", &said)]).with("alternatives", json!(alternatives))
+        let fills: Vec<(&str, &str)> = more.iter().copied().chain([("offers", said.as_str())]).collect();
+        turn.say(template, &fills).with("alternatives", json!(alternatives))
     }
 
     /// Those who do the same work: a hygienist is no substitute for a dentist.

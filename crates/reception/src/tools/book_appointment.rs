@@ -1,3 +1,4 @@
+use availability::{Held, still_free};
 use domain::{AppointmentState, DayBook, Window, WritebackId};
 use jiff::tz::TimeZone;
 use pms::{FailureReason, NewAppointment, Operation, Write};
@@ -6,9 +7,9 @@ use serde::Deserialize;
 
 use super::alternatives::Wanted;
 use super::check_availability::rfc3339;
+use super::kind::{KIND_UNKNOWN, kind};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::availability::still_free;
-use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
+use crate::ports::{Claim, NewWrite, Requested, WriteNews};
 use crate::proof::Given;
 use crate::sentences::input as said;
 use crate::spoken::{self, Offer};
@@ -98,9 +99,35 @@ pub(super) const ELSEWHERE: Template = Template {
     es: "Este paciente ya tiene otra cita a esa hora. ¿Le conviene otro horario?",
     fr: "Ce patient a déjà un autre rendez-vous à cette heure-là. Une autre heure vous conviendrait-elle ?",
 };
+const TOO_SHORT: Template = Template {
+    code: "slot_too_short",
+    status: Status::Refused,
+    en: "That kind of visit takes {minutes} minutes, longer than the time you chose. I can offer {offers}. Which would you like?",
+    es: "Ese tipo de visita dura {minutes} minutos, más que el horario elegido. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+    fr: "Ce type de visite dure {minutes} minutes, plus que la plage choisie. Je peux vous proposer {offers}. Que préférez-vous ?",
+};
+const TOO_SHORT_NO_OTHER: Template = Template {
+    code: "slot_too_short_no_other",
+    status: Status::Refused,
+    en: "That kind of visit takes {minutes} minutes, longer than the time you chose, and I see none that long close to it. Shall I look at other days?",
+    es: "Ese tipo de visita dura {minutes} minutos, más que el horario elegido, y no veo ninguno así de largo cerca. ¿Busco en otros días?",
+    fr: "Ce type de visite dure {minutes} minutes, plus que la plage choisie, et je n'en vois pas d'assez longue à proximité. Voulez-vous que je cherche d'autres jours ?",
+};
 
-const SENTENCES: &[&Template] =
-    &[&CONFIRMED, &ALREADY, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &TAKEN, &TAKEN_NO_OTHER, &ELSEWHERE];
+const SENTENCES: &[&Template] = &[
+    &CONFIRMED,
+    &ALREADY,
+    &ON_ITS_WAY,
+    &NOT_KNOWN,
+    &OFFLINE,
+    &STAFF,
+    &TAKEN,
+    &TAKEN_NO_OTHER,
+    &TOO_SHORT,
+    &TOO_SHORT_NO_OTHER,
+    &KIND_UNKNOWN,
+    &ELSEWHERE,
+];
 
 /// Other times are looked for in the same week.
 pub(super) const DAYS: i64 = 7;
@@ -122,12 +149,13 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: BookAppointment = arguments.read(turn.desk)?;
         let claim = claim(turn, &raw.slot_id)?;
+        let kind = kind(turn, raw.appointment_type.as_deref(), Some(&raw.reason))?.cloned();
         turn.require(Operation::BookAppointment)?;
         turn.require(Operation::ReadDayBook)?;
         let (patient, depends_on) = patient(turn, &raw.patient_id).await?;
         let covers = turn.whole_days(claim.window.start, DAYS).ok_or_else(|| garbled(turn))?;
         let (held, book) = turn.calendar(covers).await?;
-        if turn.age(&book) > turn.desk.settings.too_old_after {
+        if turn.too_old(&book.freshness).is_some() {
             // What is not offered from is not booked into either.
             return Ok(turn.say(&STAFF, &[]));
         }
@@ -138,9 +166,12 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             Standing::OnItsWay(writeback) => wish.outcome(turn, writeback).await,
             Standing::PatientElsewhere => Ok(wish.say(turn, &ELSEWHERE)),
             Standing::New => {
-                let asked = raw.appointment_type.as_deref().unwrap_or(&raw.reason);
-                let kind = turn.desk.settings.appointment_type(asked).map(|one| one.vendor_id.clone());
-                wish.request(turn, &raw.reason, kind.filter(|code| !code.is_empty())).await
+                let needs = kind.as_ref().and_then(|kind| kind.minutes);
+                if let Some(minutes) = needs.filter(|minutes| *minutes > wish.claim.window.minutes()) {
+                    return Ok(wish.too_short(turn, minutes));
+                }
+                let code = kind.map(|kind| kind.vendor_id).filter(|code| !code.is_empty());
+                wish.request(turn, &raw.reason, code).await
             }
         }
     })
@@ -307,17 +338,27 @@ impl Wish {
     }
 
     fn say(&self, turn: &Turn<'_>, template: &Template) -> ToolAnswer {
-        let with = self
-            .book
-            .clinicians
-            .iter()
-            .find(|one| one.vendor_id == self.claim.clinician)
-            .map_or("", |one| one.spoken_name.as_str());
-        let at = self.claim.window.start.to_zoned(self.zone.clone());
-        let when = spoken::offer(turn.desk.language, &Offer { at, with: with.to_owned() });
+        let with = self.book.clinicians.iter().find(|one| one.vendor_id == self.claim.clinician);
+        let (language, at) = (turn.desk.language, self.claim.window.start.to_zoned(self.zone.clone()));
+        let when = spoken::offer(language, &Offer::of(language, at, with));
+        let with = with.map_or("", |one| one.spoken_name.as_str());
         turn.say(template, &[("when", &when)])
             .with("start", rfc3339(self.claim.window.start, &self.zone))
             .with("provider", with)
+    }
+
+    /// The time was looked up for something shorter: others that are long enough.
+    fn too_short(&self, turn: &Turn<'_>, minutes: i64) -> ToolAnswer {
+        let start = self.claim.window.start;
+        let wanted = Wanted {
+            window: Window::of_minutes(start, minutes).unwrap_or(self.claim.window),
+            clinician: &self.claim.clinician,
+            book: &self.book,
+            held: &self.held,
+            zone: &self.zone,
+        };
+        let long = minutes.to_string();
+        wanted.refusal_with(turn, &TOO_SHORT, &TOO_SHORT_NO_OTHER, &[("minutes", &long)])
     }
 
     /// The refusal, with other times close by.

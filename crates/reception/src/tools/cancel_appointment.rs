@@ -88,6 +88,7 @@ const SENTENCES: &[&Template] = &[
     &changes::UNDER_WAY,
     &changes::PASSED,
     &changes::TOO_OLD,
+    &changes::UNCLEAR,
 ];
 
 pub(crate) fn tool() -> Tool {
@@ -119,7 +120,10 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             Some(change) if change.to.is_none() => outcome(turn, &book, own, change.writeback).await,
             Some(change) if change.parked => Ok(book.say(turn, &STAFF, own)),
             Some(_) => Ok(turn.say(&changes::UNDER_WAY, &[])),
-            None => request(turn, &book, own, &patient.vendor_id, &raw.appointment_id).await,
+            None => {
+                book.readable(turn, own)?;
+                request(turn, &book, own, &patient.vendor_id, &raw.appointment_id).await
+            }
         }
     })
 }

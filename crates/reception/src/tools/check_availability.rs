@@ -1,3 +1,4 @@
+use availability::{Ask, Held, Opening, PartOfDay, choose, openings, takes_patients};
 use domain::{Clinician, ClinicianKind, DayBook, Window};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -7,14 +8,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::kind::{KIND_UNKNOWN, kind};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::availability::{Ask, Opening, PartOfDay, choose, openings, takes_patients};
 use crate::identity::words;
-use crate::ports::{Claim, Held};
+use crate::ports::Claim;
 use crate::sentences::input as said;
 use crate::spoken::{self, Offer};
 use crate::turn::{Stop, Turn, whole_days};
-use crate::{BadInput, Status, Template, ToolAnswer, input, slot};
+use crate::{BadInput, Status, Template, ToolAnswer, input, sentences, slot};
 
 /// Arguments of `checkAvailability`.
 #[derive(Deserialize, JsonSchema)]
@@ -74,13 +75,6 @@ const NOBODY_BY_THAT_NAME: Template = Template {
     es: "No encuentro a nadie con ese nombre en la clínica. ¿Quiere el primer horario libre con quien sea?",
     fr: "Je ne trouve personne de ce nom à la clinique. Voulez-vous la première heure libre, peu importe avec qui ?",
 };
-pub(super) const STALE: Template = Template {
-    code: "calendar_stale",
-    status: Status::Ok,
-    en: "I last saw the clinic's calendar {age} ago, so it may have changed.",
-    es: "Vi el calendario de la clínica hace {age}, así que puede haber cambiado.",
-    fr: "J'ai vu l'agenda de la clinique il y a {age}, il a donc pu changer.",
-};
 const TOO_OLD: Template = Template {
     code: "calendar_too_old",
     status: Status::NeedsStaff,
@@ -89,7 +83,16 @@ const TOO_OLD: Template = Template {
     fr: "Je n'ai pas pu voir l'agenda de la clinique depuis {age}, alors je préfère ne pas deviner. Le personnel de la clinique peut vous trouver une heure.",
 };
 
-const SENTENCES: &[&Template] = &[&SLOTS, &NONE, &NONE_BUT_LATER, &NOBODY_BY_THAT_NAME, &STALE, &TOO_OLD];
+const SENTENCES: &[&Template] = &[
+    &SLOTS,
+    &NONE,
+    &NONE_BUT_LATER,
+    &NOBODY_BY_THAT_NAME,
+    &TOO_OLD,
+    &KIND_UNKNOWN,
+    &sentences::STALE,
+    &sentences::AGE_UNKNOWN,
+];
 
 /// As many as an agent can use; more would only cost the caller time.
 const MOST: usize = 12;
@@ -155,13 +158,9 @@ impl Wanted {
         if from < today {
             return Err(BadInput::new(desk, "from", &said::DATE_PASSED, "must not be in the past").into());
         }
-        let offered = |asked: &Option<String>| {
-            asked
-                .as_deref()
-                .and_then(|asked| desk.settings.appointment_type(asked))
-                .and_then(|one| one.minutes)
-        };
-        let by_kind = offered(&raw.appointment_type).or_else(|| offered(&raw.reason));
+        let kind = kind(turn, raw.appointment_type.as_deref(), raw.reason.as_deref())?;
+        // Staff know how long their visits take; what the caller's agent says counts where they said nothing.
+        let by_kind = kind.and_then(|kind| kind.minutes);
         if to < from {
             let rule = "must not be before `from`";
             return Err(BadInput::new(desk, "to", &said::RANGE_REVERSED, rule).into());
@@ -182,7 +181,7 @@ impl Wanted {
                 Some(_) => Some(PartOfDay::Afternoon),
                 None => None,
             },
-            minutes: raw.duration_minutes.or(by_kind).unwrap_or(desk.settings.appointment_minutes),
+            minutes: by_kind.or(raw.duration_minutes).unwrap_or(desk.settings.appointment_minutes),
         })
     }
 
@@ -228,12 +227,9 @@ fn too_far(turn: &Turn<'_>, path: &str) -> BadInput {
 fn answer(turn: &Turn<'_>, wanted: &Wanted, held: &[Held], book: &DayBook) -> Result<ToolAnswer, Stop> {
     let desk = turn.desk;
     let zone = turn.zone(book);
-    let copied_at = book.freshness.copied_at.unwrap_or(book.freshness.read_at);
-    let as_of = json!(rfc3339(copied_at, &zone));
-    let old = turn.age(book);
-    let minutes_old = i64::try_from(old.as_secs() / 60).unwrap_or(i64::MAX);
-    let age = spoken::age(desk.language, minutes_old);
-    if old > desk.settings.too_old_after {
+    // Where nobody knows how old it is, nothing is said of it.
+    let as_of = json!(book.freshness.copied_at.map(|copied_at| rfc3339(copied_at, &zone)));
+    if let Some(age) = turn.too_old(&book.freshness) {
         return Ok(turn.say(&TOO_OLD, &[("age", &age)]).with("asOf", as_of));
     }
     let Some(clinicians) = who(wanted, book) else {
@@ -253,16 +249,12 @@ fn answer(turn: &Turn<'_>, wanted: &Wanted, held: &[Held], book: &DayBook) -> Re
         nothing_then(turn, &later, &zone)
     } else {
         let offers: Vec<Offer> =
-            choose(&chosen, &zone, MOST_SPOKEN).iter().map(|one| offer(one, &zone)).collect();
+            choose(&chosen, &zone, MOST_SPOKEN).iter().map(|one| offer(turn, one, &zone)).collect();
         turn.say(&SLOTS, &[("offers", &spoken::offers(desk.language, &offers))])
     };
     let slots: Vec<Value> = chosen.iter().map(|one| slot_json(turn, one, &zone)).collect();
     let answer = answer.with("moreTimes", now.len() > slots.len()).with("slots", slots).with("asOf", as_of);
-    Ok(if old > desk.settings.stale_after {
-        answer.and_say(&STALE, desk.language, &[("age", &age)])
-    } else {
-        answer
-    })
+    Ok(turn.with_age(answer, &book.freshness))
 }
 
 /// What is free in the days asked for, and after them as far as the book goes.
@@ -290,7 +282,7 @@ fn free<'a>(
 fn nothing_then(turn: &Turn<'_>, later: &[Opening<'_>], zone: &TimeZone) -> ToolAnswer {
     let Some(first) = later.first() else { return turn.say(&NONE, &[]) };
     let language = turn.desk.language;
-    let said = spoken::offer(language, &offer(first, zone));
+    let said = spoken::offer(language, &offer(turn, first, zone));
     let slots: Vec<Value> =
         choose(later, zone, MOST_SPOKEN).iter().map(|one| slot_json(turn, one, zone)).collect();
     turn.say(&NONE_BUT_LATER, &[("offer", &said)]).with("laterSlots", slots)
@@ -322,7 +314,9 @@ fn is_called(clinician: &Clinician, name: &str) -> bool {
     let names = |text: &str| -> Vec<String> {
         words(text).into_iter().filter(|word| !TITLES.contains(&word.as_str())).collect()
     };
-    let (asked, has) = (names(name), names(&clinician.spoken_name));
+    let mut has = names(&clinician.spoken_name);
+    has.extend(names(&clinician.full_name));
+    let asked = names(name);
     !asked.is_empty() && asked.iter().all(|word| has.contains(word))
 }
 
@@ -332,8 +326,8 @@ fn is_cleaning(reason: &str) -> bool {
     words(reason).iter().any(|word| WORDS.contains(&word.as_str()))
 }
 
-pub(super) fn offer(opening: &Opening<'_>, zone: &TimeZone) -> Offer {
-    Offer { at: opening.window.start.to_zoned(zone.clone()), with: opening.clinician.spoken_name.clone() }
+pub(super) fn offer(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone) -> Offer {
+    Offer::of(turn.desk.language, opening.window.start.to_zoned(zone.clone()), Some(opening.clinician))
 }
 
 pub(super) fn slot_json(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone) -> Value {
@@ -346,7 +340,7 @@ pub(super) fn slot_json(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone)
         "slotId": slot::write(&turn.reception.key, turn.desk.practice, &claim),
         "start": rfc3339(opening.window.start, zone),
         "provider": opening.clinician.spoken_name,
-        "say": spoken::offer(turn.desk.language, &offer(opening, zone)),
+        "say": spoken::offer(turn.desk.language, &offer(turn, opening, zone)),
     })
 }
 

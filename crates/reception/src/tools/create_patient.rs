@@ -1,5 +1,4 @@
 use domain::{Patient, PersonName, Phone, WritebackId};
-use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use pms::{NewPatient, Operation, PatientQuery, Write};
 use schemars::JsonSchema;
@@ -7,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::guesses::Said;
-use crate::identity::{Fit, fit, has_phone, matching, words};
+use crate::identity::{Fit, fits_given, has_phone, matching, words};
 use crate::ports::{NewWrite, Requested, WriteNews};
 use crate::proof::Proof;
 use crate::turn::{Stop, Turn};
@@ -105,14 +104,14 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         turn.require(Operation::CreatePatient)?;
         turn.require(Operation::SearchPatients)?;
         // A record that is there already would be shown to whoever guesses its date of birth.
-        turn.may_still_show().await?;
-
-        let known = known(turn, &first, &last, born, &phone).await?;
+        let said = Said { first: Some(&first), last: Some(&last), born: Some(born), of: "" };
+        let counted = turn.pending(&said).await?;
+        let known = known(turn, &said, &phone).await;
+        turn.settle(counted).await;
+        let known = known?;
         if !known.is_empty() {
             return Ok(already(turn, &known, &first, &phone).await);
         }
-        let said = Said { first: Some(&first), last: Some(&last), born: Some(born), of: "" };
-        turn.found_nobody(&said, &[]).await?;
 
         let clinician = file_under(turn).await?;
         let folded = [words(&first).concat(), words(&last).concat(), born.to_string()];
@@ -138,24 +137,30 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
 }
 
 /// Those the practice has with this name and date of birth: looked for by name, and by phone because
-/// the practice may write the name with accents that its search insists on.
-async fn known(
-    turn: &mut Turn<'_>,
-    first: &str,
-    last: &str,
-    born: Date,
-    phone: &Phone,
-) -> Result<Vec<Patient>, Stop> {
-    let by_name =
-        PatientQuery { last_name: Some(last.into()), born: Some(born.into()), ..PatientQuery::default() };
+/// the practice may write the name with accents that its search insists on. Where there are none, those of the
+/// family name and the date of birth who have this phone: a twin, or the same person under the name they go by.
+async fn known(turn: &mut Turn<'_>, said: &Said<'_>, phone: &Phone) -> Result<Vec<Patient>, Stop> {
+    let by_name = PatientQuery {
+        last_name: said.last.map(Into::into),
+        born: said.born.map(Into::into),
+        ..PatientQuery::default()
+    };
     let by_phone = PatientQuery { phone: Some(phone.clone()), ..PatientQuery::default() };
+    let mut near = Vec::new();
     for query in [by_name, by_phone] {
-        let found = matching(turn.search(&query).await?, Some(first), Some(last), Some(born), None);
-        if !found.is_empty() {
-            return Ok(found);
+        let found = turn.search(&query).await?;
+        near = matching(found.clone(), None, said.last, said.born, Some(phone));
+        let same = matching(found, said.first, said.last, said.born, None);
+        if !same.is_empty() {
+            return Ok(same);
         }
     }
-    Ok(Vec::new())
+    if near.is_empty() {
+        turn.found_nobody(said, &[]).await?;
+    } else {
+        turn.guessed(said).await?;
+    }
+    Ok(near)
 }
 
 /// The patient who is there already. One whose first name only begins alike may be the same person or
@@ -164,8 +169,7 @@ async fn already(turn: &mut Turn<'_>, known: &[Patient], first: &str, phone: &Ph
     for patient in known {
         turn.touched(&patient.vendor_id);
     }
-    let same: Vec<&Patient> =
-        known.iter().filter(|one| fit(first, one.name.first.expose()) == Fit::Wholly).collect();
+    let same: Vec<&Patient> = known.iter().filter(|one| fits_given(first, one) == Fit::Wholly).collect();
     let Some(patient) = same.iter().find(|one| has_phone(one, phone)).or(same.first()) else {
         return turn.say(&SIMILAR, &[]);
     };

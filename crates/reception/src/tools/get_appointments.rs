@@ -3,12 +3,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::check_availability::{STALE, rfc3339};
+use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{Own, OwnBook, identified};
 use crate::proof::Given;
 use crate::turn::Turn;
-use crate::{Status, Template, ToolAnswer, sentences, spoken};
+use crate::{Status, Template, ToolAnswer, sentences};
 
 const THIS: (&str, Access) = ("getAppointments", Access::Reads);
 
@@ -79,6 +79,20 @@ const CHANGING: Template = Template {
     es: "El cambio que pidió todavía va en camino a la clínica.",
     fr: "Le changement que vous avez demandé est encore en route vers la clinique.",
 };
+const UNCLEAR: Template = Template {
+    code: "appointments_unclear",
+    status: Status::Ok,
+    en: "There is an entry, {when}, whose status I can't read. The clinic's staff can tell you whether it stands.",
+    es: "Hay una anotación, {when}, cuyo estado no puedo leer. El personal de la clínica puede decirle si sigue en pie.",
+    fr: "Il y a une inscription, {when}, dont je ne peux pas lire le statut. Le personnel de la clinique peut vous dire si elle tient.",
+};
+const UNCLEAR_MORE: Template = Template {
+    code: "appointments_unclear_more",
+    status: Status::Ok,
+    en: "There are {count} entries whose status I can't read; the first is {when}. The clinic's staff can tell you whether they stand.",
+    es: "Hay {count} anotaciones cuyo estado no puedo leer; la primera es {when}. El personal puede decirle si siguen en pie.",
+    fr: "Il y a {count} inscriptions dont je ne peux pas lire le statut ; la première est {when}. Le personnel peut vous dire si elles tiennent.",
+};
 
 const SENTENCES: &[&Template] = &[
     &ONE,
@@ -88,7 +102,10 @@ const SENTENCES: &[&Template] = &[
     &ONLY_REQUESTED,
     &ALSO_REQUESTED,
     &CHANGING,
-    &STALE,
+    &UNCLEAR,
+    &UNCLEAR_MORE,
+    &sentences::STALE,
+    &sentences::AGE_UNKNOWN,
     &sentences::changes::TOO_OLD,
 ];
 
@@ -121,12 +138,23 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
 
 fn answer(turn: &Turn<'_>, book: &OwnBook) -> ToolAnswer {
     let to_come = || book.own.iter().filter(|one| !one.cancelled && one.window.start > turn.desk.now);
-    let standing: Vec<&Own> = to_come().filter(|one| one.id.is_some()).collect();
+    let standing: Vec<&Own> = to_come().filter(|one| one.id.is_some() && !one.unclear).collect();
+    let mut unclear: Vec<&Own> = to_come().filter(|one| one.unclear).collect();
     let requested: Vec<&Own> = to_come().filter(|one| one.id.is_none()).collect();
     let when = |own: &Own| book.when(turn, own.window, own.clinician.as_deref());
     let count = standing.len().to_string();
     let mut asked = requested.as_slice();
+    let (many, first_unclear) =
+        (unclear.len().to_string(), unclear.first().map(|one| when(one)).unwrap_or_default());
+    let (doubt, fills) = match unclear.len() {
+        0 | 1 => (&UNCLEAR, [("when", first_unclear.as_str()), ("count", "")]),
+        _ => (&UNCLEAR_MORE, [("when", first_unclear.as_str()), ("count", many.as_str())]),
+    };
     let mut answer = match (standing.as_slice(), requested.as_slice()) {
+        ([], []) if !unclear.is_empty() => {
+            unclear.clear();
+            turn.say(doubt, &fills)
+        }
         ([], []) => turn.say(&NONE, &[]),
         ([], [first, rest @ ..]) => {
             asked = rest;
@@ -147,14 +175,15 @@ fn answer(turn: &Turn<'_>, book: &OwnBook) -> ToolAnswer {
     if let Some(one) = asked.first() {
         answer = answer.and_say(&ALSO_REQUESTED, language, &[("when", &when(one))]);
     }
-    let age = turn.age_of(&book.freshness);
-    if age > turn.desk.settings.stale_after {
-        let minutes = i64::try_from(age.as_secs() / 60).unwrap_or(i64::MAX);
-        answer = answer.and_say(&STALE, language, &[("age", &spoken::age(language, minutes))]);
+    if !unclear.is_empty() {
+        answer = answer.and_say(doubt, language, &fills);
     }
     let list: Vec<Value> = to_come().take(MOST).map(|one| shape(book, one)).collect();
-    let as_of = book.freshness.copied_at.unwrap_or(book.freshness.read_at);
-    answer.with("appointments", list).with("asOf", rfc3339(as_of, &book.zone))
+    let answer = turn.with_age(answer, &book.freshness).with("appointments", list);
+    match book.freshness.copied_at {
+        Some(copied_at) => answer.with("asOf", rfc3339(copied_at, &book.zone)),
+        None => answer,
+    }
 }
 
 fn shape(book: &OwnBook, own: &Own) -> Value {
@@ -165,6 +194,9 @@ fn shape(book: &OwnBook, own: &Own) -> Value {
         "pending": own.id.is_none(),
         "changing": own.changing.is_some(),
     });
+    if own.unclear {
+        shape["statusKnown"] = false.into();
+    }
     if let Some(id) = &own.id {
         shape["appointmentId"] = id.as_str().into();
     }

@@ -64,6 +64,30 @@ const NO_ACCOUNT: Template = Template {
     es: "No encuentro una cuenta de {firstName}. El personal de la clínica puede buscarla.",
     fr: "Je ne trouve pas de compte pour {firstName}. Le personnel de la clinique peut vérifier pour vous.",
 };
+const AS_OF: Template = Template {
+    code: "balance_as_of",
+    status: Status::Ok,
+    en: "That is how it stood on {when}.",
+    es: "Así estaba {when}.",
+    fr: "C'était ainsi {when}.",
+};
+const AGE_UNKNOWN: Template = Template {
+    code: "balance_age_unknown",
+    status: Status::Ok,
+    en: "I can't tell how recent that is.",
+    es: "No sé de cuándo es ese dato.",
+    fr: "Je ne sais pas de quand cela date.",
+};
+const UNSEEN_PAYMENT: Template = Template {
+    code: "balance_unseen_payment",
+    status: Status::Ok,
+    en: "A payment of {amount} made through me may not be counted yet.",
+    es: "Un pago de {amount} hecho por este medio quizá todavía no esté descontado.",
+    fr: "Un paiement de {amount} fait par mon intermédiaire n'est peut-être pas encore compté.",
+};
+
+const SENTENCES: &[&Template] =
+    &[&OWED, &OWED_WITH_INSURANCE, &SETTLED, &CREDIT, &NO_ACCOUNT, &AS_OF, &AGE_UNKNOWN, &UNSEEN_PAYMENT];
 
 pub(crate) fn tool() -> Tool {
     Tool {
@@ -73,7 +97,7 @@ pub(crate) fn tool() -> Tool {
         needs: &[Operation::ReadBalance, Operation::ReadPatient],
         audit_action: "patient.balance.read",
         arguments: schema_of::<GetPatientBalance>(),
-        sentences: with_general(&[&OWED, &OWED_WITH_INSURANCE, &SETTLED, &CREDIT, &NO_ACCOUNT]),
+        sentences: with_general(SENTENCES),
         run,
     }
 }
@@ -91,8 +115,16 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let patient = turn.patient(&id).await?;
         turn.identified((NAME, Access::Reads), &patient, &raw.patient_id, &given).await?;
         let first = patient.name.first.expose().as_str();
+        // Ours first: what the copy begins to show in between is then known twice, and never not at all.
+        let ours = turn.reception.ledger.payments(turn.desk, &id).await;
+        let ours = ours.map_err(|error| turn.ledger_failed(&error, &sentences::UNREACHABLE))?;
         let answer = match turn.balance(&id).await? {
-            Some(balance) => told(turn, &balance, first),
+            Some(balance) => {
+                let unseen = ours.iter().filter(|paid| paid.outruns(balance.copied_at));
+                let unseen = unseen.map(|paid| paid.amount.minor).sum();
+                let unseen = Money::new(unseen, balance.total.expose().currency);
+                with_age(turn, told(turn, &balance, first), &balance, unseen)
+            }
             None => turn.say(&NO_ACCOUNT, &[("firstName", first)]),
         };
         Ok(answer.with("patientId", id).with("firstName", first))
@@ -103,7 +135,9 @@ fn told(turn: &Turn<'_>, balance: &Balance, first: &str) -> ToolAnswer {
     let language = turn.desk.language;
     let total = *balance.total.expose();
     let amount = spoken::money(language, total);
-    let expected = balance.from_insurance.as_ref().map(|part| *part.expose()).filter(|part| part.minor > 0);
+    // More than there is to pay cannot be a part of it: the practice's system counts it otherwise.
+    let expected = balance.from_insurance.as_ref().map(|part| *part.expose());
+    let expected = expected.filter(|part| (1..=total.minor).contains(&part.minor));
     let answer = match (total.minor, expected) {
         (0, _) => turn.say(&SETTLED, &[("firstName", first)]),
         (..0, _) => turn.say(&CREDIT, &[("firstName", first), ("amount", &amount)]),
@@ -124,6 +158,34 @@ fn told(turn: &Turn<'_>, balance: &Balance, first: &str) -> ToolAnswer {
         Some(day) => answer.with("asOf", day.to_string()),
         None => answer,
     }
+}
+
+/// What has to be said beside it: of when it is, unless it is of now, and what of ours it may not have yet.
+fn with_age(turn: &Turn<'_>, answer: ToolAnswer, balance: &Balance, unseen: Money) -> ToolAnswer {
+    let (desk, language) = (turn.desk, turn.desk.language);
+    let today = desk.zone.to_datetime(desk.now).date();
+    let copied = balance.copied_at.map(|at| at.to_zoned(desk.zone.clone()));
+    let earlier = balance.as_of.filter(|day| copied.as_ref().map_or(today, |copied| copied.date()) > *day);
+    let stale = balance.copied_at.is_some_and(|at| {
+        desk.now.duration_since(at).unsigned_abs() > desk.settings.stale_after && at < desk.now
+    });
+    let answer = match (earlier, copied) {
+        (Some(day), _) => {
+            let when = spoken::day(language, day);
+            answer.and_say(&AS_OF, language, &[("when", &when)])
+        }
+        (None, Some(copied)) if stale => {
+            let when = spoken::moment(language, &copied);
+            answer.and_say(&AS_OF, language, &[("when", &when)])
+        }
+        (None, Some(_)) => answer,
+        (None, None) => answer.and_say(&AGE_UNKNOWN, language, &[]),
+    };
+    if unseen.minor <= 0 {
+        return answer;
+    }
+    let amount = spoken::money(language, unseen);
+    answer.and_say(&UNSEEN_PAYMENT, language, &[("amount", &amount)]).with("unseenPayments", shown(unseen))
 }
 
 /// An amount in whole cents, with its currency.

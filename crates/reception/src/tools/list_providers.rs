@@ -53,7 +53,7 @@ fn run<'a>(turn: &'a mut crate::turn::Turn<'_>, arguments: Arguments<'a>) -> Run
         turn.require(Operation::ListClinicians)?;
         let mut people = turn.clinicians().await?;
         people.retain(|one| one.bookable);
-        let names: Vec<String> = people.iter().map(|one| one.spoken_name.clone()).collect();
+        let names: Vec<String> = people.iter().map(|one| spoken::person(turn.desk.language, one)).collect();
         let answer = match names.len() {
             0 => turn.say(&NONE, &[]),
             1..=MOST_NAMED => turn.say(&HERE, &[("names", &spoken::all_of(turn.desk.language, &names))]),

@@ -1,3 +1,4 @@
+use availability::{Held, still_free};
 use domain::{AppointmentState, DayBook, Window, WritebackId};
 use pms::{FailureReason, Operation, Reschedule, Write};
 use schemars::JsonSchema;
@@ -7,9 +8,8 @@ use super::alternatives::Wanted;
 use super::book_appointment::{DAYS, ELSEWHERE, claim, garbled};
 use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::availability::still_free;
 use crate::own_book::{Own, OwnBook, identified};
-use crate::ports::{Claim, Held, NewWrite, Requested, WriteNews};
+use crate::ports::{Claim, NewWrite, Requested, WriteNews};
 use crate::proof::Given;
 use crate::sentences::changes;
 use crate::turn::{Stop, Turn};
@@ -60,14 +60,14 @@ const ON_ITS_WAY: Template = Template {
     status: Status::Accepted,
     en: "Your wish to move your appointment to {when} is on its way to the clinic. It isn't confirmed yet; until then the old time stays.",
     es: "Su petición de cambiar la cita para {when} va en camino a la clínica. Todavía no está confirmada; hasta entonces vale la hora anterior.",
-    fr: "Votre demande de déplacer le rendez-vous à {when} est en route vers la clinique. Elle n'est pas encore confirmée ; d'ici là, l'ancienne heure reste valable.",
+    fr: "Votre demande de changer le rendez-vous pour {when} est en route vers la clinique. Elle n'est pas encore confirmée ; d'ici là, l'ancienne heure reste valable.",
 };
 const NOT_KNOWN: Template = Template {
     code: "reschedule_not_known_yet",
     status: Status::Unknown,
     en: "I've sent the clinic your wish to move to {when}, but I haven't heard back. Please don't count on it until the clinic confirms it.",
     es: "Envié a la clínica su petición de cambiar la cita para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
-    fr: "J'ai transmis à la clinique votre demande de déplacer le rendez-vous à {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique le confirme.",
+    fr: "J'ai transmis à la clinique votre demande de changer le rendez-vous pour {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique le confirme.",
 };
 const OFFLINE: Template = Template {
     code: "reschedule_kept_offline",
@@ -119,6 +119,7 @@ const SENTENCES: &[&Template] = &[
     &changes::UNDER_WAY,
     &changes::PASSED,
     &changes::TOO_OLD,
+    &changes::UNCLEAR,
 ];
 
 /// An appointment whose length the practice's system does not tell takes the rest of its day: what is longer than
@@ -184,6 +185,7 @@ impl Wish {
             let writeback = change.writeback;
             return self.outcome(turn, writeback, None).await;
         }
+        self.own_book.readable(turn, &self.own)?;
         if self.own.window.start == self.claim.window.start
             && self.own.clinician.as_ref() == Some(&self.claim.clinician)
         {
@@ -198,7 +200,7 @@ impl Wish {
         self.claim.window = window;
         let covers = turn.whole_days(window.start, DAYS).ok_or_else(|| garbled(turn))?;
         let (held, mut day_book) = turn.calendar(covers).await?;
-        if turn.age(&day_book) > turn.desk.settings.too_old_after {
+        if turn.too_old(&day_book.freshness).is_some() {
             return Ok(self.say(turn, &STAFF));
         }
         if self.is_elsewhere(&held, &day_book) {

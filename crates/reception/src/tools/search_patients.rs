@@ -116,13 +116,19 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let wanted = Wanted::read(turn, &arguments)?;
         turn.require(Operation::SearchPatients)?;
         turn.may_still_show().await?;
-        if wanted.last.is_some() && wanted.born.is_some() {
+        let counted = match wanted.born {
+            Some(_) => turn.pending(&wanted.said()).await?,
+            None => None,
+        };
+        let answer = if wanted.last.is_some() && wanted.born.is_some() {
             by_name(turn, &wanted).await
         } else if wanted.phone.is_some() {
             by_phone(turn, &wanted).await
         } else {
             Ok(turn.say(&ASK_WHO, &[]))
-        }
+        };
+        turn.settle(counted).await;
+        answer
     })
 }
 

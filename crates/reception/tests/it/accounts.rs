@@ -1,9 +1,9 @@
 use domain::{AppointmentType, Balance, Currency, Insurance, InsuranceRank, Money, Sensitive};
 use pms::{ErrorKind, Operation};
-use reception::{BookError, Language, Status};
+use reception::{BookError, Language, Paid, Status};
 use serde_json::{Value, json};
 
-use crate::clinic::{clinic, proven_clinic};
+use crate::clinic::{clinic, now, proven_clinic};
 
 fn usd(minor: i64) -> Sensitive<Money> {
     Money::new(minor, Currency::Usd).into()
@@ -16,6 +16,7 @@ fn balance(total: i64, from_insurance: Option<i64>) -> Balance {
         from_patient: None,
         from_insurance: from_insurance.map(usd),
         as_of: Some(jiff::civil::date(2026, 11, 23)),
+        copied_at: Some(now()),
     }
 }
 
@@ -158,4 +159,64 @@ async fn what_the_system_cannot_tell_is_left_to_the_staff() {
         let handled = clinic.run(tool, who()).await;
         assert_eq!(handled.answer.code, "records_unreachable", "{tool}");
     }
+}
+
+#[tokio::test]
+async fn a_balance_that_is_not_of_now_says_of_when_it_is() {
+    let clinic = proven_clinic();
+    let at = |hours: i64| now() - jiff::SignedDuration::from_hours(hours);
+    for (as_of, copied_at, said) in [
+        (Some(jiff::civil::date(2026, 11, 23)), Some(at(1)), None),
+        (None, Some(at(1)), None),
+        (None, Some(at(3)), Some("That is how it stood on Monday, November 23 at 5 AM.")),
+        (
+            Some(jiff::civil::date(2026, 11, 20)),
+            Some(at(1)),
+            Some("That is how it stood on Friday, November 20."),
+        ),
+        (Some(jiff::civil::date(2026, 11, 20)), None, Some("That is how it stood on Friday, November 20.")),
+        (Some(jiff::civil::date(2026, 11, 23)), None, Some("I can't tell how recent that is.")),
+        (None, None, Some("I can't tell how recent that is.")),
+    ] {
+        clinic.system(|system| system.balance = Some(Balance { as_of, copied_at, ..balance(0, None) }));
+        let say = clinic.run("getPatientBalance", who()).await.answer.say;
+        let rest = say.strip_prefix("There is nothing to pay on Daniel's account.").unwrap().trim();
+        assert_eq!(Some(rest).filter(|rest| !rest.is_empty()), said);
+    }
+}
+
+#[tokio::test]
+async fn a_payment_of_ours_that_the_copy_may_not_have_is_mentioned() {
+    let clinic = proven_clinic();
+    let paid = |minor: i64, hours: Option<i64>| Paid {
+        amount: Money::new(minor, Currency::Usd),
+        done_at: hours.map(|hours| now() - jiff::SignedDuration::from_hours(hours)),
+    };
+    let copied_at = Some(now() - jiff::SignedDuration::from_hours(1));
+    clinic.system(|system| system.balance = Some(Balance { copied_at, ..balance(14_070, None) }));
+    clinic.rows(|rows| {
+        rows.paid = vec![
+            ("104".into(), paid(4_000, None)),
+            ("104".into(), paid(70, Some(0))),
+            ("104".into(), paid(900, Some(20))),
+            ("101".into(), paid(5_000, None)),
+        ];
+    });
+    let handled = clinic.run("getPatientBalance", who()).await;
+    assert!(
+        handled
+            .answer
+            .say
+            .ends_with("A payment of 40 dollars and 70 cents made through me may not be counted yet."),
+        "{}",
+        handled.answer.say
+    );
+    assert_eq!(handled.answer.data["unseenPayments"]["minor"], 4_070);
+}
+
+#[tokio::test]
+async fn an_insurance_that_is_expected_to_pay_more_than_there_is_to_pay_is_not_spoken_of() {
+    let clinic = proven_clinic();
+    clinic.system(|system| system.balance = Some(balance(4_070, Some(10_000))));
+    assert_eq!(clinic.run("getPatientBalance", who()).await.answer.code, "balance_owed");
 }

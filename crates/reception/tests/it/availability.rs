@@ -55,7 +55,7 @@ async fn the_same_is_said_in_spanish() {
     let handled = clinic.run("checkAvailability", arguments).await;
     assert_eq!(
         handled.answer.say,
-        "Puedo ofrecerle el martes 24 de noviembre a las 12 del mediodía, a la 1:30 de la tarde o a las 3 de la tarde con Dr Osei. ¿Cuál prefiere?"
+        "Puedo ofrecerle el martes 24 de noviembre a las 12 del mediodía, a la 1:30 de la tarde o a las 3 de la tarde con Osei. ¿Cuál prefiere?"
     );
 }
 
@@ -206,4 +206,51 @@ async fn what_a_practices_system_cannot_do_is_not_tried() {
     let handled = clinic.run("checkAvailability", json!({ "from": "2026-11-24" })).await;
     assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "cannot_here"));
     assert_eq!(clinic.asked(), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn a_copy_of_unknown_age_is_not_called_new() {
+    let clinic = clinic();
+    clinic.system(|system| system.age_unknown = true);
+    for (language, said) in [
+        (Language::English, "I can't tell how recent my view of the clinic's calendar is"),
+        (Language::Spanish, "No sé de cuándo es lo que veo del calendario de la clínica"),
+        (Language::French, "Je ne sais pas de quand date l'agenda de la clinique que je vois"),
+    ] {
+        clinic.desk(|desk| desk.language = language);
+        let handled = clinic.run("checkAvailability", json!({ "from": "2026-11-24" })).await;
+        assert_eq!(handled.answer.code, "slots");
+        assert!(handled.answer.say.contains(said), "{}", handled.answer.say);
+        assert_eq!(handled.answer.data["asOf"], Value::Null);
+    }
+}
+
+#[tokio::test]
+async fn a_clinician_is_found_by_any_part_of_their_name_and_two_of_one_name_are_told_apart() {
+    let clinic = clinic();
+    let named = |id: &str, spoken: &str, full: &str| domain::Clinician {
+        full_name: full.to_owned(),
+        ..crate::clinic::clinician(id, spoken, domain::ClinicianKind::Provider)
+    };
+    clinic.system(|system| {
+        system.people = Some(vec![
+            named("DR1", "Dr Susan Lee", "Susan Lee"),
+            named("DR2", "Dr Henry Lee", "Henry Lee"),
+            named("DR3", "Dr Osei", "Ama Osei"),
+        ]);
+    });
+    for (asked, expected) in [
+        ("Dr Susan Lee", "Dr Susan Lee"),
+        ("susan", "Dr Susan Lee"),
+        ("doctor Ama Osei", "Dr Osei"),
+        ("Dr Osei", "Dr Osei"),
+    ] {
+        let asking = json!({ "from": "2026-11-24", "provider": asked });
+        let handled = clinic.run("checkAvailability", asking).await;
+        assert_eq!(handled.answer.code, "slots", "{asked}");
+        let slots = handled.answer.data["slots"].as_array().unwrap();
+        assert!(slots.iter().all(|slot| slot["provider"] == expected), "{asked}");
+    }
+    let asking = json!({ "from": "2026-11-24", "provider": "Susan Osei" });
+    assert_eq!(clinic.run("checkAvailability", asking).await.answer.code, "provider_unknown");
 }

@@ -268,3 +268,78 @@ async fn a_system_that_takes_no_bookings_is_left_to_the_staff() {
     );
     assert!(clinic.writes().is_empty());
 }
+
+/// A clinic whose staff offer two kinds of visit.
+fn with_kinds() -> std::sync::Arc<crate::clinic::Clinic> {
+    let clinic = clinic();
+    let kind = |code: &str, name: &str, minutes| domain::AppointmentType {
+        vendor_id: code.into(),
+        name: name.into(),
+        minutes,
+    };
+    clinic.desk(|desk| {
+        desk.settings.appointment_types = vec![kind("7", "Crown", Some(90)), kind("8", "Check-up", None)];
+    });
+    clinic
+}
+
+#[tokio::test]
+async fn p4_a_kind_of_visit_is_not_booked_into_a_time_that_is_too_short_for_it() {
+    let clinic = with_kinds();
+    let slot = clinic.first_slot(DAY).await;
+    for (reason, kind) in [("broken tooth", Some("Crown")), ("Crown", None), ("broken tooth", Some("7"))] {
+        let mut wish = booking("104", &slot);
+        wish["reason"] = json!(reason);
+        wish["appointmentType"] = json!(kind);
+        let handled = clinic.run("bookAppointment", wish).await;
+        assert_eq!((handled.answer.status, handled.answer.code), (Status::Refused, "slot_too_short"));
+        assert!(handled.answer.say.contains("90 minutes"), "{}", handled.answer.say);
+        assert!(clinic.writes().is_empty());
+        let longer = handled.answer.data["alternatives"][0]["slotId"].clone();
+        let again =
+            json!({ "patientId": "104", "slotId": longer, "reason": reason, "appointmentType": kind });
+        if kind == Some("7") {
+            assert_eq!(clinic.run("bookAppointment", again).await.answer.status, Status::Accepted);
+            let claim = clinic.writes()[0].1.claim.clone().unwrap();
+            assert_eq!(claim.window.minutes(), 90);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kind_that_staff_do_not_offer_is_answered_with_those_they_do() {
+    let clinic = with_kinds();
+    let slot = clinic.first_slot(DAY).await;
+    let mut wish = booking("104", &slot);
+    wish["appointmentType"] = json!("Implant");
+    for (tool, arguments) in [
+        ("bookAppointment", wish),
+        ("checkAvailability", json!({ "from": DAY, "appointmentType": "Implant" })),
+    ] {
+        let handled = clinic.run(tool, arguments).await;
+        assert_eq!(
+            (handled.answer.status, handled.answer.code),
+            (Status::Refused, "appointment_type_unknown"),
+            "{tool}"
+        );
+        assert_eq!(
+            handled.answer.say,
+            "I don't find that kind of visit at the clinic. Is it Crown or Check-up?"
+        );
+        assert_eq!(handled.answer.data["appointmentTypes"], json!(["Crown", "Check-up"]));
+    }
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn how_long_a_kind_takes_is_for_staff_to_say_and_not_for_the_agent() {
+    let clinic = with_kinds();
+    for (day, kind, minutes) in [(DAY, "Crown", 90), ("2026-11-25", "Check-up", 20)] {
+        let asking = json!({ "from": day, "appointmentType": kind, "durationMinutes": 20 });
+        let slot = clinic.run("checkAvailability", asking).await.answer.data["slots"][0]["slotId"].clone();
+        let wish = json!({ "patientId": "104", "slotId": slot, "reason": "x", "appointmentType": kind });
+        clinic.run("bookAppointment", wish).await;
+        let claim = clinic.writes().pop().unwrap().1.claim.unwrap();
+        assert_eq!(claim.window.minutes(), minutes, "{kind}");
+    }
+}

@@ -15,9 +15,9 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::{Capabilities, NewPayment, Operation, PatientQuery, Write};
 use reception::{
-    Answered, BookError, Caller, Change, Claim, Desk, Door, Handled, Held, Language, Ledger, LedgerError,
-    NewWrite, PaymentTaken, PendingPatient, PracticeBook, Proof, Reception, RequestError, Requested,
-    Settings, WriteNews,
+    Answered, BookError, Caller, Change, Claim, Desk, Door, Guessing, Handled, Held, Language, Ledger,
+    LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient, PracticeBook, Proof, Reception, RequestError,
+    Requested, Settings, WriteNews,
 };
 use seal::HmacKey;
 use serde_json::Value;
@@ -44,6 +44,7 @@ pub(crate) fn patient(id: &str, first: &str, last: &str, born: Date, phone: &str
     Patient {
         vendor_id: id.to_owned(),
         name: PersonName { first: first.into(), last: last.into() },
+        preferred: None,
         born: Some(born.into()),
         phones: vec![Phone::read(phone, "US").unwrap()],
         email: None,
@@ -63,7 +64,13 @@ pub(crate) fn patients() -> Vec<Patient> {
 }
 
 pub(crate) fn clinician(id: &str, name: &str, kind: ClinicianKind) -> Clinician {
-    Clinician { vendor_id: id.to_owned(), spoken_name: name.to_owned(), kind, bookable: true }
+    Clinician {
+        vendor_id: id.to_owned(),
+        spoken_name: name.to_owned(),
+        full_name: String::new(),
+        kind,
+        bookable: true,
+    }
 }
 
 pub(crate) fn chair(id: &str, clinicians: &[&str]) -> Chair {
@@ -123,6 +130,10 @@ pub(crate) struct System {
     pub(crate) patients: Vec<Patient>,
     pub(crate) appointments: Vec<Appointment>,
     pub(crate) copied_before: SignedDuration,
+    /// Nobody knows how old what it shows is.
+    pub(crate) age_unknown: bool,
+    /// Its people, instead of those of [`day_book`].
+    pub(crate) people: Option<Vec<Clinician>>,
     pub(crate) fails: Option<BookError>,
     pub(crate) asked: Vec<&'static str>,
     pub(crate) types: Vec<AppointmentType>,
@@ -133,6 +144,12 @@ pub(crate) struct System {
 }
 
 pub(crate) type Announced = (String, Money, Option<String>, Option<PaymentMethod>);
+
+impl System {
+    fn copied_at(&self) -> Option<Timestamp> {
+        (!self.age_unknown).then(|| now() - self.copied_before)
+    }
+}
 
 /// What our rows hold, and how they fail.
 #[derive(Default)]
@@ -157,6 +174,8 @@ pub(crate) struct Rows {
     pub(crate) guesses: BTreeSet<(String, Vec<u8>)>,
     /// Payments that the payment service announced: reference, amount, for whom and how paid where it said.
     pub(crate) taken: Vec<Announced>,
+    /// Payments of ours, by patient.
+    pub(crate) paid: Vec<(String, Paid)>,
     /// Every caller has shown to be every patient: for tests of what comes after.
     pub(crate) all_proven: bool,
 }
@@ -277,16 +296,19 @@ impl Clinic {
 #[async_trait]
 impl PracticeBook for Clinic {
     async fn search(&self, _: &Desk, query: &PatientQuery) -> Result<Answered<Vec<Patient>>, BookError> {
+        // Whoever else is at it gets their turn first.
+        tokio::task::yield_now().await;
         // As a vendor's search does: exact on dates and phones, and blind to accents.
         let begins = |name: &str, start: &str| name.to_lowercase().starts_with(&start.to_lowercase());
         self.system_answers("search", |system| {
             let all = system.patients.iter();
             let fits = all.filter(|one| {
                 query.last_name.as_ref().is_none_or(|last| begins(one.name.last.expose(), last.expose()))
-                    && query
-                        .first_name
-                        .as_ref()
-                        .is_none_or(|name| begins(one.name.first.expose(), name.expose()))
+                    && query.first_name.as_ref().is_none_or(|name| {
+                        let called = one.preferred.as_ref().unwrap_or(&one.name.first);
+                        begins(one.name.first.expose(), name.expose())
+                            || begins(called.expose(), name.expose())
+                    })
                     && query.born.as_ref().is_none_or(|born| one.born.as_ref() == Some(born))
                     && query
                         .phone
@@ -310,7 +332,10 @@ impl PracticeBook for Clinic {
             }
             let mut book = day_book(covers);
             book.appointments = system.appointments.clone();
-            book.freshness.copied_at = Some(now() - system.copied_before);
+            book.freshness.copied_at = system.copied_at();
+            if let Some(people) = &system.people {
+                book.clinicians.clone_from(people);
+            }
             book
         })
     }
@@ -328,7 +353,7 @@ impl PracticeBook for Clinic {
                 time_zone: book.time_zone,
                 appointments: theirs.cloned().collect(),
                 clinicians: book.clinicians,
-                freshness: Freshness { copied_at: Some(now() - system.copied_before), read_at: now() },
+                freshness: Freshness { copied_at: system.copied_at(), read_at: now() },
             }
         })
     }
@@ -476,6 +501,34 @@ impl Ledger for Clinic {
         let call = desk.caller.call.clone().unwrap();
         self.ledger_answers(|rows| rows.guesses.insert((call, guess.to_vec())))?;
         self.guesses(desk).await
+    }
+
+    async fn guessing(&self, desk: &Desk, guess: &[u8], most: u32) -> Result<Guessing, LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| {
+            let before = rows.guesses.iter().filter(|(of, _)| *of == call).count();
+            if before >= usize::try_from(most).unwrap() {
+                Guessing::TooMany
+            } else if rows.guesses.insert((call, guess.to_vec())) {
+                Guessing::Counted
+            } else {
+                Guessing::Known
+            }
+        })
+    }
+
+    async fn guessed_right(&self, desk: &Desk, guess: &[u8]) -> Result<(), LedgerError> {
+        let call = desk.caller.call.clone().unwrap();
+        self.ledger_answers(|rows| {
+            rows.guesses.remove(&(call, guess.to_vec()));
+        })
+    }
+
+    async fn payments(&self, _: &Desk, patient: &str) -> Result<Vec<Paid>, LedgerError> {
+        self.ledger_answers(|rows| {
+            let own = rows.paid.iter().filter(|(who, _)| who == patient);
+            own.map(|(_, paid)| *paid).collect()
+        })
     }
 
     async fn pending_patient(&self, _: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {

@@ -68,13 +68,33 @@ async fn a_patient_the_practice_already_has_is_not_made_twice() {
 }
 
 #[tokio::test]
-async fn a_twin_is_not_taken_for_the_other() {
+async fn somebody_of_the_same_family_phone_and_birthday_with_another_name_is_left_to_the_staff() {
     let clinic = clinic();
     let arguments = json!({
         "firstName": "Lia", "lastName": "Núñez", "dateOfBirth": "2015-06-01", "phone": MARIAS_PHONE
     });
-    clinic.run("createPatient", arguments).await;
+    let handled = clinic.run("createPatient", arguments.clone()).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "patient_similar"));
+    assert!(clinic.writes().is_empty() && handled.answer.data.is_empty());
+    // With another phone it is somebody else.
+    let mut other = arguments;
+    other["phone"] = json!("+15550100077");
+    clinic.run("createPatient", other).await;
     assert_eq!(clinic.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn somebody_who_says_what_they_are_called_is_who_the_practice_calls_so() {
+    let clinic = clinic();
+    clinic.system(|system| system.patients[3].preferred = Some("Danny Boy".into()));
+    let arguments = json!({
+        "firstName": "Danny Boy", "lastName": "Okafor", "dateOfBirth": "1990-01-31", "phone": "+15550100099"
+    });
+    let handled = clinic.run("createPatient", arguments.clone()).await;
+    assert_eq!((handled.answer.code, &handled.answer.data["patientId"]), ("patient_exists", &json!("104")));
+    assert!(clinic.writes().is_empty());
+    let found = clinic.run("searchPatients", arguments).await;
+    assert_eq!(found.answer.code, "patient_found");
 }
 
 #[tokio::test]

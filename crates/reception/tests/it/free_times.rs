@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use availability::{Ask, PartOfDay, choose, nearest, openings, still_free};
 use domain::Window;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use reception::availability::{Ask, PartOfDay, choose, nearest, openings, still_free};
 use reception::{Held, Status};
 use serde_json::{Value, json};
 

@@ -92,3 +92,65 @@ async fn p6_guesses_that_cannot_be_counted_are_not_answered() {
     assert_eq!(code(&clinic, "searchPatients", &daniel("1990-01-01")).await, "records_unreachable");
     assert_eq!(code(&clinic, "searchPatients", &daniel("1990-01-31")).await, "records_unreachable");
 }
+
+#[tokio::test]
+async fn p6_of_twelve_guesses_at_the_same_time_no_more_than_three_are_judged() {
+    let clinic = clinic();
+    let days = [25, 26, 27, 28, 29, 30, 1, 2, 3, 4, 5, 31];
+    let told = futures_util::future::join_all(days.map(|day| {
+        let guess = daniel(&format!("1990-01-{day:02}"));
+        let clinic = clinic.clone();
+        async move { clinic.run("searchPatients", guess).await.answer.code }
+    }))
+    .await;
+    assert!(!told.contains(&"patient_found"), "{told:?}");
+    assert!(told.iter().filter(|code| **code == "patient_not_found").count() < 3, "{told:?}");
+    clinic.rows(|rows| assert_eq!(rows.guesses.len(), 3));
+    let by_id =
+        clinic.run("getPatientInfo", json!({ "patientId": "104", "dateOfBirth": "1990-01-31" })).await;
+    assert_eq!(by_id.answer.code, "identity_locked");
+}
+
+#[tokio::test]
+async fn p6_what_was_said_rightly_or_could_not_be_looked_up_is_no_guess() {
+    let clinic = clinic();
+    for _ in 0..2 {
+        assert_eq!(code(&clinic, "searchPatients", &daniel("1990-01-31")).await, "patient_found");
+    }
+    clinic.system(|system| system.fails = Some(reception::BookError::new(pms::ErrorKind::VendorDown)));
+    for day in 1..9 {
+        let wrong = daniel(&format!("1990-01-{day:02}"));
+        assert_eq!(code(&clinic, "searchPatients", &wrong).await, "records_unreachable");
+    }
+    clinic.rows(|rows| assert_eq!(rows.guesses.len(), 0));
+}
+
+#[tokio::test]
+async fn p6_without_a_call_to_count_in_nobody_shows_who_they_are() {
+    for call in [None, Some(""), Some(" ")] {
+        let clinic = clinic();
+        clinic.calls_from("+15550100020");
+        clinic.desk(|desk| desk.caller.call = call.map(str::to_owned));
+        let mut new = daniel("1990-01-31");
+        new["phone"] = json!("+15550100029");
+        let mut by_id = daniel("1990-01-31");
+        by_id["patientId"] = json!("104");
+        for (tool, arguments) in [
+            ("searchPatients", daniel("1990-01-31")),
+            ("searchPatients", json!({})),
+            ("createPatient", new),
+            ("getPatientInfo", by_id),
+            ("getPatientInfo", json!({ "patientId": "104" })),
+        ] {
+            let handled = clinic.run(tool, arguments).await;
+            assert_eq!(
+                (handled.answer.status, handled.answer.code),
+                (Status::NeedsStaff, "identity_without_call"),
+                "{tool} {call:?}"
+            );
+            assert!(handled.answer.data.is_empty() && clinic.writes().is_empty());
+        }
+        clinic.desk(|desk| desk.caller.vouched = true);
+        assert_eq!(code(&clinic, "searchPatients", &daniel("1990-01-31")).await, "patient_found");
+    }
+}

@@ -17,8 +17,6 @@ mod clinic;
 #[cfg(test)]
 mod create_patient;
 #[cfg(test)]
-mod engine;
-#[cfg(test)]
 mod free_times;
 #[cfg(test)]
 mod guesses;

@@ -83,3 +83,30 @@ async fn a_note_that_the_system_does_not_take_is_never_attempted() {
     }
     assert!(clinic.writes().is_empty());
 }
+
+#[tokio::test]
+async fn p8_a_card_number_said_to_any_tool_goes_nowhere() {
+    let numbers = [
+        "4111 1111 1111 1111",
+        "(4111) 1111:1111|1111",
+        "four one one one one one one one one one one one one one one one",
+    ];
+    for number in numbers {
+        for (tool, field) in [
+            ("addPatientNote", "note"),
+            ("bookAppointment", "reason"),
+            ("checkAvailability", "reason"),
+            ("createPatient", "lastName"),
+            ("searchPatients", "somethingElse"),
+        ] {
+            let clinic = clinic();
+            let said = format!("my card is {number}");
+            let handled = clinic.run(tool, json!({ "patientId": "104", field: said })).await;
+            let bad = handled.bad_input.as_ref().unwrap_or_else(|| panic!("{tool} took it"));
+            assert_eq!((bad.path.as_str(), bad.code), (field, "card_number_said"), "{tool}");
+            assert!(!format!("{handled:?} {}", handled.answer.line()).contains("1111"), "{tool}");
+            assert!(clinic.asked().is_empty() && clinic.writes().is_empty(), "{tool}");
+            assert_eq!(handled.audit.unwrap().status, Status::Refused);
+        }
+    }
+}

@@ -185,3 +185,59 @@ async fn a_system_that_cannot_or_does_not_answer_is_no_empty_calendar() {
     let handled = clinic.run("getAppointments", daniel()).await;
     assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "cannot_here"));
 }
+
+/// A clinic whose system says something of Daniel's appointment that nobody can read.
+fn with_an_unclear_entry() -> std::sync::Arc<Clinic> {
+    let clinic = with_an_appointment();
+    clinic.system(|system| system.appointments[0].state = AppointmentState::Unknown);
+    clinic
+}
+
+#[tokio::test]
+async fn p5_an_entry_whose_status_nobody_can_read_is_not_told_as_an_appointment() {
+    let clinic = with_an_unclear_entry();
+    let handled = clinic.run("getAppointments", daniel()).await;
+    assert_eq!(handled.answer.code, "appointments_unclear");
+    assert_eq!(
+        handled.answer.say,
+        "There is an entry, Tuesday, November 24 at 9 AM with Dr Lee, whose status I can't read. The clinic's staff can tell you whether it stands."
+    );
+    assert_eq!(handled.answer.data["appointments"][0]["statusKnown"], false);
+    clinic.system(|system| {
+        for (id, hour, state) in [("a5", 11, AppointmentState::Booked), ("a6", 13, AppointmentState::Unknown)]
+        {
+            let one = taken(Some("DR1"), Some("OP1"), tuesday(hour));
+            system.appointments.push(domain::Appointment { vendor_id: id.to_owned(), state, ..one });
+        }
+    });
+    let handled = clinic.run("getAppointments", daniel()).await;
+    assert_eq!(handled.answer.code, "appointments_one");
+    assert!(handled.answer.say.contains("11 AM") && handled.answer.say.contains("There are 2 entries"));
+}
+
+#[tokio::test]
+async fn p5_an_entry_whose_status_nobody_can_read_is_neither_moved_nor_cancelled() {
+    let clinic = with_an_unclear_entry();
+    let slot = clinic.first_slot("2026-11-25").await;
+    for (tool, arguments) in [
+        ("cancelAppointment", json!({ "patientId": "104", "appointmentId": "a1" })),
+        ("rescheduleAppointment", json!({ "patientId": "104", "appointmentId": "a1", "slotId": slot })),
+    ] {
+        let handled = clinic.run(tool, arguments).await;
+        assert_eq!(
+            (handled.answer.status, handled.answer.code),
+            (Status::NeedsStaff, "appointment_unclear"),
+            "{tool}"
+        );
+        assert!(clinic.writes().is_empty(), "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn appointments_from_a_copy_of_unknown_age_come_with_a_word_about_it() {
+    let clinic = with_an_appointment();
+    clinic.system(|system| system.age_unknown = true);
+    let handled = clinic.run("getAppointments", daniel()).await;
+    assert!(handled.answer.say.contains("how recent"), "{}", handled.answer.say);
+    assert!(!handled.answer.data.contains_key("asOf"));
+}

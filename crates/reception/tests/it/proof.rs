@@ -46,7 +46,8 @@ async fn an_id_alone_books_nothing_whatever_else_is_written_beside_it() {
     });
     assert_eq!(clinic.run("bookAppointment", forged).await.answer.code, "identity_needed");
     clinic.desk(|desk| desk.caller.call = None);
-    refused(&clinic, "104").await;
+    assert_eq!(book(&clinic, "104").await.answer.code, "identity_without_call");
+    assert!(clinic.writes().is_empty());
 }
 
 #[tokio::test]

@@ -72,7 +72,7 @@ fn p5_only_a_confirmed_sentence_claims_a_booking() {
         "vous attend",
     ];
     for (code, template) in sentences() {
-        for text in [template.en, template.es, template.fr] {
+        for text in Language::ALL.map(|language| template.text(language)) {
             let text = text.to_lowercase();
             let claims = CLAIMS.iter().any(|claim| text.contains(claim));
             assert!(!claims || template.status == Status::Confirmed, "{code}: {text}");
@@ -95,8 +95,14 @@ fn p5_only_a_confirmed_sentence_claims_a_booking() {
 
 #[test]
 fn p5_only_a_confirmed_sentence_claims_that_something_was_changed() {
-    const CLAIMS: [&str; 9] = [
+    const CLAIMS: [&str; 15] = [
         "your appointment is cancelled",
+        "votre rendez-vous est annulé",
+        "a été déplacé",
+        "c'est maintenant",
+        "était déjà annulé",
+        "est déjà à cette heure",
+        "je l'ai ajouté",
         "has been moved",
         "it is now",
         "i've added",
@@ -107,7 +113,7 @@ fn p5_only_a_confirmed_sentence_claims_that_something_was_changed() {
         "already been cancelled",
     ];
     for (code, template) in sentences() {
-        for text in [template.en, template.es] {
+        for text in Language::ALL.map(|language| template.text(language)) {
             let text = text.to_lowercase();
             let claims = CLAIMS.iter().any(|claim| text.contains(claim));
             assert!(!claims || template.status == Status::Confirmed, "{code}: {text}");

@@ -2,7 +2,7 @@
 
 use domain::TenantId;
 use serde_json::json;
-use store::StoreError;
+use store::{CountedGuess, StoreError};
 
 use crate::rig::Rig;
 
@@ -75,6 +75,35 @@ async fn a_wrong_guess_counts_once_in_its_tenants_call_and_is_forgotten() {
         .unwrap();
     let mut tx = rig.store.machinery().await.unwrap();
     assert_eq!(tx.sweep_identities().await.unwrap(), 2);
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_of_many_guesses_at_the_same_time_no_more_are_counted_than_a_call_has() {
+    let rig = Rig::new().await;
+    let tenant = rig.clinic("mine").await.tenant;
+    let counted = futures_util::future::join_all((0..12_u8).map(async |number| {
+        let mut tx = rig.store.tenant(tenant).await.unwrap();
+        let counted = tx.guessing("call-1", &[number], 3).await.unwrap();
+        // Others are at it before this one ends.
+        tokio::task::yield_now().await;
+        tx.commit().await.unwrap();
+        (number, counted)
+    }))
+    .await;
+    let now: Vec<u8> = counted
+        .iter()
+        .filter(|(_, counted)| *counted == CountedGuess::Now)
+        .map(|(number, _)| *number)
+        .collect();
+    assert_eq!(now.len(), 3, "{counted:?}");
+    assert_eq!(counted.iter().filter(|(_, counted)| *counted == CountedGuess::TooMany).count(), 9);
+    let mut tx = rig.store.tenant(tenant).await.unwrap();
+    tx.guessed_right("call-1", &[now[0]]).await.unwrap();
+    assert_eq!(tx.guessing("call-1", &[now[1]], 3).await.unwrap(), CountedGuess::Before);
+    assert_eq!(tx.guessing("call-1", b"another", 3).await.unwrap(), CountedGuess::Now);
+    assert_eq!(tx.guessing("call-1", b"one more", 3).await.unwrap(), CountedGuess::TooMany);
+    assert_eq!(tx.guessing("call-2", b"one more", 3).await.unwrap(), CountedGuess::Now);
     tx.commit().await.unwrap();
 }
 

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::context::Context;
+use crate::for_staff::leave_task_unconnected;
 use crate::run_tool::{Told, ToolError, ToolUse, run_tool};
 
 /// How long a repeat waits for the one that is running.
@@ -63,7 +64,8 @@ async fn answer(context: &Context, letter: &Letter) -> v1::ToolReply {
     };
     let caller = |country: &str| Caller {
         door: Door::Voice,
-        call: Some(question.call_id.clone()),
+        // A tool that is called outside of any call has none.
+        call: Some(question.call_id.clone()).filter(|call| !call.trim().is_empty()),
         tool_call: Some(question.tool_call_id.clone()),
         phone: Phone::read(&question.caller_phone, country).ok(),
         vouched: false,
@@ -73,7 +75,25 @@ async fn answer(context: &Context, letter: &Letter) -> v1::ToolReply {
         // Another delivery of this call, or this one, may have come as far as the wish before the
         // database was gone: nothing may be said that a booking would make untrue.
         Err(ToolError::Unavailable) if writes(&question.tool) => not_sure(&question.language),
-        Err(error) => sorry(&error, &question.language),
+        Err(error) => {
+            if matches!(error, ToolError::NoIntegration) {
+                staff_will_help(context, tenant, &question).await;
+            }
+            sorry(&error, &question.language)
+        }
+    }
+}
+
+/// Leaves the front desk a task, because the caller is told that they will help.
+async fn staff_will_help(context: &Context, tenant: TenantId, question: &v1::ToolQuestion) {
+    let key = ToolCallKey { call_id: plain(&question.call_id), tool_call_id: plain(&question.tool_call_id) };
+    let left = async {
+        let mut tx = context.store.tenant(tenant).await?;
+        leave_task_unconnected(&mut tx, &question.tool, &key).await?;
+        tx.commit().await
+    };
+    if let Err(error) = left.await {
+        tracing::error!(tenant.id = %tenant, error = %error, "a task for the front desk could not be left");
     }
 }
 

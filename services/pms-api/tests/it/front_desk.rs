@@ -149,3 +149,51 @@ async fn p5_a_record_is_never_changed_from_outside_and_staff_are_told_for_whom_a
     assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["0"]);
     assert!(stack.sandbox.writes(&clinic.office).await.unwrap().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_of_twelve_guesses_at_the_same_time_three_are_looked_at() {
+    let stack = Stack::start(Plan { replicas: 2, ..Plan::default() }).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let maria = |born: String| json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": born });
+    // Until everything is up, in a call of its own.
+    until(SOON, "an answer", || async {
+        let warm = maria("1988-03-14".to_owned());
+        let told = stack.tool(clinic, ("call-0", "warm"), "searchPatients", &warm).await.unwrap();
+        (told["status"] == "found").then_some(())
+    })
+    .await;
+    let told = futures_util::future::join_all((1..=12).map(async |day: u32| {
+        let guess = maria(format!("1988-03-{day:02}"));
+        stack.tool(clinic, ("call-1", &format!("guess-{day}")), "searchPatients", &guess).await.unwrap()
+    }))
+    .await;
+    let wrong = told.iter().filter(|told| told["status"] == "none").count();
+    assert!(wrong < 3, "the last of three says that it was one too many: {told:?}");
+    let kept =
+        stack.sql("SELECT count(*) FROM call_guesses WHERE call_id = 'call-1'").await.unwrap().concat();
+    assert_eq!(kept, ["3"], "{told:?}");
+    let right = maria("1988-03-14".to_owned());
+    let told = stack.tool(clinic, ("call-1", "right"), "searchPatients", &right).await.unwrap();
+    assert_eq!(told["status"], "needs_staff", "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_calls_a_clinic_without_a_connection_leaves_a_task_too() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let clinic = &stack.clinics[0];
+    stack.sql("UPDATE pms_connections SET status = 'disabled'").await.unwrap();
+    let asking = json!({ "from": "2030-01-07" });
+    let told = until(SOON, "an answer", || async {
+        let told = stack.tool(clinic, ("call-1", "look"), "checkAvailability", &asking).await.unwrap();
+        (told["reason"] == "no PMS integration found").then_some(told)
+    })
+    .await;
+    assert!(told["say"].as_str().unwrap().contains("staff will help you"), "{told}");
+    stack.tool(clinic, ("call-1", "look"), "checkAvailability", &asking).await.unwrap();
+    let left = tasks(&stack).await;
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(
+        (left[0]["code"].as_str(), left[0]["callId"].as_str()),
+        (Some("no_integration"), Some("call-1"))
+    );
+}

@@ -329,7 +329,7 @@ pub static PROVIDERS: Table = Table {
 pub static OPERATORIES: Table = Table {
     standard: &["href", "operatory", "abbreviation", "is_hidden", "provider_id", "practice_id", "cust_id"],
     more: &[],
-    filters: &["cust_id", "is_hidden", "practice_id"],
+    filters: &["cust_id", "is_hidden"],
     dates: &[],
     sort: &["operatory"],
 };
@@ -338,7 +338,7 @@ pub static OPERATORIES: Table = Table {
 pub static PRACTICE_SCHEDULE: Table = Table {
     standard: &["href", "practice_id", "date", "cust_id", "resource_type", "resource_id"],
     more: WEEK.as_flattened(),
-    filters: &["practice_id", "resource_id", "resource_type"],
+    filters: &["resource_id", "resource_type"],
     dates: &[],
     sort: &["date", "resource_id"],
 };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::call::{Call, Query};
 use super::columns as tables;
+use super::elsewhere;
 use super::envelope::Page;
 use super::errors::Problem;
 use super::faults::Faults;
@@ -41,13 +42,16 @@ pub fn list(
         List::Providers => page(cloud.providers.iter(), &tables::PROVIDERS, call),
         List::Operatories => {
             required(&call.query, "cust_id")?;
-            page(cloud.operatories.iter(), &tables::OPERATORIES, call)
+            let elsewhere = elsewhere::chairs(office);
+            page(cloud.operatories.iter().chain(&elsewhere), &tables::OPERATORIES, call)
         }
         List::PracticeSchedule => {
             let week = call.query.get("date").map(|day| format!("{day}T00:00:00"));
+            let elsewhere = elsewhere::weeks(office);
             let wanted = cloud
                 .schedule
                 .iter()
+                .chain(&elsewhere)
                 .filter(|row| week.as_deref().is_none_or(|week| row.get("date") == week));
             page(wanted, &tables::PRACTICE_SCHEDULE, call)
         }

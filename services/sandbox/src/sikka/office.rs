@@ -25,8 +25,10 @@ pub struct Office {
     pub id: String,
     /// The secret `authorized_practices` hands out.
     pub secret: String,
-    /// The only practice.
+    /// The practice that everything is about.
     pub practice_id: String,
+    /// Whether the office has a second location, of which only the chairs and the hours are known.
+    pub second_location: bool,
     /// The database id `operatories` insists on.
     pub cust_id: String,
     /// Name of the practice.

@@ -45,6 +45,8 @@ pub struct Seed {
     pub writeback_min_ms: u64,
     /// Longest writeback, in simulated milliseconds.
     pub writeback_max_ms: u64,
+    /// Whether each office has a second location, whose chairs and hours stand in the same lists.
+    pub second_location: bool,
 }
 
 impl Default for Seed {
@@ -60,6 +62,7 @@ impl Default for Seed {
             refresh_seconds: 900,
             writeback_min_ms: 20_000,
             writeback_max_ms: 160_000,
+            second_location: false,
         }
     }
 }
@@ -123,6 +126,7 @@ impl Seed {
         let mut office = Office {
             secret: format!("sandbox-secret-{id}"),
             practice_id: "1".to_owned(),
+            second_location: self.second_location,
             cust_id: "1".to_owned(),
             practice_name: format!("{} Dental", people::TOWNS[turn % people::TOWNS.len()]),
             phone: format!("(555) 010-{:04}", 9000 + index),

@@ -41,7 +41,8 @@ pub(super) async fn post(
     let asked = Asked {
         tool: &tool.0,
         arguments: arguments.as_ref().map_err(|error| *error),
-        call_id: "apiRequest",
+        // One name for all of them would make one caller of everybody: what one has shown, all would have.
+        call_id: "",
         tool_call_id: &fresh,
         caller_phone: String::new(),
         language: None,

@@ -196,4 +196,7 @@ async fn p6_a_bare_request_belongs_to_the_account_in_its_url_and_no_other() {
         (question.tool.as_str(), question.arguments_json.as_str()),
         ("searchPatients", r#"{"phone":"1"}"#)
     );
+    // It is nobody's call: what one has shown in it, nobody else has.
+    assert_eq!(question.call_id, "");
+    assert!(!question.tool_call_id.is_empty());
 }

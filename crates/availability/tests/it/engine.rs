@@ -1,15 +1,14 @@
 use std::time::Instant;
 
+use availability::{Ask, Held, Opening, PartOfDay, choose, openings, still_free};
 use domain::{
     Appointment, AppointmentState, ClinicianKind, DayBook, OpenHours, Resource, ResourceKind, Window,
 };
 use jiff::civil::{Date, date};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
-use reception::Held;
-use reception::availability::{Ask, Opening, PartOfDay, choose, openings, still_free};
 
-use crate::clinic::{at, chair, clinician, day_book, hours, taken, window, zone};
+use crate::day::{at, chair, clinician, day_book, hours, taken, window, zone};
 
 const TUESDAY: Date = date(2026, 11, 24);
 

@@ -2,9 +2,9 @@ use std::collections::HashMap;
 
 use domain::{AppointmentState, Chair, Clinician, DayBook, ResourceKind, Window};
 
-use super::spans::Spans;
-use super::takes_patients;
 use crate::Held;
+use crate::spans::Spans;
+use crate::takes_patients;
 
 /// The feed's say over one clinician and one chair.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use domain::Window;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use super::Opening;
+use crate::Opening;
 
 /// At most `most` openings that give a real choice: spread over the half-days, each start once, in
 /// order of time. The earliest of all is always among them.

@@ -1,7 +1,8 @@
-//! Free times: working hours without what is known to be busy.
+#![doc = include_str!("../README.md")]
 
 mod choose;
 mod free;
+mod held;
 mod spans;
 
 use domain::{Chair, Clinician, ClinicianKind, DayBook, Window};
@@ -9,8 +10,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use choose::{choose, nearest};
+pub use held::Held;
 
-use crate::Held;
 use free::Free;
 
 /// Half a day on the practice's clock.
@@ -120,7 +121,8 @@ pub fn still_free<'a>(
 }
 
 /// Whether anybody may be booked with them at all.
-pub(crate) fn takes_patients(clinician: &Clinician) -> bool {
+#[must_use]
+pub fn takes_patients(clinician: &Clinician) -> bool {
     clinician.bookable && clinician.kind != ClinicianKind::Other
 }
 

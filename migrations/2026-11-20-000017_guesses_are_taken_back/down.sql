@@ -1,0 +1,1 @@
+REVOKE DELETE ON call_guesses FROM switchboard_app;
