@@ -150,11 +150,11 @@ async fn an_answer_that_is_no_set_of_keys_is_as_good_as_none() {
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_ask_and_go_away_do_not_make_us_ask_more_often_than_we_may() {
     let pool = Pool::open().await;
-    let slow = json!({ "keys": [jwk("k1", &one())] });
+    let slow = json!({ "keys": [jwk("k1", one())] });
     pool.answer(ResponseTemplate::new(200).set_body_json(slow).set_delay(Duration::from_millis(1_500))).await;
     let issuer = pool.verifier();
     for number in 0..5 {
-        let invented = named(&pool, &format!("invented-{number}"), &two());
+        let invented = named(&pool, &format!("invented-{number}"), two());
         let asking = issuer.verify(&invented);
         assert!(tokio::time::timeout(Duration::from_millis(100), asking).await.is_err(), "it is slow");
     }
