@@ -19,7 +19,8 @@ const NOBODYS: [(&str, &str); 5] = [
 ];
 
 /// What a column with a rule of its own may hold.
-const ALLOWED: [(&str, &str, &str); 7] = [
+const ALLOWED: [(&str, &str, &str); 8] = [
+    ("pms_writeback_drops", "outcome", "'not_wanted'"),
     ("alert_deliveries", "news", "'raised'"),
     ("call_identities", "proof", "'phone'"),
     ("memberships", "role", "'owner'"),
