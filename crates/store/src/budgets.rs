@@ -73,8 +73,9 @@ impl TenantTx {
         Ok(BudgetUse { admitted: row.admitted, most: row.most, wait_s: row.wait_s })
     }
 
-    /// Records what the vendor advertises and the share of it we allow ourselves. `closed_for_s`:
-    /// the vendor's own window is used up for so long.
+    /// Records what the vendor advertises and the share of it we allow ourselves. What it says first takes the place of
+    /// our cautious guess, as if it had been known from the start. `closed_for_s`: the vendor's own window is used up for
+    /// so long.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -87,7 +88,9 @@ impl TenantTx {
     ) -> Result<(), StoreError> {
         diesel::sql_query(
             "UPDATE pms_request_budgets SET advertised = $2, most = $3,
-                 tokens = least(tokens, greatest($3 / 2.0, 1)),
+                 tokens = least(greatest($3 / 2.0, 1), tokens
+                     + CASE WHEN advertised IS NULL AND $4 IS NULL AND coalesce(closed_until <= now(), true)
+                         THEN greatest($3 - most, 0) / 2.0 ELSE 0 END),
                  closed_until = CASE WHEN $4 IS NULL THEN closed_until
                      ELSE greatest(closed_until, now() + make_interval(secs => $4)) END
              WHERE connection_id = $1",

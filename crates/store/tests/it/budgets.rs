@@ -118,6 +118,37 @@ async fn p9_a_smaller_limit_counts_from_the_moment_it_is_known() {
     assert_eq!(admitted, 2);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_new_connection_has_its_whole_room_once_the_vendor_has_said_how_much_it_is_and_only_once() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let guess = 10;
+    assert!(take(&rig, clinic, guess).await);
+    for (most, room) in [(200, 99), (400, 0), (200, 0)] {
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        tx.budget_advertised(clinic.connection, most, most, None).await.unwrap();
+        tx.commit().await.unwrap();
+        // Nothing but what is said changes what there is.
+        rig.owner
+            .execute("UPDATE pms_request_budgets SET refilled_at = now() + interval '1 hour'", &[])
+            .await
+            .unwrap();
+        let mut admitted = 0;
+        while take_or_wait(&rig, clinic, guess).await {
+            admitted += 1;
+        }
+        assert_eq!(admitted, room, "of {most} a minute half may leave at once");
+    }
+}
+
+/// As [`take`], however long the wait would be.
+async fn take_or_wait(rig: &Rig, clinic: Clinic, most: i32) -> bool {
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    let used = tx.take_request(clinic.connection, most).await.unwrap();
+    tx.commit().await.unwrap();
+    used.admitted
+}
+
 async fn usage(rig: &Rig, clinic: Clinic) -> store::Usage {
     let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
     let mut all = tx.usage().await.unwrap();
