@@ -93,9 +93,73 @@ impl settings::Settings for Settings {
     }
 
     fn check(&self) -> Result<(), SettingsError> {
-        if (0.1..=3_600.0).contains(&self.sikka_worker.setup_wait_seconds) {
-            return Ok(());
+        match self.sikka_worker.broken_rule() {
+            None => Ok(()),
+            Some((field, rule)) => Err(SettingsError::rule(field, rule)),
         }
-        Err(SettingsError::rule("sikka_worker.setup_wait_seconds", "must be from 0.1 to 3600"))
+    }
+}
+
+impl Own {
+    /// The first setting that would break a promise: a write sent twice (P3), a vendor asked too often (P9).
+    fn broken_rule(&self) -> Option<(&'static str, &'static str)> {
+        let rules = [
+            (
+                (0.1..=3_600.0).contains(&self.setup_wait_seconds),
+                "sikka_worker.setup_wait_seconds",
+                "must be from 0.1 to 3600",
+            ),
+            (
+                (1..=600).contains(&self.vendor_seconds),
+                "sikka_worker.vendor_seconds",
+                "must be from 1 to 600",
+            ),
+            (self.first_budget >= 1, "sikka_worker.first_budget", "must be at least 1"),
+            (
+                (1..=100).contains(&self.budget_percent),
+                "sikka_worker.budget_percent",
+                "must be from 1 to 100",
+            ),
+            (
+                self.lease_seconds > self.vendor_seconds.saturating_mul(4),
+                "sikka_worker.lease_seconds",
+                "must be more than four times sikka_worker.vendor_seconds",
+            ),
+            (
+                self.grace_seconds > self.lease_seconds,
+                "sikka_worker.grace_seconds",
+                "must be more than sikka_worker.lease_seconds",
+            ),
+            (self.look_ms >= 100, "sikka_worker.look_ms", "must be at least 100"),
+            (self.settle_seconds >= 1, "sikka_worker.settle_seconds", "must be at least 1"),
+        ];
+        rules.into_iter().find(|(holds, ..)| !holds).map(|(_, field, rule)| (field, rule))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p3_p9_settings_that_would_break_a_promise_are_refused_by_name() {
+        assert_eq!(Own::default().broken_rule(), None);
+        let broken: [(Own, &str); 10] = [
+            (Own { lease_seconds: 32, ..Own::default() }, "lease_seconds"),
+            (Own { vendor_seconds: u64::MAX, ..Own::default() }, "vendor_seconds"),
+            (Own { vendor_seconds: 0, ..Own::default() }, "vendor_seconds"),
+            (Own { grace_seconds: 45, ..Own::default() }, "grace_seconds"),
+            (Own { budget_percent: 0, ..Own::default() }, "budget_percent"),
+            (Own { budget_percent: 400, ..Own::default() }, "budget_percent"),
+            (Own { first_budget: 0, ..Own::default() }, "first_budget"),
+            (Own { look_ms: 0, ..Own::default() }, "look_ms"),
+            (Own { settle_seconds: 0, ..Own::default() }, "settle_seconds"),
+            (Own { setup_wait_seconds: 0.0, ..Own::default() }, "setup_wait_seconds"),
+        ];
+        for (own, field) in broken {
+            let (named, rule) = own.broken_rule().expect(field);
+            assert_eq!(named, format!("sikka_worker.{field}"));
+            assert!(rule.starts_with("must be "), "{rule}");
+        }
     }
 }
