@@ -7,10 +7,11 @@ pub(crate) mod office;
 mod pages;
 mod recent;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pms::{ErrorKind, KeySource, PmsError};
+use pms::{Advice, ErrorKind, KeySource, PmsError};
 use seal::Secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +22,7 @@ use vendor_http::{
 use crate::error::{self, Call};
 use crate::wire;
 pub(crate) use pages::Pages;
-pub(crate) use recent::Recent;
+pub(crate) use recent::{Recent, RecentPage};
 
 /// The application that practices have let in.
 #[derive(Debug, Clone)]
@@ -37,19 +38,27 @@ pub struct SikkaApp {
 }
 
 /// Sikka, with its connections. Build it once; clones share them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Sikka {
     http: VendorClient,
     pub(crate) app: Arc<SikkaApp>,
+    budget: Arc<dyn Budget>,
     pub(crate) recent: Recent,
 }
 
+impl fmt::Debug for Sikka {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sikka").field("app", &self.app).finish_non_exhaustive()
+    }
+}
+
 impl Sikka {
-    /// The vendor as `app` may call it.
+    /// The vendor as `app` may call it. What is asked in the application's own name is counted in `budget`: the
+    /// vendor's limit for it is none of a practice's, and what it says of the one is not so of the other.
     ///
     /// # Errors
     /// [`SetupError`] when the base URL is none.
-    pub fn new(app: SikkaApp) -> Result<Self, SetupError> {
+    pub fn new(app: SikkaApp, budget: Arc<dyn Budget>) -> Result<Self, SetupError> {
         let http = VendorClient::new(VendorConfig {
             // Time for a second try where the first hangs.
             attempt_timeout: app.deadline.mul_f32(0.6),
@@ -60,7 +69,12 @@ impl Sikka {
             day_spent: error::day_spent,
             ..VendorConfig::new("sikka", &app.base_url)
         })?;
-        Ok(Self { http, app: Arc::new(app), recent: Recent::default() })
+        Ok(Self { http, app: Arc::new(app), budget, recent: Recent::default() })
+    }
+
+    /// Calls in the name of the application alone.
+    pub(crate) fn calls(&self) -> Calls {
+        Calls { sikka: self.clone(), budget: self.budget.clone(), keys: None }
     }
 }
 
@@ -150,28 +164,37 @@ impl Calls {
                 Door::App => &[("app-id", &app.app_id), ("app-key", &app.app_key)],
                 Door::Office | Door::Open => &[],
             };
-            return self.exchange(request, keys, call).await.map_err(|error| error::unanswered(error, call));
+            let budget = if door == Door::App { &self.sikka.budget } else { &self.budget };
+            let answer = self.exchange(&**budget, request, keys, call).await;
+            return answer.map_err(|error| error::unanswered(error, call));
         };
         let key = keys.key().await?;
         let with = |error| error::unanswered(error, call);
-        let reply = self.exchange(request, &[("request-key", &key.0)], call).await.map_err(with)?;
-        if reply.is_success() || error::refused(&reply, call).kind != ErrorKind::KeyExpired {
+        let budget = &*self.budget;
+        let reply = self.exchange(budget, request, &[("request-key", &key.0)], call).await.map_err(with)?;
+        if reply.is_success() {
+            return Ok(reply);
+        }
+        let refused = error::refused(&reply, call);
+        // Whatever its line says, a write that may have been taken is not sent a second time.
+        if refused.kind != ErrorKind::KeyExpired || refused.advice == Advice::OutcomeUnknown {
             return Ok(reply);
         }
         let fresh = keys.renew(&key).await?;
-        self.exchange(request, &[("request-key", &fresh.0)], call).await.map_err(with)
+        self.exchange(budget, request, &[("request-key", &fresh.0)], call).await.map_err(with)
     }
 
     async fn exchange(
         &self,
+        budget: &dyn Budget,
         request: &Request,
         keys: &[(&'static str, &Secret)],
         call: Call,
     ) -> Result<Reply, CallError> {
         let http = &self.sikka.http;
         match call {
-            Call::Read => http.read(&*self.budget, request, keys).await,
-            Call::Write => http.write(&*self.budget, request, keys).await,
+            Call::Read => http.read(budget, request, keys).await,
+            Call::Write => http.write(budget, request, keys).await,
         }
     }
 }
@@ -186,6 +209,6 @@ fn read<T: DeserializeOwned>(reply: &Reply, call: Call) -> Result<T, PmsError> {
 /// `POST path` with `body` as JSON.
 pub(crate) fn post(operation: &'static str, path: &str, body: &impl Serialize) -> Result<Request, PmsError> {
     // Nothing was sent, so a body that cannot be written is as permanent as a wrong one.
-    let invalid = || PmsError::new(ErrorKind::Invalid, pms::Advice::Permanent).code("body");
+    let invalid = || PmsError::new(ErrorKind::Invalid, Advice::Permanent).code("body");
     Ok(Request::post(operation, path, serde_json::to_vec(body).map_err(|_| invalid())?))
 }

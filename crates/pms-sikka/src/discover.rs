@@ -66,13 +66,9 @@ impl Sikka {
     ///
     /// # Errors
     /// [`PmsError`]; `AccessWithdrawn` means that the application's own keys are wrong.
-    pub async fn authorized_practices(
-        &self,
-        budget: Arc<dyn Budget>,
-    ) -> Result<Vec<AuthorizedPractice>, PmsError> {
-        let calls = Calls { sikka: self.clone(), budget, keys: None };
+    pub async fn authorized_practices(&self) -> Result<Vec<AuthorizedPractice>, PmsError> {
         let request = Request::get("authorized_practices", "/authorized_practices").query("show", "all");
-        let rows: Vec<wire::AuthorizedPractice> = calls.list(Door::App, request).await?;
+        let rows: Vec<wire::AuthorizedPractice> = self.calls().list(Door::App, request).await?;
         Ok(rows.into_iter().filter_map(authorized).collect())
     }
 

@@ -61,7 +61,7 @@ impl SikkaLogin {
         {
             return Ok(list.clone());
         }
-        let list = Arc::new(self.calls.sikka.authorized_practices(self.calls.budget.clone()).await?);
+        let list = Arc::new(self.calls.sikka.authorized_practices().await?);
         *known = Some((Instant::now(), list.clone()));
         Ok(list)
     }

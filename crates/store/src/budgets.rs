@@ -17,13 +17,19 @@ pub struct BudgetUse {
 }
 
 #[derive(QueryableByName)]
-struct Row {
+pub(crate) struct Row {
     #[diesel(sql_type = Bool)]
     admitted: bool,
     #[diesel(sql_type = Integer)]
     most: i32,
     #[diesel(sql_type = Double)]
     wait_s: f64,
+}
+
+impl From<Row> for BudgetUse {
+    fn from(row: Row) -> Self {
+        Self { admitted: row.admitted, most: row.most, wait_s: row.wait_s }
+    }
 }
 
 impl TenantTx {
@@ -45,7 +51,8 @@ impl TenantTx {
                             CASE WHEN share >= 0.93 THEN now() ELSE b.reached_93_at END,
                             CASE WHEN may THEN b.reached_100_at ELSE now() END
                      FROM (SELECT *, CASE WHEN NOT may THEN 1 ELSE greatest(
-                                (minute_had + 1) / (minute_had + 1 + floor(have - 1)),
+                                (minute_had + 1.0) / b.most,
+                                (greatest(b.most / 2.0, 1) - have + 1) / b.most,
                                 (day_had + 1.0) / b.day_most) END AS share
                         FROM (SELECT *, open AND have >= 1 AND (b.day_most IS NULL OR day_had < b.day_most) AS may
                            FROM (SELECT least(greatest(b.most / 2.0, 1), b.tokens + b.most / 120.0
@@ -70,7 +77,7 @@ impl TenantTx {
         .bind::<Integer, _>(first_most)
         .get_result(&mut self.conn)
         .await?;
-        Ok(BudgetUse { admitted: row.admitted, most: row.most, wait_s: row.wait_s })
+        Ok(row.into())
     }
 
     /// Records what the vendor advertises and the share of it we allow ourselves. What it says first takes the place of

@@ -65,6 +65,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    application_budgets (vendor) {
+        vendor -> Text,
+        most -> Integer,
+        tokens -> Double,
+        refilled_at -> Timestamptz,
+        admitted -> Bool,
+        closed_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     audit_anchors (tenant_id, sequence) {
         tenant_id -> Uuid,
         sequence -> BigInt,
@@ -394,6 +405,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    rounds (name) {
+        name -> Text,
+        begun_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     sealed_keys (name) {
         name -> Text,
         sealed -> Binary,
@@ -564,6 +582,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     alert_destinations,
     alerts,
     api_keys,
+    application_budgets,
     audit_anchors,
     audit_heads,
     audit_log,
@@ -588,6 +607,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     pms_writeback_drops,
     pms_writebacks,
     practices,
+    rounds,
     sealed_keys,
     slot_holds,
     staff_tasks,

@@ -56,10 +56,13 @@ pub struct DayUsage {
 }
 
 impl MinuteUsage {
-    /// The share used, in percent; 100: a request has to wait.
+    /// The share of the limit that was used, in percent; 100 also where a request has to wait.
     #[must_use]
     pub fn percent(&self) -> Option<f64> {
-        self.remaining.map(|remaining| percent(self.used, remaining))
+        self.remaining.zip(self.limit).map(|(remaining, limit)| match remaining {
+            ..=0 => 100.0,
+            _ => percent(self.used, limit - self.used),
+        })
     }
 }
 

@@ -56,6 +56,15 @@ pub struct Writeback {
     pub replays: Option<WritebackId>,
 }
 
+/// What the tries at a write came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tries {
+    /// So many may have arrived: how they ended is not known, or only that they were found nowhere.
+    pub blind: i32,
+    /// So many failed, those among them.
+    pub failed: i32,
+}
+
 /// A write to be made.
 #[derive(Debug)]
 pub struct NewWriteback<'a> {
@@ -277,7 +286,7 @@ impl TenantTx {
 
     /// Claims the connection's next write for sending: the oldest one that is queued and whose
     /// forerunner succeeded, unless it is not due yet or one of the connection is being sent. What came
-    /// later never overtakes it (P11). Its attempt is written down with it, so that a crash from here on
+    /// later never overtakes what waits (P11). Its attempt is written down with it, so that a crash from here on
     /// is known to have maybe sent it.
     ///
     /// # Errors
@@ -430,6 +439,54 @@ impl TenantTx {
                 detail,
             })
             .collect())
+    }
+
+    /// What counts against a write of its tries: a practice that was off, and a budget that was used up, do not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tries(&mut self, id: WritebackId) -> Result<Tries, StoreError> {
+        #[derive(QueryableByName)]
+        struct Counted {
+            #[diesel(sql_type = Integer)]
+            blind: i32,
+            #[diesel(sql_type = Integer)]
+            failed: i32,
+        }
+        let counted: Counted = diesel::sql_query(
+            "SELECT count(*) FILTER (WHERE blind)::int AS blind, count(*) FILTER (WHERE blind
+                 OR (outcome = 'queued'
+                     AND detail IN ('vendor_down', 'key_expired', 'unreadable', 'access_withdrawn')))::int AS failed
+             FROM (SELECT outcome, detail, ended_at IS NULL OR outcome = 'unknown'
+                     OR outcome = 'queued' AND detail = 'found_nowhere' AS blind
+                 FROM pms_writeback_attempts WHERE writeback_id = $1) tries",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(Tries { blind: counted.blind, failed: counted.failed })
+    }
+
+    /// The connection's writes that were wished for before `id`, sent within the last `within_s` seconds, and lost.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lost_before(
+        &mut self,
+        connection: ConnectionId,
+        id: WritebackId,
+        within_s: f64,
+    ) -> Result<Vec<Writeback>, StoreError> {
+        let rows: Vec<Row> = diesel::sql_query(format!(
+            "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND id < $2 AND state = 'unknown'
+               AND last_sent_at > now() - make_interval(secs => $3)"
+        ))
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Double, _>(within_s)
+        .load(&mut self.conn)
+        .await?;
+        rows.into_iter().map(|row| self.read(row)).collect()
     }
 
     /// The writes that wait for this one.

@@ -6,6 +6,8 @@ use domain::{ConnectionId, TenantId};
 use store::{BudgetUse, Store, StoreError};
 use vendor_http::{Budget, BudgetSpent, RateSeen};
 
+use crate::connect::VENDOR;
+
 /// One practice's budget, counted in the database: exact whatever the number of workers (P9).
 pub(crate) struct StoreBudget {
     store: Store,
@@ -42,35 +44,98 @@ impl StoreBudget {
     }
 
     async fn note(&self, seen: RateSeen) -> Result<(), StoreError> {
-        let limit = i32::try_from(seen.limit).unwrap_or(i32::MAX);
-        let most = (i64::from(limit) * i64::from(self.percent) / 100).clamp(1, i64::from(i32::MAX));
-        let most = i32::try_from(most).unwrap_or(i32::MAX);
-        let closed = (seen.remaining == 0).then_some(seen.reset.as_secs_f64());
+        let (limit, most, closed) = told(seen, self.percent);
         let mut tx = self.store.tenant(self.tenant).await?;
         tx.budget_advertised(self.connection, limit, most, closed).await?;
         tx.commit().await
     }
 }
 
-#[async_trait]
-impl Budget for StoreBudget {
-    async fn admit(&self) -> Result<(), BudgetSpent> {
-        match self.take().await {
-            Ok(used) if used.admitted => Ok(()),
-            Ok(used) => {
-                let retry_after = Duration::try_from_secs_f64(used.wait_s).unwrap_or(Duration::from_secs(1));
-                Err(BudgetSpent { retry_after })
-            }
-            Err(error) => {
-                // What cannot be counted is not spent.
-                tracing::warn!(connection.id = %self.connection, error = %error, "a budget cannot be read");
-                Err(BudgetSpent { retry_after: Duration::from_secs(1) })
-            }
+/// The vendor's limit, our share of it, and for how long its own window is used up.
+fn told(seen: RateSeen, percent: i32) -> (i32, i32, Option<f64>) {
+    let limit = i32::try_from(seen.limit).unwrap_or(i32::MAX);
+    let most = (i64::from(limit) * i64::from(percent) / 100).clamp(1, i64::from(i32::MAX));
+    let closed = (seen.remaining == 0).then_some(seen.reset.as_secs_f64());
+    (limit, i32::try_from(most).unwrap_or(i32::MAX), closed)
+}
+
+/// Whether an answer tells more than is written down.
+fn is_news(known: &AtomicU32, seen: RateSeen) -> bool {
+    seen.remaining == 0 || known.swap(seen.limit, Ordering::Relaxed) != seen.limit
+}
+
+fn admitted(taken: Result<BudgetUse, StoreError>) -> Result<(), BudgetSpent> {
+    match taken {
+        Ok(used) if used.admitted => Ok(()),
+        Ok(used) => {
+            let retry_after = Duration::try_from_secs_f64(used.wait_s).unwrap_or(Duration::from_secs(1));
+            Err(BudgetSpent { retry_after })
         }
+        Err(error) => {
+            // What cannot be counted is not spent.
+            tracing::warn!(error = %error, "a budget cannot be read");
+            Err(BudgetSpent { retry_after: Duration::from_secs(1) })
+        }
+    }
+}
+
+/// What may be asked in the application's own name: one budget for all its practices and workers (P9).
+pub(crate) struct ApplicationBudget {
+    store: Store,
+    first: i32,
+    percent: i32,
+    /// The vendor's limit as last written down.
+    known: AtomicU32,
+}
+
+impl ApplicationBudget {
+    pub(crate) const fn new(store: Store, first: i32, percent: i32) -> Self {
+        Self { store, first, percent, known: AtomicU32::new(0) }
+    }
+
+    async fn take(&self) -> Result<BudgetUse, StoreError> {
+        let mut tx = self.store.machinery().await?;
+        let used = tx.take_application_request(VENDOR, self.first).await?;
+        tx.commit().await?;
+        Ok(used)
+    }
+
+    async fn note(&self, seen: RateSeen) -> Result<(), StoreError> {
+        let (_, most, closed) = told(seen, self.percent);
+        let mut tx = self.store.machinery().await?;
+        tx.application_limit(VENDOR, most, closed).await?;
+        tx.commit().await
+    }
+}
+
+#[async_trait]
+impl Budget for ApplicationBudget {
+    async fn admit(&self) -> Result<(), BudgetSpent> {
+        admitted(self.take().await)
     }
 
     async fn observe(&self, seen: RateSeen) {
-        if seen.remaining > 0 && self.known.swap(seen.limit, Ordering::Relaxed) == seen.limit {
+        if !is_news(&self.known, seen) {
+            return;
+        }
+        if let Err(error) = self.note(seen).await {
+            self.known.store(0, Ordering::Relaxed);
+            tracing::warn!(error = %error, "the application's limit cannot be noted");
+        }
+    }
+
+    /// Changes nothing: it may be one practice's day, which must not stop the others.
+    async fn day_spent(&self, _rest: Duration) {}
+}
+
+#[async_trait]
+impl Budget for StoreBudget {
+    async fn admit(&self) -> Result<(), BudgetSpent> {
+        admitted(self.take().await)
+    }
+
+    async fn observe(&self, seen: RateSeen) {
+        if !is_news(&self.known, seen) {
             return;
         }
         if let Err(error) = self.note(seen).await {
@@ -84,5 +149,22 @@ impl Budget for StoreBudget {
         if let Err(error) = self.close(rest).await {
             tracing::warn!(connection.id = %self.connection, error = %error, "a day's end cannot be noted");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p9_a_limit_is_written_down_once_and_a_window_that_is_used_up_each_time() {
+        let known = AtomicU32::new(0);
+        let seen = |limit, remaining| RateSeen { limit, remaining, reset: Duration::from_secs(30) };
+        let news = [(250, 9, true), (250, 8, false), (250, 0, true), (250, 0, true), (100, 9, true)];
+        for (limit, remaining, expected) in news {
+            assert_eq!(is_news(&known, seen(limit, remaining)), expected, "{limit} {remaining}");
+        }
+        assert_eq!(told(seen(250, 0), 80), (250, 200, Some(30.0)));
+        assert_eq!(told(seen(1, 1), 80), (1, 1, None));
     }
 }

@@ -22,7 +22,7 @@ use service::{Base, Relay};
 use store::{MachineryTx, Moved, NewAudit, OutgoingLetter, Setup, SetupMove, Store, StoreError};
 use tokio::sync::Mutex;
 use uuid::Uuid;
-use vendor_http::{Budget, MemoryBudget};
+use vendor_http::Budget;
 
 use crate::budget::StoreBudget;
 use crate::config::Own;
@@ -62,8 +62,6 @@ pub(crate) struct Connector {
     keeper: Arc<KeyKeeper>,
     keys: Arc<KeyRing>,
     own: Own,
-    /// Calls that belong to the application and to no practice.
-    budget: Arc<dyn Budget>,
     listed: Cache<(), Listed>,
     /// Calls to offices that have no connection yet, however often somebody tries.
     strangers: Cache<String, Arc<dyn Budget>>,
@@ -100,7 +98,6 @@ impl Connector {
             keeper,
             keys: base.keys.clone(),
             own,
-            budget: Arc::new(MemoryBudget::per_minute(120)),
             listed: Cache::builder().max_capacity(1).time_to_live(LIST_FRESH).build(),
             strangers: Cache::builder().max_capacity(10_000).time_to_idle(BUDGET_KEPT).build(),
             trials: Cache::builder().max_capacity(10_000).build(),
@@ -248,10 +245,7 @@ impl Connector {
         }
         let of = |error| StepError::Vendor(error, Some(id));
         let budget = self.budget_of(setup.tenant, id);
-        self.sikka
-            .switch_on(&practice.office_id, &practice.practice_id, self.budget.clone())
-            .await
-            .map_err(of)?;
+        self.sikka.switch_on(&practice.office_id, &practice.practice_id).await.map_err(of)?;
         let keys = Arc::new(ConnectionKeys::new(self.keeper.clone(), setup.tenant, id));
         let profile = self.sikka.inspect(practice, keys, budget).await.map_err(of)?;
         match self.activate((setup.tenant, id), &found, profile, By::Setup(setup)).await {
@@ -267,7 +261,7 @@ impl Connector {
 
     /// One location of an office, as the vendor lists those that let the application in.
     async fn find(&self, office: &str, location: &str) -> Result<Option<Found>, PmsError> {
-        let reading = async { self.sikka.authorized_practices(self.budget.clone()).await.map(Arc::new) };
+        let reading = async { self.sikka.authorized_practices().await.map(Arc::new) };
         let listed = self.listed.try_get_with((), reading).await.map_err(|error| {
             let told = PmsError::new(error.kind, error.advice).caused_by(error.clone());
             error.code.iter().fold(told, |told, code| told.code(code))

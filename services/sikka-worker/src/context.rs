@@ -16,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vendor_http::MemoryBudget;
 use writebacks::{Carrier, Offices};
 
+use crate::budget::ApplicationBudget;
 use crate::config::Own;
 use crate::connect::Connector;
 use crate::offices::SikkaOffices;
@@ -43,12 +44,14 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(sikka: &SikkaSettings, own: Own, base: &Base) -> anyhow::Result<Self> {
         let (store, bus, relay) = (base.store.clone(), base.bus.clone(), base.relay.clone());
-        let sikka = Sikka::new(SikkaApp {
+        let app = SikkaApp {
             base_url: sikka.base_url.clone(),
             app_id: Secret::new(sikka.app_id.clone()),
             app_key: sikka.app_key.clone(),
             deadline: Duration::from_secs(own.vendor_seconds),
-        })?;
+        };
+        let budget = ApplicationBudget::new(store.clone(), own.first_budget, own.budget_percent);
+        let sikka = Sikka::new(app, Arc::new(budget))?;
         // Log-ins belong to the app, not to a practice; there are few of them.
         let login = SikkaLogin::new(sikka.clone(), Arc::new(MemoryBudget::per_minute(120)));
         let keeper =

@@ -29,13 +29,14 @@ pub(crate) struct Refresher {
 impl Refresher {
     pub(crate) fn new(sikka: &SikkaSettings, own: Own, base: &Base) -> anyhow::Result<Self> {
         let (store, relay) = (base.store.clone(), base.relay.clone());
-        let sikka = Sikka::new(SikkaApp {
+        let budget = Arc::new(MemoryBudget::per_minute(own.logins_per_minute));
+        let app = SikkaApp {
             base_url: sikka.base_url.clone(),
             app_id: Secret::new(sikka.app_id.clone()),
             app_key: sikka.app_key.clone(),
             deadline: Duration::from_secs(own.vendor_seconds),
-        })?;
-        let login = SikkaLogin::new(sikka, Arc::new(MemoryBudget::per_minute(own.logins_per_minute)));
+        };
+        let login = SikkaLogin::new(Sikka::new(app, budget.clone())?, budget);
         let keeper = Arc::new(KeyKeeper::new(store.clone(), Arc::new(login), KeeperSettings::default()));
         Ok(Self { store, keeper, relay, settings: own })
     }

@@ -1,12 +1,10 @@
 //! Which locations of an office the vendor serves (contract 4.6).
 
-use std::sync::Arc;
-
 use pms::{ErrorKind, PmsError};
 use serde::{Deserialize, Serialize};
-use vendor_http::{Budget, Request};
+use vendor_http::Request;
 
-use super::{Calls, Door, Sikka, post, read};
+use super::{Door, Sikka, post, read};
 use crate::error::{self, Call};
 use crate::wire;
 
@@ -32,13 +30,8 @@ impl Sikka {
     ///
     /// # Errors
     /// [`PmsError`].
-    pub async fn switch_on(
-        &self,
-        office_id: &str,
-        practice_id: &str,
-        budget: Arc<dyn Budget>,
-    ) -> Result<bool, PmsError> {
-        let calls = Calls { sikka: self.clone(), budget, keys: None };
+    pub async fn switch_on(&self, office_id: &str, practice_id: &str) -> Result<bool, PmsError> {
+        let calls = self.calls();
         let list = Request::get("practice_location", "/practice_location").query("office_id", office_id);
         let rows: Vec<Location> = match calls.list(Door::App, list).await {
             Err(error) if error.kind == ErrorKind::Unsupported => return Ok(false),

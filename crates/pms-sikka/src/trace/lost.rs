@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use domain::{AppointmentState, Phone, Sensitive};
 use futures_util::FutureExt;
@@ -13,6 +14,7 @@ use pms::{
 };
 
 use super::gathered;
+use crate::client::RecentPage;
 use crate::error::{self, Call};
 use crate::map::change;
 use crate::map::outcome::{self, Accepted, Likeness, Place};
@@ -65,15 +67,21 @@ impl SikkaOffice {
         let mut traced = Traced::default();
         loop {
             let from = first.max(last.saturating_sub(6.days()));
-            let mut pages = self.calls.writebacks((from, last));
-            while let Some(rows) = pages.next::<wire::Writeback>().await? {
-                for row in &rows {
+            let mut before: Option<Arc<RecentPage>> = None;
+            // In an outage every practice has lost something, and looks at the same time.
+            for number in 0.. {
+                let page = self.calls.recent_writebacks((from, last), number, before.as_deref()).await?;
+                for row in &page.rows {
                     self.compare(row, orders, &mut traced);
                 }
                 let found = |order: &WriteOrder| traced.accepted.get(&order.reference);
                 if orders.iter().all(|order| found(order).is_some_and(|row| row.stands)) {
                     return Ok(traced);
                 }
+                if page.over {
+                    break;
+                }
+                before = Some(page);
             }
             if from == first {
                 return Ok(traced);

@@ -151,15 +151,18 @@ async fn seeded(system: &str, seed: Option<Value>) -> Sandbox {
             admin.write(&Unlimited, &Request::post("admin", "/admin/seed", seed.to_string()), &[]).await;
         assert!(reply.unwrap().is_success());
     }
-    let sikka = Sikka::new(SikkaApp {
-        base_url: format!("http://127.0.0.1:{port}/v4"),
-        app_id: "sandbox-app".into(),
-        app_key: "sandbox-app-key".into(),
-        deadline: Duration::from_secs(5),
-    })
-    .unwrap();
     let budget = Arc::new(Unlimited);
-    let found = sikka.authorized_practices(budget.clone()).await.unwrap();
+    let sikka = Sikka::new(
+        SikkaApp {
+            base_url: format!("http://127.0.0.1:{port}/v4"),
+            app_id: "sandbox-app".into(),
+            app_key: "sandbox-app-key".into(),
+            deadline: Duration::from_secs(5),
+        },
+        budget.clone(),
+    )
+    .unwrap();
+    let found = sikka.authorized_practices().await.unwrap();
     let practice: AuthorizedPractice = found.into_iter().find(|one| one.office_id == "D10001").unwrap();
     let keys = Arc::new(Keys {
         login: SikkaLogin::new(sikka.clone(), budget.clone()),

@@ -56,12 +56,10 @@ pub(crate) fn sikka(base_url: String) -> Sikka {
 }
 
 fn patient_sikka(base_url: String, deadline: Duration) -> Sikka {
-    Sikka::new(SikkaApp {
-        base_url,
-        app_id: "sandbox-app".into(),
-        app_key: "sandbox-app-key".into(),
-        deadline,
-    })
+    Sikka::new(
+        SikkaApp { base_url, app_id: "sandbox-app".into(), app_key: "sandbox-app-key".into(), deadline },
+        Arc::new(MemoryBudget::per_minute(60_000)),
+    )
     .unwrap()
 }
 

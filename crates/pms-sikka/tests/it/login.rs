@@ -144,7 +144,7 @@ async fn a_practice_is_listed_and_inspected_with_its_zone_its_database_and_what_
     office("request_key_info").respond_with(granted()).mount(&server).await;
     let (sikka, budget) = (sikka(format!("{}/v4", server.uri())), Arc::new(MemoryBudget::per_minute(6_000)));
 
-    let found = sikka.authorized_practices(budget.clone()).await.unwrap();
+    let found = sikka.authorized_practices().await.unwrap();
     // Quirk 9: both are practice 1, of different offices.
     assert_eq!([&found[0].office_id, &found[1].office_id], ["D10001", "D10002"]);
     assert_eq!(found[0].credentials, credentials());

@@ -37,6 +37,23 @@ async fn quirk_1_a_new_key_that_is_refused_too_ends_the_call() {
 }
 
 #[tokio::test]
+async fn p3_quirk_1_a_write_that_may_have_been_taken_is_not_sent_again_with_a_new_key() {
+    for status in [302, 408, 500, 503] {
+        for code in ["API1025", "API1004"] {
+            let desk = Desk::open().await;
+            desk.answer("POST", "appointment", message(status, code, "why")).await;
+            let error = desk.submit(&booking()).await.unwrap_err();
+            assert_eq!(error.advice, pms::Advice::OutcomeUnknown, "{status} {code}");
+            assert_eq!(
+                (desk.keys.renewals(), desk.asked("appointment").await.len()),
+                (0, 1),
+                "{status} {code}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn quirk_3_and_4_numbers_nulls_and_an_array_of_one_are_read() {
     let desk = Desk::open().await;
     let row = json!({ "patient_id": 201, "firstname": null, "lastname": "Marsh", "status": "ACTIVE" });

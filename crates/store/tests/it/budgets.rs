@@ -191,21 +191,67 @@ async fn p9_what_was_used_is_told_exactly_however_many_count_and_each_threshold_
     let one_minute = |now: &store::Usage| now.minute.window_start == before.minute.window_start;
     if one_minute(&now) {
         assert_eq!(now.minute.used, 30);
-        assert!((54.0..=60.0).contains(&now.minute.percent().unwrap()), "{now:?}");
+        assert_eq!(now.minute.percent(), Some(30.0), "of the limit");
     }
     assert_eq!(now.minute.window_start.as_second() % 60, 0);
     assert_eq!((now.day.remaining, now.day.percent()), (None, None), "no quota of the day is known");
     assert_eq!(reached(&rig).await, [false, false, false]);
-    for _ in 0..14 {
-        assert!(take(&rig, clinic, 100).await);
-    }
-    if one_minute(&usage(&rig, clinic).await) {
-        assert_eq!(reached(&rig).await, [true, false, false]);
+    // Half a minute later as many have come back as were used.
+    pass(&rig, 36.0).await;
+    for (more, expected) in [(48, [false, false, false]), (2, [true, false, false])] {
+        for _ in 0..more {
+            assert!(take(&rig, clinic, 100).await);
+        }
+        if one_minute(&usage(&rig, clinic).await) {
+            assert_eq!(reached(&rig).await, expected, "{} of 100", usage(&rig, clinic).await.minute.used);
+        }
     }
     while take(&rig, clinic, 100).await {}
     let now = usage(&rig, clinic).await;
     assert_eq!((now.minute.remaining, now.minute.percent()), (Some(0), Some(100.0)));
-    assert_eq!(reached(&rig).await, [true, true, true]);
+    assert!(reached(&rig).await[2], "one had to wait");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_what_the_application_asks_is_one_bucket_for_all_workers_and_none_of_a_practices() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let take_one = async |store: &store::Store| {
+        let mut tx = store.machinery().await.unwrap();
+        let used = tx.take_application_request("sikka", 40).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(used.admitted == (used.wait_s <= 0.0), "{used:?}");
+        used
+    };
+    let began = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..10 {
+        let store = rig.store.clone();
+        tasks.spawn(async move {
+            let mut admitted = 0;
+            for _ in 0..4 {
+                admitted += i32::from(take_one(&store).await.admitted);
+            }
+            admitted
+        });
+    }
+    let admitted: i32 = tasks.join_all().await.iter().sum();
+    let refilled = i32::try_from((began.elapsed() + Duration::from_secs(3)).as_secs()).unwrap();
+    assert!((20..=20 + refilled).contains(&admitted), "half of a minute's at once, not {admitted}");
+    assert!(take(&rig, clinic, 2).await, "a practice has its own");
+
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.application_limit("sikka", 200, Some(40.0)).await.unwrap();
+    tx.commit().await.unwrap();
+    let used = take_one(&rig.store).await;
+    assert!(!used.admitted && used.wait_s > 35.0 && used.most == 200, "{used:?}");
+    rig.owner
+        .batch_execute(
+            "UPDATE application_budgets SET closed_until = now(), refilled_at = now() - interval '9 s'",
+        )
+        .await
+        .unwrap();
+    assert!(take_one(&rig.store).await.admitted);
 }
 
 #[tokio::test(flavor = "multi_thread")]

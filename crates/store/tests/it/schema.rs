@@ -7,8 +7,13 @@ use uuid::Uuid;
 use crate::rig::Rig;
 
 /// Tables that are nobody's, and why.
-const NOBODYS: [(&str, &str); 5] = [
+const NOBODYS: [(&str, &str); 7] = [
     ("__diesel_schema_migrations", "names of migrations"),
+    (
+        "application_budgets",
+        "counts of requests in the application's own name; the app role has no right to it",
+    ),
+    ("rounds", "when what one process does for all was begun; the app role has no right to it"),
     ("inbox", "ids of messages; the app role can neither read nor remove them"),
     ("sealed_keys", "keys of the installation; the app role has no right to it"),
     (

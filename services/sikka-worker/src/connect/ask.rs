@@ -109,7 +109,7 @@ impl Connector {
             Place::Free(_) | Place::New => stranger,
         };
         self.sikka
-            .switch_on(&listed.office_id, &listed.practice_id, self.budget.clone())
+            .switch_on(&listed.office_id, &listed.practice_id)
             .await
             .map_err(|error| of_vendor(&error))?;
         let profile = match self.sikka.inspect(listed, keys, budget).await {
