@@ -164,7 +164,7 @@ impl SikkaOffice {
             None => None,
         };
         let shown = |id: String| WriteOutcome::Succeeded { created: Some(id).filter(|id| !id.is_empty()) };
-        Ok(Some(created.map_or(WriteOutcome::Pending, shown)))
+        Ok(Some(created.map_or(WriteOutcome::Unshown, shown)))
     }
 
     /// Whether a row of the application's list is this office's, where it says whose it is.

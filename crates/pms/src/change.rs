@@ -157,4 +157,11 @@ impl Write {
             Self::CreatePatient(_) => None,
         }
     }
+
+    /// Whether it is about the same patient or the same appointment as `other`.
+    #[must_use]
+    pub fn is_of_the_same(&self, other: &Self) -> bool {
+        let same = |one: Option<&str>, two: Option<&str>| one.is_some() && one == two;
+        same(self.patient(), other.patient()) || same(self.changes(), other.changes())
+    }
 }

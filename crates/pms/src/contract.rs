@@ -229,7 +229,9 @@ async fn ended(stage: &dyn Stage, receipt: &Receipt) -> WriteOutcome {
         let known =
             kept(stage.adapter().outcomes(std::slice::from_ref(receipt)).await, "a write can be asked for");
         match known.get(receipt) {
-            None | Some(WriteOutcome::Pending) => tokio::time::sleep(Duration::from_millis(25)).await,
+            None | Some(WriteOutcome::Pending | WriteOutcome::Unshown) => {
+                tokio::time::sleep(Duration::from_millis(25)).await
+            }
             Some(outcome) => return outcome.clone(),
         }
     }
@@ -241,7 +243,7 @@ async fn created(stage: &dyn Stage, receipt: &Receipt) -> Option<String> {
     assert!(matches!(outcome, WriteOutcome::Succeeded { .. }), "a finished write has succeeded: {outcome:?}");
     match outcome {
         WriteOutcome::Succeeded { created } => created,
-        WriteOutcome::Pending | WriteOutcome::Failed { .. } => None,
+        _ => None,
     }
 }
 

@@ -122,6 +122,9 @@ pub enum FailureReason {
 pub enum WriteOutcome {
     /// Not done yet, or in words we do not know: never "done".
     Pending,
+    /// The vendor says that it is done, which counts once the practice's records show it: they do not yet, and will
+    /// not before they are refreshed.
+    Unshown,
     /// The practice's system holds it.
     Succeeded {
         /// The vendor's id of what was made.

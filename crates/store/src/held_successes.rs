@@ -54,7 +54,7 @@ const SELECT: &str = "SELECT DISTINCT w.tenant_id, w.connection_id, w.id, w.crea
      FROM pms_writebacks w JOIN slot_holds h ON h.writeback_id = w.id
      JOIN pms_connections c ON c.id = w.connection_id
      LEFT JOIN pms_writeback_drops d ON d.writeback_id = w.id AND d.outcome = 'entered_by_hand'
-     WHERE h.released_at IS NULL AND (w.state = 'succeeded' OR (d.writeback_id IS NOT NULL AND h.ends_at > now()))";
+     WHERE h.released_at IS NULL AND h.ends_at > now() AND (w.state = 'succeeded' OR d.writeback_id IS NOT NULL)";
 
 impl TenantTx {
     /// The connection's bookings that are done, by us or by hand, and still held.
@@ -81,16 +81,26 @@ impl TenantTx {
 }
 
 impl MachineryTx {
-    /// Where and when bookings are done and still held.
+    /// Gives back the times that are past: nobody can be given them any more.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release_past_holds(&mut self) -> Result<usize, StoreError> {
+        let past = "UPDATE slot_holds SET released_at = now() WHERE released_at IS NULL AND ends_at < now()";
+        Ok(diesel::sql_query(past).execute(&mut self.conn).await?)
+    }
+
+    /// Where and when bookings are done and still held, the soonest first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn held_days(&mut self, vendor: &str) -> Result<Vec<(DueConnection, Window)>, StoreError> {
-        let rows: Vec<Row> =
-            diesel::sql_query(format!("{SELECT} AND c.vendor = $1 AND c.status = 'active' LIMIT 1000"))
-                .bind::<Text, _>(vendor)
-                .load(&mut self.conn)
-                .await?;
+        let rows: Vec<Row> = diesel::sql_query(format!(
+            "{SELECT} AND c.vendor = $1 AND c.status = 'active' ORDER BY h.starts_at"
+        ))
+        .bind::<Text, _>(vendor)
+        .load(&mut self.conn)
+        .await?;
         Ok(rows
             .into_iter()
             .map(|row| {

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, TenantId, WritebackId, WritebackState};
 use jiff::Timestamp;
@@ -61,13 +61,13 @@ const FIRST_IN_LINE: &str = "WITH RECURSIVE waiting AS (
       AND (head.lease_until IS NULL OR head.lease_until < now())
       AND NOT EXISTS (SELECT FROM pms_writebacks s
           WHERE s.connection_id = waiting.connection_id AND s.state = 'sending')
-    LIMIT 1000";
+    ORDER BY head.next_check_at LIMIT 1000";
 
-const DUE_IN_STATE: &str = "SELECT DISTINCT q.tenant_id, q.connection_id FROM pms_writebacks q
+const DUE_IN_STATE: &str = "SELECT q.tenant_id, q.connection_id FROM pms_writebacks q
     JOIN pms_connections c ON c.id = q.connection_id
     WHERE c.vendor = $1 AND q.state = $2 AND q.next_check_at <= now()
       AND (q.lease_until IS NULL OR q.lease_until < now())
-    LIMIT 1000";
+    GROUP BY q.tenant_id, q.connection_id ORDER BY min(q.next_check_at) LIMIT 1000";
 
 impl MachineryTx {
     /// The connections with a write in `state` that is due and nobody's. A queued write whose
@@ -96,6 +96,22 @@ impl MachineryTx {
             .collect())
     }
 
+    /// Whether the round called `name` is this process's to make now: one of all makes it, once in `every_s` seconds.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn begin_round(&mut self, name: &str, every_s: f64) -> Result<bool, StoreError> {
+        let begun = diesel::sql_query(
+            "INSERT INTO rounds AS r (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET begun_at = now()
+             WHERE r.begun_at <= now() - make_interval(secs => $2)",
+        )
+        .bind::<Text, _>(name)
+        .bind::<Double, _>(every_s)
+        .execute(&mut self.conn)
+        .await?;
+        Ok(begun == 1)
+    }
+
     /// Turns writes whose sender died into `unknown`: somebody must look before they are sent again.
     ///
     /// # Errors
@@ -111,11 +127,14 @@ impl MachineryTx {
     }
 
     /// The writes past their deadline, or whose forerunner failed or was given up. One whose forerunner was set aside
-    /// waits for what staff find.
+    /// waits for what staff find. A page of 200, the one behind `after`: one that cannot be ended hides no other.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn overdue(&mut self) -> Result<Vec<(TenantId, WritebackId, bool)>, StoreError> {
+    pub async fn overdue(
+        &mut self,
+        after: Option<WritebackId>,
+    ) -> Result<Vec<(TenantId, WritebackId, bool)>, StoreError> {
         #[derive(QueryableByName)]
         struct Overdue {
             #[diesel(sql_type = SqlUuid)]
@@ -133,9 +152,10 @@ impl MachineryTx {
              WHERE q.state IN ('queued', 'unknown', 'submitted')
                AND (q.deadline_at < now()
                     OR (q.state = 'queued' AND (d.state = 'failed' OR gone.writeback_id IS NOT NULL)))
-               AND (q.lease_until IS NULL OR q.lease_until < now())
-             LIMIT 200",
+               AND (q.lease_until IS NULL OR q.lease_until < now()) AND ($1 IS NULL OR q.id > $1)
+             ORDER BY q.id LIMIT 200",
         )
+        .bind::<Nullable<SqlUuid>, _>(after.map(WritebackId::uuid))
         .load(&mut self.conn)
         .await?;
         Ok(rows

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, Sensitive, TenantId, WritebackId};
 use jiff::Timestamp;
@@ -275,6 +275,7 @@ impl MachineryTx {
     pub async fn writes_running_late(
         &mut self,
         margin_s: f64,
+        after: Option<WritebackId>,
     ) -> Result<Vec<(TenantId, WritebackId)>, StoreError> {
         #[derive(QueryableByName)]
         struct Late {
@@ -288,9 +289,11 @@ impl MachineryTx {
              WHERE q.state IN ('queued', 'sending', 'unknown', 'submitted')
                AND now() > q.deadline_at - least(make_interval(secs => $1), (q.deadline_at - q.created_at) / 2)
                AND NOT EXISTS (SELECT FROM staff_tasks t WHERE t.writeback_id = q.id AND t.code = 'running_late')
-             ORDER BY q.deadline_at LIMIT 200",
+               AND ($2 IS NULL OR q.id > $2)
+             ORDER BY q.id LIMIT 200",
         )
         .bind::<Double, _>(margin_s)
+        .bind::<Nullable<SqlUuid>, _>(after.map(WritebackId::uuid))
         .load(&mut self.conn)
         .await?;
         Ok(rows

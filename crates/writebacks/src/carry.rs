@@ -102,6 +102,12 @@ impl Carrier {
             return Ok(false);
         };
         let order = order_for(&mut tx, &write).await?;
+        if let Ok(order) = &order
+            && self.is_behind_a_lost_one(&mut tx, &write, order).await?
+        {
+            tx.roll_back().await?;
+            return Ok(false);
+        }
         let habits = tx.write_habits(due.connection).await?;
         tx.commit().await?;
         let order = match order {
@@ -190,6 +196,9 @@ impl Carrier {
                 Some(WriteOutcome::Failed { reason, .. }) => {
                     self.end(grip, &write, S::Failed, word(*reason), None).await?;
                 }
+                Some(WriteOutcome::Unshown) => {
+                    self.step(grip, &write, Step::to(S::Submitted, "", self.pace.refresh)).await?;
+                }
                 Some(WriteOutcome::Pending) | None => {
                     self.step(grip, &write, Step::to(S::Submitted, "", wait)).await?;
                 }
@@ -277,14 +286,13 @@ impl Carrier {
                 .freshness
                 .copied_at
                 .is_some_and(|copied| copied.duration_since(held.finished_at) > self.pace.copy_margin());
-            if held.by_hand {
-                // From then on the copy shows what staff have entered, wherever that is.
+            let Some(created) = held.created.as_ref().filter(|_| !held.by_hand) else {
+                // Nobody knows under which id: from then on the copy shows it, wherever it is.
                 if missed {
                     tx.release_holds(held.id).await?;
                 }
                 continue;
-            }
-            let Some(created) = &held.created else { continue };
+            };
             let mut shown = book.appointments.iter().filter(|one| one.vendor_id == *created);
             // One that was moved stood somewhere else before: an older copy still shows it there.
             let shown = shown.any(|one| !held.moved || one.window.start == held.window.start);
@@ -309,6 +317,22 @@ impl Carrier {
         Ok(days)
     }
 
+    /// Whether the days of held bookings are this process's to read now: one of all does, once in `every`. What is past
+    /// is given back with it.
+    ///
+    /// # Errors
+    /// [`CarryError`].
+    pub async fn settles_holds_now(&self, every: Duration) -> Result<bool, CarryError> {
+        let mut tx = self.store.machinery().await?;
+        let name = format!("{}: settle holds", self.vendor);
+        let ours = tx.begin_round(&name, every.as_secs_f64()).await?;
+        if ours {
+            tx.release_past_holds().await?;
+        }
+        tx.commit().await?;
+        Ok(ours)
+    }
+
     /// Claims what is due in `state`, with what is known of the practice where there is any.
     async fn claim(
         &self,
@@ -329,11 +353,13 @@ impl Carrier {
         let looked = u32::try_from(write.check_count).unwrap_or(u32::MAX);
         let step = if looked == 0 || self.pace.look_again.saturating_mul(looked) < self.pace.grace {
             Step::to(S::Unknown, "", self.pace.look_again).because(write)
-        } else if write.attempts >= self.pace.most_blind_attempts {
-            // Each try may have been taken after all: a person must look before there is another.
-            return self.end(grip, write, S::Parked, "outcome_unknown", None).await;
         } else {
-            Step::to(S::Queued, "found_nowhere", self.pace.next_try(write.attempts))
+            let blind = self.tries(grip, write).await?.blind;
+            if blind >= self.pace.most_blind_attempts {
+                // Each try may have been taken after all: a person must look before there is another.
+                return self.end(grip, write, S::Parked, "outcome_unknown", None).await;
+            }
+            Step::to(S::Queued, "found_nowhere", self.pace.next_try(blind))
         };
         self.step(grip, write, step).await
     }
@@ -344,7 +370,8 @@ impl Carrier {
             error = %error,
             "a write could not be sent"
         );
-        let retry = self.pace.next_try(write.attempts);
+        let failed = self.tries(grip, write).await?.failed;
+        let retry = self.pace.next_try(failed);
         let why = error.kind.word();
         match (error.advice, error.kind) {
             (Advice::OutcomeUnknown, _) => {
@@ -358,9 +385,7 @@ impl Carrier {
             (_, ErrorKind::RateLimited | ErrorKind::NotReady) => {
                 self.step(grip, write, Step::to(S::Queued, why, patience(error, retry))).await
             }
-            _ if write.attempts >= self.pace.most_attempts => {
-                self.end(grip, write, S::Parked, why, None).await
-            }
+            _ if failed >= self.pace.most_attempts => self.end(grip, write, S::Parked, why, None).await,
             _ => self.step(grip, write, Step::to(S::Queued, why, patience(error, retry))).await,
         }
     }

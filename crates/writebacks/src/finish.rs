@@ -270,22 +270,33 @@ pub(crate) async fn tell(
 pub(crate) async fn reap(store: &Store, vendor: &str) -> Result<usize, StoreError> {
     let mut tx = store.machinery().await?;
     let died = tx.reap_dead_senders().await?;
-    let overdue = tx.overdue().await?;
     tx.commit().await?;
     if died > 0 {
         tracing::warn!(writebacks = died, "writes whose sender died will be looked for");
     }
-    let mut ended = 0;
-    for (tenant, id, forerunner_ended) in overdue {
-        // One that cannot be ended now must not keep the others from it.
-        match reap_one(store, vendor, tenant, id, forerunner_ended).await {
-            Ok(one) => ended += usize::from(one),
-            Err(error) => {
-                tracing::warn!(writeback.id = %id, error = %error, "a write could not be ended");
+    let (mut ended, mut after) = (0, None);
+    loop {
+        let mut tx = store.machinery().await?;
+        let overdue = tx.overdue(after).await?;
+        tx.commit().await?;
+        let Some((_, last, _)) = overdue.last() else { return Ok(died + ended) };
+        after = Some(*last);
+        for (tenant, id, forerunner_ended) in overdue {
+            // One that cannot be ended now must not keep the others from it.
+            match reap_one(store, vendor, tenant, id, forerunner_ended).await {
+                Ok(one) => ended += usize::from(one),
+                Err(error) => {
+                    tracing::warn!(writeback.id = %id, error = %error, "a write could not be ended");
+                }
             }
         }
     }
-    Ok(died + ended)
+}
+
+/// Why a write was not sent in time, where what it waited for last says more than that it waited: staff can see to it.
+fn why_not_sent(reason: Option<&str>) -> &str {
+    const CAUSES: [&str; 5] = ["practice_offline", "vendor_down", "rate_limited", "not_ready", "key_expired"];
+    reason.filter(|reason| CAUSES.contains(reason)).unwrap_or("not_sent_in_time")
 }
 
 async fn reap_one(
@@ -300,7 +311,7 @@ async fn reap_one(
     tx.commit().await?;
     let (to, reason) = match write.state {
         WritebackState::Queued if forerunner_ended => (WritebackState::Failed, "forerunner_failed"),
-        WritebackState::Queued => (WritebackState::Failed, "not_sent_in_time"),
+        WritebackState::Queued => (WritebackState::Failed, why_not_sent(write.reason.as_deref())),
         WritebackState::Unknown => (WritebackState::Parked, "outcome_unknown"),
         WritebackState::Submitted => (WritebackState::Parked, "not_confirmed_in_time"),
         _ => return Ok(false),

@@ -92,7 +92,7 @@ impl Carrier {
             Sighting::Accepted(receipt) => match outcomes.get(&receipt) {
                 Some(WriteOutcome::Succeeded { .. }) => Seen::Applied,
                 Some(WriteOutcome::Failed { .. }) => Seen::Refused,
-                Some(WriteOutcome::Pending) | None => Seen::Taken,
+                Some(WriteOutcome::Pending | WriteOutcome::Unshown) | None => Seen::Taken,
             },
         };
         let mut seen: BTreeMap<WritebackId, Seen> =

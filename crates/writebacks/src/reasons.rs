@@ -91,7 +91,7 @@ pub const REASONS: &[Reason] = &[
     at_night(
         "practice_offline",
         "Your practice's server is off or not connected, so nothing can be entered.",
-        "Check that the server and its connection program are on; then it is entered by itself.",
+        "Check that the server and its connection program are on; then it is entered by itself. If it cannot wait: enter it by hand and drop the request as entered by hand.",
     ),
     at_night("vendor_down", "Your system's vendor did not answer for a long time.", TONIGHT),
     at_night("rate_limited", "The vendor's limit of requests was used up.", TONIGHT),

@@ -12,12 +12,20 @@ use super::{change, time};
 use crate::wire;
 use crate::wire::Text;
 
+/// The codes of a receipt. Under any other an `Id:` may be a patient's, whose write is then some older one.
+const RECEIPTS: [&str; 6] = ["API2016", "API0007", "API1007", "API0009", "API0011", "API1029"];
+
 /// The vendor's number for a write it took: only in text, `Id:275495`, or in the address of its status.
 pub(crate) fn receipt(message: &wire::Message) -> Option<Receipt> {
+    if !RECEIPTS.contains(&message.error_code.str()) {
+        return None;
+    }
     let number_after = |text: &str, mark: &str| {
         let text = text.to_ascii_lowercase();
-        let (_, rest) = text.split_once(mark)?;
-        let rest = rest.trim_start();
+        let (at, _) = text.match_indices(mark).find(|(at, _)| {
+            !text.get(..*at).is_some_and(|before| before.ends_with(|c: char| c.is_alphanumeric() || c == '_'))
+        })?;
+        let rest = text.get(at + mark.len()..)?.trim_start();
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         rest.get(..end).filter(|digits| !digits.is_empty()).map(|digits| Receipt(digits.to_owned()))
     };
@@ -100,9 +108,11 @@ pub(crate) fn listed(row: &wire::Writeback) -> WriteOutcome {
     }
 }
 
-/// Whether the bulk list shows that there is something to ask `writeback_status` for.
+/// Whether the bulk list shows that there may be something to ask `writeback_status` for: its words are not
+/// documented, and one that nobody knows may be an end.
 pub(crate) fn is_worth_asking(row: &wire::Writeback) -> bool {
-    word(&row.result) != Word::Other || row.completed_time.filled().is_some()
+    let is_under_way = matches!(row.result.str().to_ascii_lowercase().as_str(), "" | "pending" | "queued");
+    !is_under_way || row.completed_time.filled().is_some()
 }
 
 /// What can be told of a write from its echo in the bulk list.
@@ -320,12 +330,27 @@ mod tests {
     }
 
     fn said(long: &str, more: &str) -> Option<String> {
+        under("API2016", long, more)
+    }
+
+    fn under(code: &str, long: &str, more: &str) -> Option<String> {
         receipt(&wire::Message {
+            error_code: code.into(),
             long_message: long.into(),
             more_information: more.into(),
             ..wire::Message::default()
         })
         .map(|receipt| receipt.0)
+    }
+
+    #[test]
+    fn p5_a_number_in_an_answer_that_is_no_receipt_is_not_a_writes() {
+        for code in ["API9999", "API4006", ""] {
+            assert_eq!(under(code, "Invalid patient id: 101", ""), None, "{code}");
+        }
+        assert_eq!(said("Paid:20", ""), None, "it ends like the mark");
+        assert_eq!(said("Paid:20. Id:275495", ""), Some("275495".to_owned()));
+        assert_eq!(under("API0007", "", "/v4/writeback_status?paid=1&id=275495"), Some("275495".to_owned()));
     }
 
     #[test]
@@ -344,6 +369,8 @@ mod tests {
             r#"{"status":"Pending","is_completed":"False"}"#,
             r#"{"status":"Deferred","is_completed":"True","has_error":"False"}"#,
             r#"{"status":"Deferred","completed_time":"2026-06-01 10:00:00"}"#,
+            r#"{"status":"Accepted","is_completed":"True","has_error":"False"}"#,
+            r#"{"status":"Processed","is_completed":"True","has_error":"False"}"#,
             r#"{"status":"Success","has_error":"perhaps"}"#,
             r#"{"status":"","is_completed":"True","has_error":""}"#,
             "{}",

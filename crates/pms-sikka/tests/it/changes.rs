@@ -321,7 +321,7 @@ async fn quirk_14_without_writeback_status_a_change_counts_once_the_records_show
         desk.answer("GET", "appointments", list(&json!([shown(&fields)]))).await;
         let known = desk.office.outcomes(&[Receipt(id.into())]).await.unwrap();
         let done = WriteOutcome::Succeeded { created: Some("901".into()) };
-        let expected = if shows { done } else { WriteOutcome::Pending };
+        let expected = if shows { done } else { WriteOutcome::Unshown };
         assert_eq!(known[&Receipt(id.into())], expected, "{id} {fields}");
     }
 }

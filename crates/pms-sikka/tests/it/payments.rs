@@ -149,7 +149,7 @@ async fn quirk_14_without_writeback_status_a_payment_counts_once_the_ledger_show
     let line = json!([{ "transaction_sr_no": "9100", "patient_id": "201", "note": "Phone payment pi-1 ref 7KQ2M4XA" }]);
     let receipt = Receipt("4105".into());
     for (lines, outcome) in [
-        (nothing(), WriteOutcome::Pending),
+        (nothing(), WriteOutcome::Unshown),
         (list(&line), WriteOutcome::Succeeded { created: Some("9100".into()) }),
     ] {
         let desk = open().await;

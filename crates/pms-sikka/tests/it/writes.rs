@@ -1,17 +1,18 @@
 //! Writes: what is sent, how they stand, where lost ones are.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use pms::{Advice, ErrorKind, FailureReason, PMSAdapter, Receipt, Sighting, WriteOrder, WriteOutcome};
-use pms_sikka::{OfficeProfile, Words};
+use pms_sikka::{OfficeProfile, Sikka, SikkaApp, SikkaOffice, Words};
 use serde_json::{Value, json};
 use wiremock::matchers::{body_json, method, path, query_param};
 use wiremock::{Mock, ResponseTemplate};
 
-use crate::desk::{Desk, booking, envelope, list, message, newcomer, nothing, profile};
+use crate::desk::{Desk, booking, envelope, list, message, newcomer, nothing, profile, sikka};
 
 /// A practice with a word of its own for what is cancelled.
 async fn off_the_books() -> Desk {
@@ -168,7 +169,7 @@ async fn quirk_14_without_writeback_status_success_counts_once_the_records_show_
     desk.answer_once("GET", "patients", nothing()).await;
     desk.answer_once("GET", "patients", nothing()).await;
     let known = desk.office.outcomes(&[receipt("4103")]).await.unwrap();
-    assert_eq!(known[&receipt("4103")], WriteOutcome::Pending, "the copy does not show it yet");
+    assert_eq!(known[&receipt("4103")], WriteOutcome::Unshown, "the copy does not show it yet");
 
     let shown: Value = serde_json::from_str(include_str!("../answers/patients_rows.json")).unwrap();
     desk.answer("GET", "patients", list(&json!([shown[0]]))).await;
@@ -397,4 +398,79 @@ async fn without_the_bulk_list_each_write_is_asked_for_by_itself() {
     stands(&desk, done("4103", "77")).await;
     let known = desk.office.outcomes(&["4102", "4103"].map(receipt)).await.unwrap();
     assert_eq!(known.into_values().collect::<Vec<_>>(), [succeeded("901"), succeeded("77")]);
+}
+
+#[tokio::test]
+async fn a_word_of_the_bulk_list_that_nobody_knows_is_asked_about() {
+    let desk = Desk::open().await;
+    let mut rows = rows();
+    for row in rows.as_array_mut().unwrap() {
+        row["result"] = "Processed".into();
+        row["completed_time"] = "".into();
+    }
+    desk.answer("GET", "writebacks", list(&rows)).await;
+    for id in ["4101", "4102"] {
+        stands(&desk, done(id, "77")).await;
+    }
+    let known = desk.office.outcomes(&["4101", "4102"].map(receipt)).await.unwrap();
+    assert!(known.values().all(|one| *one == succeeded("77")), "{known:?}");
+}
+
+/// Remembers what it is told.
+#[derive(Default)]
+struct Told(std::sync::Mutex<Vec<u32>>);
+
+#[async_trait::async_trait]
+impl vendor_http::Budget for Told {
+    async fn admit(&self) -> Result<(), vendor_http::BudgetSpent> {
+        Ok(())
+    }
+
+    async fn observe(&self, seen: vendor_http::RateSeen) {
+        self.0.lock().unwrap().push(seen.remaining);
+    }
+
+    async fn day_spent(&self, _: Duration) {}
+}
+
+#[tokio::test]
+async fn p9_what_is_asked_in_the_applications_name_says_nothing_of_a_practices_budget() {
+    let desk = Desk::open().await;
+    let limited = |template: ResponseTemplate, left: &str| {
+        let headers = [("limit", "250"), ("remaining", left), ("reset", "30")];
+        headers
+            .iter()
+            .fold(template, |to, (name, value)| to.insert_header(format!("x-rate-limit-{name}"), *value))
+    };
+    desk.answer("GET", "writebacks", limited(list(&rows()), "0")).await;
+    desk.answer("GET", "writeback_status", limited(nothing(), "77")).await;
+    let (application, practice) = (Arc::new(Told::default()), Arc::new(Told::default()));
+    let app = SikkaApp {
+        base_url: format!("{}/v4", desk.server.uri()),
+        app_id: "sandbox-app".into(),
+        app_key: "sandbox-app-key".into(),
+        deadline: Duration::from_secs(4),
+    };
+    let sikka = Sikka::new(app, application.clone()).unwrap();
+    let office = SikkaOffice::new(sikka, profile(), desk.keys.clone(), practice.clone()).unwrap();
+    office.outcomes(&["4101", "4103"].map(receipt)).await.unwrap();
+    assert_eq!(*application.0.lock().unwrap(), [0]);
+    assert_eq!(*practice.0.lock().unwrap(), [77, 77]);
+}
+
+#[tokio::test]
+async fn p9_practices_that_look_for_lost_writes_at_one_time_read_the_list_once() {
+    let desk = Desk::open().await;
+    desk.answer("GET", "writebacks", list(&json!([]))).await;
+    desk.answer("GET", "appointments", nothing()).await;
+    let vendor = sikka(format!("{}/v4", desk.server.uri()));
+    let office = |id: &str| {
+        let profile = OfficeProfile { office_id: id.into(), ..profile() };
+        let budget = Arc::new(vendor_http::MemoryBudget::per_minute(60_000));
+        SikkaOffice::new(vendor.clone(), profile, desk.keys.clone(), budget).unwrap()
+    };
+    let (mine, theirs, orders) = (office("D10001"), office("D10002"), [booking()]);
+    let (one, two) = tokio::join!(mine.look_for(&orders), theirs.look_for(&orders));
+    assert!(one.is_ok() && two.is_ok());
+    assert_eq!(desk.asked("writebacks").await.len(), 1);
 }

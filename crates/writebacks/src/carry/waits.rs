@@ -2,10 +2,10 @@ use std::time::Duration;
 
 use domain::WritebackState as S;
 use jiff::Timestamp;
-use pms::{ErrorKind, FailureReason, PmsError};
-use store::{DueConnection, WriteHabits, Writeback};
+use pms::{ErrorKind, FailureReason, PmsError, WriteOrder};
+use store::{DueConnection, StoreError, TenantTx, Tries, WriteHabits, Writeback};
 
-use super::{Carrier, CarryError, Grip, Step, patience, word};
+use super::{Carrier, CarryError, Grip, Step, order_for, patience, word};
 use crate::calendar::Time;
 use crate::hours::{hour_of, until_up};
 
@@ -25,6 +25,32 @@ impl Carrier {
             self.step(grip, write, Step::to(S::Unknown, "seen_in_calendar", Duration::ZERO)).await?;
         }
         Ok(true)
+    }
+
+    /// Whether an earlier write of the same patient, or about the same appointment, was lost and is still being looked
+    /// for: this one would overtake it (P11). One that cannot be found for long holds up nobody any longer.
+    pub(super) async fn is_behind_a_lost_one(
+        &self,
+        tx: &mut TenantTx,
+        write: &Writeback,
+        order: &WriteOrder,
+    ) -> Result<bool, StoreError> {
+        let longest = self.pace.lease + self.pace.grace * 2;
+        for lost in tx.lost_before(write.connection, write.id, longest.as_secs_f64()).await? {
+            if let Ok(lost) = order_for(tx, &lost).await?
+                && order.write.is_of_the_same(&lost.write)
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    pub(super) async fn tries(&self, grip: Grip, write: &Writeback) -> Result<Tries, StoreError> {
+        let mut tx = self.store.tenant(grip.tenant).await?;
+        let tries = tx.tries(write.id).await?;
+        tx.commit().await?;
+        Ok(tries)
     }
 
     /// The practice's server is off: everything of the practice waits until it is usually on, however often

@@ -68,3 +68,54 @@ async fn p12_a_sender_that_died_past_the_deadline_leaves_nothing_behind() {
     assert_eq!(rig.state(id).await, S::Parked);
     assert!(rig.is_held(0).await);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_write_that_is_being_looked_at_is_not_ended_under_the_lookers_hands() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    let looker = uuid::Uuid::now_v7();
+    let looked_at = tx.claim_for_looking(rig.due.connection, S::Submitted, looker, 60.0).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(looked_at.len(), 1);
+    rig.expire_deadlines().await;
+    assert_eq!(rig.carrier.reap().await.unwrap(), 0);
+    assert_eq!(rig.state(id).await, S::Submitted);
+    rig.expire_leases().await;
+    assert_eq!(rig.carrier.reap().await.unwrap(), 1);
+}
+
+/// `many` writes of the practice, older than every other, about which no task can be written down.
+async fn hopeless(rig: &Rig, many: i32) {
+    let rows = format!(
+        "INSERT INTO pms_writebacks (id, tenant_id, connection_id, operation, payload, fingerprint, reference, deadline_at, created_at)
+         SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, '{}', c.id, 'add_note', '\\x00',
+             int4send(n), n::text, now() + interval '1 min', now() - interval '1 day'
+         FROM generate_series(1, {many}) n, pms_connections c WHERE c.id = ",
+        rig.due.tenant.uuid()
+    );
+    rig.sql(&rows).await;
+    let refused =
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON staff_tasks FOR EACH ROW
+            WHEN (NEW.writeback_id < '00000000-0000-8000-8000-000000000000') EXECUTE FUNCTION refuse()";
+    rig.owner.batch_execute(refused).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_writes_that_cannot_be_told_of_or_ended_hide_no_other() {
+    let rig = Rig::new().await;
+    hopeless(&rig, 201).await;
+    let id = rig.booked(0).await;
+    rig.sql(
+        "UPDATE pms_writebacks SET created_at = now() - interval '1 day', deadline_at = now() + interval '1 min'
+         WHERE connection_id = ",
+    )
+    .await;
+    assert_eq!(rig.carrier.warn_staff().await.unwrap(), 1);
+    assert_eq!(rig.tasks().await[0].writeback, Some(id));
+    rig.expire_deadlines().await;
+    assert_eq!(rig.carrier.reap().await.unwrap(), 1);
+    assert_eq!(rig.state(id).await, S::Failed);
+}

@@ -184,3 +184,50 @@ async fn a_booking_that_failed_may_be_wished_for_again() {
     assert!(!rig.is_held(0).await);
     assert_ne!(rig.booked(0).await, first);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_a_booking_without_a_number_keeps_its_time_until_a_newer_copy_shows_what_there_is() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle_without_an_id();
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.created_vendor_id), (S::Succeeded, None));
+    for (minutes, is_held) in [(9, true), (11, false)] {
+        let copied_at = Some(row.finished_at.unwrap() + SignedDuration::from_mins(minutes));
+        rig.carrier.seen(rig.due, &copy_made(copied_at, "somebody's")).await.unwrap();
+        assert_eq!(rig.is_held(0).await, is_held, "{minutes} minutes later");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_held_bookings_are_settled_by_one_worker_at_a_time_and_past_ones_by_the_clock_alone() {
+    let rig = Rig::new().await;
+    let by_hand = rig.failed(30).await;
+    let booked = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(booked).await, S::Succeeded);
+    let outcome = writebacks::DropOutcome::EnteredByHand;
+    writebacks::give_up(&rig.store, rig.due.tenant, by_hand, outcome, "by hand", "a test").await.unwrap();
+    assert_eq!(rig.carrier.held_days().await.unwrap(), [(rig.due, slot(0)), (rig.due, slot(30))]);
+
+    let kept = "SELECT count(*) FROM slot_holds WHERE released_at IS NULL";
+    let kept = async || -> i64 { rig.owner.query_one(kept, &[]).await.unwrap().get(0) };
+    rig.sql(
+        "UPDATE slot_holds SET starts_at = starts_at - interval '20 years', ends_at = ends_at - interval '20 years'
+         WHERE connection_id = ",
+    )
+    .await;
+    assert_eq!(rig.carrier.held_days().await.unwrap(), [], "nobody reads days that are past");
+    assert!(kept().await > 0);
+    let hour = std::time::Duration::from_secs(3_600);
+    let (one, two) = tokio::join!(rig.carrier.settles_holds_now(hour), rig.other.settles_holds_now(hour));
+    assert_ne!(one.unwrap(), two.unwrap(), "one of them does");
+    assert_eq!(kept().await, 0);
+    assert!(!rig.carrier.settles_holds_now(hour).await.unwrap(), "not again within the hour");
+    rig.owner.batch_execute("UPDATE rounds SET begun_at = begun_at - interval '1 hour'").await.unwrap();
+    assert!(rig.other.settles_holds_now(hour).await.unwrap());
+}

@@ -3,6 +3,7 @@
 use domain::WritebackState as S;
 use pms::WriteOutcome;
 
+use crate::order::for_another_patient;
 use crate::rig::{LOOKS, Rig};
 use crate::vendor::Fate;
 
@@ -90,7 +91,7 @@ async fn p3_looks_without_an_answer_do_not_count() {
 async fn p3_a_look_that_tells_nothing_about_a_write_does_not_count_for_it() {
     let rig = Rig::new().await;
     rig.vendor.next(&[Fate::LoseRequest, Fate::TakeAndLoseReply]);
-    let (first, second) = (rig.booked(0).await, rig.booked(30).await);
+    let (first, second) = (rig.booked(0).await, for_another_patient(&rig, 30).await);
     while rig.carrier.send_next(rig.due).await.unwrap() {}
     let reference = rig.row(first).await.reference;
     for _ in 0..LOOKS + 2 {

@@ -268,7 +268,7 @@ impl World {
         let held = self.rig.vendor.held().into_iter().find(|held| held.reference == reference);
         match held.map(|held| held.outcome) {
             Some(WriteOutcome::Succeeded { created }) => Some(Some(created.unwrap_or_default())),
-            Some(WriteOutcome::Pending) => None,
+            Some(WriteOutcome::Pending | WriteOutcome::Unshown) => None,
             Some(WriteOutcome::Failed { .. }) => Some(None),
             None if self.rig.vendor.may_still_arrive(&reference) => None,
             None => Some(None),

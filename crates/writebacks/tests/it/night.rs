@@ -107,3 +107,13 @@ async fn what_no_night_helps_is_left_to_people_and_the_rest_has_three_nights() {
     }
     assert_eq!(rig.carrier.retry_at_night(night(4)).await.unwrap(), 0, "three nights are enough");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_practice_that_is_disabled_has_no_nights() {
+    let rig = Rig::new().await;
+    given_up(&rig).await;
+    rig.sql("UPDATE pms_connections SET status = 'disabled' WHERE id = ").await;
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 0);
+    rig.sql("UPDATE pms_connections SET status = 'active' WHERE id = ").await;
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 1);
+}

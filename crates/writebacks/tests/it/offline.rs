@@ -67,10 +67,17 @@ async fn p12_a_server_that_stays_off_parks_nothing_before_its_deadline_and_is_tr
         assert!(wait >= 55.0 && wait >= before - 2.0 && wait < 905.0, "attempt {attempt} waits {wait}");
         before = wait;
     }
+    assert!(before > 850.0, "at last it waits a quarter of an hour, not {before} s");
     rig.expire_deadlines().await;
     rig.carrier.reap().await.unwrap();
     let row = rig.row(id).await;
-    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("not_sent_in_time")));
+    assert_eq!(
+        (row.state, row.reason.as_deref()),
+        (S::Failed, Some("practice_offline")),
+        "the cause is told"
+    );
+    let task = rig.tasks().await.pop().unwrap();
+    assert!(task.sentence.contains("server is off"), "{task:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,4 +125,83 @@ async fn the_hours_in_which_a_server_is_off_are_learnt_slowly_and_forgotten_as_s
     learn(true).await;
     learn(true).await;
     assert!(score(19).await > 0.5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_tries_that_never_left_are_neither_blind_ones_nor_use_up_the_others() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    let send = async |fate: Fate| {
+        rig.vendor.next(&[fate]);
+        rig.pass().await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+    };
+    let busy = Fate::Refuse(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(1)));
+    for _ in 0..10 {
+        send(OFF).await;
+        send(busy).await;
+    }
+    send(Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)).await;
+    assert_eq!(why(&rig, id).await, (S::Queued, Some("vendor_down".to_owned())), "its first failure");
+    for blind in 1..3 {
+        send(Fate::LoseRequest).await;
+        rig.look_until_nowhere().await;
+        assert_eq!(why(&rig, id).await, (S::Queued, Some("found_nowhere".to_owned())), "blind try {blind}");
+    }
+    send(Fate::LoseRequest).await;
+    rig.look_until_nowhere().await;
+    assert_eq!(why(&rig, id).await, (S::Parked, Some("outcome_unknown".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_sender_that_died_has_made_a_blind_try() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    for _ in 0..3 {
+        rig.vendor.next(&[Fate::LoseAndStall]);
+        rig.pass().await;
+        tokio::select! {
+            _ = rig.carrier.send_next(rig.due) => panic!("it stalls"),
+            () = rig.vendor.stalled.notified() => {}
+        }
+        rig.expire_leases().await;
+        rig.carrier.reap().await.unwrap();
+        rig.look_until_nowhere().await;
+    }
+    assert_eq!(why(&rig, id).await, (S::Parked, Some("outcome_unknown".to_owned())));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_a_try_finds_off_or_on_is_remembered_for_its_hour() {
+    let rig = Rig::new().await;
+    let surely_on = async || -> f64 {
+        let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+        let habits = tx.write_habits(rig.due.connection).await.unwrap();
+        tx.commit().await.unwrap();
+        habits.hours_up.iter().sum()
+    };
+    rig.booked(0).await;
+    rig.vendor.next(&[OFF]);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let off = surely_on().await;
+    assert!((23.0..23.9).contains(&off), "one of 24 hours is in doubt: {off}");
+    // Whichever hour it is by now, it is in doubt.
+    rig.sql(
+        "UPDATE pms_write_habits SET hours_up = array_fill(0.5::float8, ARRAY[24]) WHERE connection_id = ",
+    )
+    .await;
+    rig.pass().await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let on = surely_on().await;
+    assert!(on > 12.05, "{on}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_new_caller_does_not_hurry_what_waits_for_the_practices_budget() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::Refuse(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(60)))]);
+    let first = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.booked(30).await;
+    assert!(!rig.is_due(S::Queued).await && waits(&rig, first).await > 50.0);
 }

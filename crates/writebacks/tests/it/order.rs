@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use domain::WritebackState as S;
-use pms::{Advice, ErrorKind};
+use domain::{WritebackId, WritebackState as S};
+use pms::{Advice, ErrorKind, Write};
 use tokio::task::JoinSet;
 
-use crate::rig::{Ground, Rig};
+use crate::rig::{Ground, Rig, booking, new};
 use crate::vendor::Fate;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,4 +74,49 @@ async fn p11_one_practices_stalled_write_holds_no_other_practice_up() {
     assert_eq!(theirs.state(other).await, S::Submitted);
     mine.vendor.go_on.add_permits(1);
     stalled.await.unwrap().unwrap();
+}
+
+pub(crate) async fn for_another_patient(rig: &Rig, minute: i64) -> WritebackId {
+    let mut write = booking(minute);
+    let Write::BookAppointment(new_one) = &mut write else { panic!("not a booking") };
+    "202".clone_into(&mut new_one.patient);
+    new(rig.wish(&write, &format!("another's {minute}")).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p11_a_lost_write_is_overtaken_by_nothing_of_its_patient_while_it_is_looked_for_and_holds_up_nobody_else()
+ {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::LoseRequest]);
+    let lost = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let others = for_another_patient(&rig, 60).await;
+    let behind = rig.booked(30).await;
+    assert!(rig.carrier.send_next(rig.due).await.unwrap());
+    assert!(!rig.other.send_next(rig.due).await.unwrap(), "it is of the same patient");
+    assert_eq!((rig.state(others).await, rig.state(behind).await), (S::Submitted, S::Queued));
+    assert_eq!(rig.row(behind).await.attempts, 0);
+    rig.look_until_nowhere().await;
+    while rig.carrier.send_next(rig.due).await.unwrap() {}
+    let mut order = Vec::new();
+    for id in [lost, others, lost, behind] {
+        order.push(rig.row(id).await.reference);
+    }
+    assert_eq!(rig.vendor.sent(), order);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p11_a_lost_write_that_nobody_can_look_for_holds_its_patient_up_for_minutes_only() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::LoseRequest]);
+    let lost = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let behind = rig.booked(30).await;
+    rig.vendor.blind(1);
+    rig.pass().await;
+    rig.carrier.look_for_lost(rig.due).await.unwrap();
+    assert!(!rig.carrier.send_next(rig.due).await.unwrap());
+    rig.sql("UPDATE pms_writebacks SET last_sent_at = now() - interval '5 min' WHERE connection_id = ").await;
+    assert!(rig.carrier.send_next(rig.due).await.unwrap());
+    assert_eq!((rig.state(lost).await, rig.state(behind).await), (S::Unknown, S::Submitted));
 }

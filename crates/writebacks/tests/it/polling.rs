@@ -1,6 +1,9 @@
 //! When outcomes are asked for.
 
+use std::time::Duration;
+
 use domain::{WritebackId, WritebackState as S};
+use pms::{Advice, ErrorKind};
 
 use crate::rig::Rig;
 
@@ -75,4 +78,26 @@ async fn p5_where_nobody_may_ask_a_write_is_done_once_the_practices_records_show
     rig.carrier.look(rig.due).await.unwrap();
     let row = rig.row(id).await;
     assert_eq!((row.state, row.created_vendor_id), (S::Succeeded, Some(format!("made-{}", row.reference))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_write_that_the_vendor_calls_done_is_looked_for_as_rarely_as_the_records_are_refreshed() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.say_done();
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(id).await, S::Submitted, "its records do not show it");
+    assert!(waits(&rig, id).await > 290.0, "{}", waits(&rig, id).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_vendor_that_says_when_to_ask_again_is_not_asked_before() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.close(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(3_600)));
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(id).await, S::Submitted);
+    assert!(waits(&rig, id).await > 3_590.0, "{}", waits(&rig, id).await);
 }

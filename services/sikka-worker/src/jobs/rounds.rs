@@ -139,12 +139,17 @@ async fn night_and_tasks(context: Arc<Context>, stop: CancellationToken) -> Resu
     Ok(())
 }
 
-/// Reads the days of bookings that are done and still held, whether or not anybody asks about them.
+/// Reads the days of bookings that are done and still held, whether or not anybody asks about them: each time in
+/// one of the workers, because what it sees is written down for all.
 async fn settle_holds(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
     let every = Duration::from_secs(context.settings.settle_seconds);
     while !stop.is_cancelled() {
-        super::held::read(&context, |_| true).await;
-        pause(every, &stop).await;
+        match context.carrier.settles_holds_now(every).await {
+            Ok(true) => super::held::read(&context, |_| true).await,
+            Ok(false) => {}
+            Err(error) => tracing::warn!(error = %error, "held bookings are left to the next round"),
+        }
+        pause(every / 4, &stop).await;
     }
     Ok(())
 }
