@@ -96,13 +96,21 @@ impl Write {
         }
     }
 
-    /// When the appointment begins that it takes out of the calendar: there is nothing left to cancel afterwards.
+    /// When the appointment is that it changes, as far as anybody knew.
     #[must_use]
-    pub fn was_at(&self) -> Option<Timestamp> {
+    pub fn was(&self) -> Option<Window> {
         match self {
-            Self::CancelAppointment(cancelled) => Some(cancelled.from.start),
+            Self::RescheduleAppointment(moved) => Some(moved.from),
+            Self::CancelAppointment(cancelled) => Some(cancelled.from),
             _ => None,
         }
+    }
+
+    /// From when on it is too late: the time it takes has come, or that of the appointment it changes, whichever is
+    /// first.
+    #[must_use]
+    pub fn too_late_from(&self) -> Option<Timestamp> {
+        self.takes().map(|place| place.window).into_iter().chain(self.was()).map(|window| window.start).min()
     }
 
     /// The practice's IANA zone, where the write names it.

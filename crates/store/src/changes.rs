@@ -1,16 +1,62 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Text, Uuid as SqlUuid};
+use diesel::sql_types::{Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, WritebackId};
 use jiff::Timestamp;
-use jiff_diesel::ToDiesel as _;
+use jiff_diesel::{NullableTimestamp, ToDiesel as _};
 
 use crate::replays::OPEN;
 use crate::schema::pms_writebacks as w;
 use crate::writebacks::{COLUMNS, Row};
 use crate::{StoreError, TenantTx, Writeback};
 
+/// What our own rows tell of an appointment that a write changes.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnWrites {
+    /// When the change was first wished for, whatever tries there were since.
+    pub wished_at: Timestamp,
+    /// When another write of ours last made or changed the appointment.
+    pub last_at: Option<Timestamp>,
+}
+
+#[derive(QueryableByName)]
+struct OwnRow {
+    #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
+    wished_at: Timestamp,
+    #[diesel(sql_type = Nullable<Timestamptz>, deserialize_as = NullableTimestamp)]
+    last_at: Option<Timestamp>,
+}
+
 impl TenantTx {
+    /// What our own rows tell of the appointment that `id` changes.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn own_writes(
+        &mut self,
+        id: WritebackId,
+        connection: ConnectionId,
+        appointment: &str,
+    ) -> Result<OwnWrites, StoreError> {
+        let row: OwnRow = diesel::sql_query(
+            "WITH RECURSIVE tries AS (
+                 SELECT id, replays, created_at FROM pms_writebacks WHERE id = $1
+                 UNION ALL
+                 SELECT o.id, o.replays, o.created_at FROM pms_writebacks o JOIN tries t ON o.id = t.replays)
+             SELECT min(created_at) AS wished_at,
+                 (SELECT max(finished_at) FROM pms_writebacks
+                  WHERE connection_id = $2 AND created_vendor_id = $3 AND state = 'succeeded'
+                    AND operation LIKE '%_appointment' AND id NOT IN (SELECT id FROM tries)) AS last_at
+             FROM tries",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<Text, _>(appointment)
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(OwnWrites { wished_at: row.wished_at, last_at: row.last_at })
+    }
+
     /// Notes which appointment a write changes. One appointment has one change under way at a time: the schema
     /// refuses a second.
     ///

@@ -52,6 +52,7 @@ pub use alerts::{Alert, AlertFilter, NewAlert};
 pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, FreshApiKey, NewApiKey};
 pub use audit::{AuditFault, AuditRecord, AuditReport, NewAudit};
 pub use budgets::BudgetUse;
+pub use changes::OwnWrites;
 pub use connections::{Connection, DueRefresh, KeyLife, NewConnection, Tokens};
 pub use error::StoreError;
 pub use held_successes::HeldSuccess;

@@ -93,7 +93,10 @@ impl TenantTx {
                 )
             })
             .collect();
-        diesel::insert_into(i::table).values(items).execute(&mut self.conn).await?;
+        // One statement takes 65,535 values.
+        for some in items.chunks(10_000) {
+            diesel::insert_into(i::table).values(some).execute(&mut self.conn).await?;
+        }
         Ok(())
     }
 

@@ -182,16 +182,23 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Somebody is on the line: what waits for the practice's server is tried now.
+    /// Somebody is on the line: what waits for the practice's server is tried now. Of what they ask for `again`, that
+    /// the server was off when it was last tried is no answer to them.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn try_the_practice_now(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
+    pub async fn try_the_practice_now(
+        &mut self,
+        connection: ConnectionId,
+        again: Option<WritebackId>,
+    ) -> Result<(), StoreError> {
         diesel::sql_query(
-            "UPDATE pms_writebacks SET next_check_at = least(next_check_at, now())
+            "UPDATE pms_writebacks SET next_check_at = least(next_check_at, now()),
+                 reason = CASE WHEN id = $2 THEN NULL ELSE reason END
              WHERE connection_id = $1 AND state = 'queued' AND reason = 'practice_offline'",
         )
         .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<Nullable<SqlUuid>, _>(again.map(WritebackId::uuid))
         .execute(&mut self.conn)
         .await?;
         Ok(())

@@ -1,6 +1,8 @@
 mod records;
 mod waits;
 
+pub(crate) use records::ours;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,10 +18,11 @@ use store::{DueConnection, Move, Store, StoreError, TenantTx, WriteHabits, Write
 use uuid::Uuid;
 
 use crate::Pace;
-use crate::calendar::{Time, must_be_read, shown};
+use crate::calendar::{Days, must_be_read, shown};
 use crate::finish::{Ending, finish, reap, tell};
 use crate::moves::{Actor, allowed};
 use crate::rhythm::Rhythm;
+use waits::UNREAD;
 
 /// Where a carrier gets the adapter of one connection.
 #[async_trait]
@@ -109,6 +112,7 @@ impl Carrier {
             return Ok(false);
         }
         let habits = tx.write_habits(due.connection).await?;
+        let must_be_read = must_be_read(&write, Timestamp::now());
         tx.commit().await?;
         let order = match order {
             Ok(order) => order,
@@ -120,17 +124,18 @@ impl Carrier {
         fail_point!("before_send");
         let sent = match self.offices.office(due.tenant, due.connection).await {
             Ok(office) => {
-                if must_be_read(&write, Timestamp::now()) {
-                    match shown(&*office, &order.write).await {
-                        Ok(Time::Free) => {}
-                        Ok(found) => return self.not_free(grip, &write, found).await,
-                        Err(error) => {
-                            self.not_sent(grip, &write, &error).await?;
-                            return Ok(true);
-                        }
+                if must_be_read {
+                    let own = self.own_writes(due, write.id, &order.write).await?;
+                    let mut days = Days::of(&*office, &habits.time_zone);
+                    let found = shown(&mut days, &order.write, own.as_ref()).await;
+                    if self.is_in_the_way(grip, &write, found).await? {
+                        return Ok(true);
                     }
                 }
                 if Instant::now() > send_by {
+                    // Nothing was sent: nobody has to look for it.
+                    let wait = self.pace.next_try(write.attempts);
+                    self.step(grip, &write, Step::to(S::Queued, UNREAD, wait)).await?;
                     return Ok(true);
                 }
                 office.submit(&order, send_by).await

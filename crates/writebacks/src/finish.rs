@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::moves::{Actor, allowed};
 use crate::night::MOST_NIGHTS;
 use crate::reasons::{AND_WAITED_FOR, BY_HAND, LOOK, Reason, reason};
+use crate::replay::too_late_from;
 use crate::request::announce;
 
 /// How a write ends.
@@ -203,7 +204,7 @@ async fn what_to_do(
     if !why.at_night {
         return Ok(why.next_action);
     }
-    let is_past = write.about_at.is_some_and(|at| at <= Timestamp::now());
+    let is_past = too_late_from(write).is_some_and(|at| at <= Timestamp::now());
     Ok(match (is_past || tx.nights_of(write.id).await? >= MOST_NIGHTS, ending.to) {
         (false, _) => why.next_action,
         (true, WritebackState::Parked) => LOOK,

@@ -5,11 +5,18 @@ use async_trait::async_trait;
 use bus::{Bus, Letter};
 use domain::{ConnectionId, TenantId, WritebackId};
 use messages::{Named as _, v1};
-use pms::{PmsError, Receipt, Sighting, WriteOutcome};
+use pms::{Advice, ErrorKind, PmsError, Receipt, Sighting, WriteOutcome};
 use store::DueConnection;
+use tokio::time::{Instant, timeout_at};
 
 use crate::Carrier;
-use crate::calendar::{Time, shown};
+use crate::calendar::{Days, Time, shown};
+use crate::carry::ours;
+
+/// How long a look takes at most, where nobody says how long they wait.
+const A_LOOK: Duration = Duration::from_secs(20);
+/// Writes of one question: what is known of some is answered whatever becomes of the rest.
+const OF_ONE_QUESTION: usize = 100;
 
 /// What a practice's system shows of a write of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,15 +31,18 @@ pub enum Seen {
     Nowhere,
     /// It is not there, and somebody else has its time in the practice's own calendar.
     TimeTaken,
+    /// It is not there, and the appointment it changes was moved or cancelled otherwise.
+    Overtaken,
 }
 
 impl Seen {
-    const WORDS: [(Self, &'static str); 5] = [
+    const WORDS: [(Self, &'static str); 6] = [
         (Self::Applied, "applied"),
         (Self::Taken, "taken"),
         (Self::Refused, "refused"),
         (Self::Nowhere, "nowhere"),
         (Self::TimeTaken, "time_taken"),
+        (Self::Overtaken, "overtaken"),
     ];
 
     /// The word for it on the bus.
@@ -62,7 +72,8 @@ pub trait Lookout: Send + Sync {
 }
 
 impl Carrier {
-    /// What the practice's system shows of these writes of ours. Of one that is absent nothing is known.
+    /// What the practice's system shows of these writes of ours. Of one that is absent nothing is known, or nothing
+    /// was by `until`: then whoever asked is gone, and the practice's requests are for others.
     ///
     /// # Errors
     /// [`PmsError`] when nothing is known of any of them.
@@ -70,8 +81,10 @@ impl Carrier {
         &self,
         due: DueConnection,
         ids: &[WritebackId],
+        until: Instant,
     ) -> Result<BTreeMap<WritebackId, Seen>, PmsError> {
-        let sightings = self.sightings(due, ids).await?;
+        let too_late = |_| PmsError::new(ErrorKind::VendorDown, Advice::Retry).code("too_late");
+        let sightings = timeout_at(until, self.sightings(due, ids)).await.map_err(too_late)??;
         let receipts: Vec<Receipt> = sightings
             .values()
             .filter_map(|sighting| match sighting {
@@ -84,7 +97,7 @@ impl Carrier {
         } else {
             // That the vendor has it is known all the same.
             let office = self.offices().office(due.tenant, due.connection).await?;
-            office.outcomes(&receipts).await.unwrap_or_default()
+            timeout_at(until, office.outcomes(&receipts)).await.ok().and_then(Result::ok).unwrap_or_default()
         };
         let seen = |sighting: Sighting| match sighting {
             Sighting::InRecords { .. } => Seen::Applied,
@@ -97,15 +110,16 @@ impl Carrier {
         };
         let mut seen: BTreeMap<WritebackId, Seen> =
             sightings.into_iter().map(|(id, sighting)| (id, seen(sighting))).collect();
-        self.look_at_times(due, &mut seen).await?;
+        self.look_at_times(due, &mut seen, until).await?;
         Ok(seen)
     }
 
-    /// Of what is not there, whether its time is still free.
+    /// Of what is not there, whether it can still be done. Each day is read once.
     async fn look_at_times(
         &self,
         due: DueConnection,
         seen: &mut BTreeMap<WritebackId, Seen>,
+        until: Instant,
     ) -> Result<(), PmsError> {
         let absent = |seen: &Seen| matches!(seen, Seen::Nowhere | Seen::Refused);
         let ids: Vec<WritebackId> = seen.iter().filter(|(_, seen)| absent(seen)).map(|(id, _)| *id).collect();
@@ -113,17 +127,30 @@ impl Carrier {
             return Ok(());
         }
         let office = self.offices().office(due.tenant, due.connection).await?;
-        for (id, order) in self.orders(due, &ids).await? {
-            match shown(&*office, &order.write).await {
-                Ok(Time::Free) => {}
-                Ok(Time::Taken) => {
-                    seen.insert(id, Seen::TimeTaken);
-                }
-                // The same patient at the same time, or no answer: that is not known to be safe.
-                Ok(Time::TheirOwn) | Err(_) => {
-                    seen.remove(&id);
-                }
+        let (orders, zone) = (self.orders(due, &ids).await?, self.zone(due).await.map_err(ours)?);
+        let mut days = Days::of(&*office, &zone);
+        for (id, order) in orders {
+            if Instant::now() >= until {
+                seen.remove(&id);
+                continue;
             }
+            let found = async {
+                let own = self.own_writes(due, id, &order.write).await.ok()?;
+                shown(&mut days, &order.write, own.as_ref()).await.ok()
+            };
+            let now_seen = match timeout_at(until, found).await {
+                Ok(Some(Time::Free)) => continue,
+                Ok(Some(Time::Taken)) => Some(Seen::TimeTaken),
+                Ok(Some(Time::Overtaken)) => Some(Seen::Overtaken),
+                // That the appointment is as it was to become is certain; of a booking, who knows which one it is.
+                Ok(Some(Time::TheirOwn)) if order.write.changes().is_some() => Some(Seen::Applied),
+                // No answer, or none in time: that is not known to be safe.
+                Ok(Some(Time::TheirOwn) | None) | Err(_) => None,
+            };
+            match now_seen {
+                Some(now_seen) => seen.insert(id, now_seen),
+                None => seen.remove(&id),
+            };
         }
         Ok(())
     }
@@ -138,7 +165,9 @@ impl Lookout for Carrier {
         _: &str,
         ids: &[WritebackId],
     ) -> BTreeMap<WritebackId, Seen> {
-        self.sight(DueConnection { tenant, connection }, ids).await.unwrap_or_default()
+        self.sight(DueConnection { tenant, connection }, ids, Instant::now() + A_LOOK)
+            .await
+            .unwrap_or_default()
     }
 }
 
@@ -165,6 +194,28 @@ impl Lookout for BusLookout {
         vendor: &str,
         ids: &[WritebackId],
     ) -> BTreeMap<WritebackId, Seen> {
+        let until = Instant::now() + self.patience;
+        let mut seen = BTreeMap::new();
+        for some in ids.chunks(OF_ONE_QUESTION) {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            seen.extend(self.ask(tenant, connection, vendor, some, left).await);
+        }
+        seen
+    }
+}
+
+impl BusLookout {
+    async fn ask(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        vendor: &str,
+        ids: &[WritebackId],
+        patience: Duration,
+    ) -> BTreeMap<WritebackId, Seen> {
         let look = v1::WritesLook { writeback_ids: ids.iter().map(ToString::to_string).collect() };
         let question = v1::PmsQuestion {
             tenant_id: tenant.to_string(),
@@ -172,7 +223,7 @@ impl Lookout for BusLookout {
             ask: Some(v1::pms_question::Ask::Writes(look)),
         };
         let letter = Letter::new(v1::PmsQuestion::NAME, question.to_bytes()).tenant(tenant.to_string());
-        let reply = match self.bus.ask(&format!("pms.query.{vendor}"), letter, self.patience).await {
+        let reply = match self.bus.ask(&format!("pms.query.{vendor}"), letter, patience).await {
             Ok(reply) => v1::PmsReply::from_bytes(&reply.body).ok().and_then(|reply| reply.answer),
             Err(error) => {
                 tracing::warn!(connection.id = %connection, error = %error, "no worker could look");

@@ -15,7 +15,8 @@ pub enum Verdict {
     AlreadyApplied,
     /// The time it is about is past.
     Stale,
-    /// Another write of ours has the time, or does the same, or the practice's calendar has somebody else.
+    /// Another write of ours has the time, or does the same, or the practice's calendar has somebody else, or its staff
+    /// have changed the appointment since.
     Conflicting,
     /// The practice's system could not be asked whether it is there. A replay asks before it sends.
     NotKnown,
@@ -65,7 +66,10 @@ pub async fn plan(
     let mut tx = store.tenant(tenant).await?;
     let mut rows = Vec::new();
     let mut asked: BTreeMap<ConnectionId, Vec<WritebackId>> = BTreeMap::new();
-    for write in tx.writebacks(ids).await? {
+    let mut writes = tx.writebacks(ids).await?;
+    // Those of one day are asked for together, so that it is read once.
+    writes.sort_by_key(|write| (write.about_at, write.id));
+    for write in writes {
         let against = obstacle(&mut tx, &write).await?;
         if is_open(against) {
             asked.entry(write.connection).or_default().push(write.id);
@@ -109,6 +113,7 @@ fn judged(write: &Writeback, against: Option<Obstacle>, seen: Option<Seen>) -> P
     }
     match seen {
         Some(Seen::TimeTaken) => say(Verdict::Conflicting, "taken_in_the_practices_calendar", None),
+        Some(Seen::Overtaken) => say(Verdict::Conflicting, "changed_in_the_practices_calendar", None),
         Some(Seen::Nowhere) if write.first_sent_at.is_none() => say(Verdict::Safe, "never_sent", None),
         Some(Seen::Refused) => say(Verdict::Safe, "refused_by_the_practice", None),
         Some(Seen::Taken) => say(Verdict::Safe, "only_its_outcome_is_asked_for", None),

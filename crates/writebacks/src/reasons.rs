@@ -44,7 +44,7 @@ pub const REASONS: &[Reason] = &[
     by_itself("seen_in_records", "The entry was seen in your own records."),
     by_itself(
         "seen_in_calendar",
-        "Your calendar has the patient at that time already; it is being found out whether that is this request.",
+        "Your calendar shows what the patient wants already; it is being found out whether that is this request.",
     ),
     by_itself("found_nowhere", "The request had not arrived, and is sent again."),
     by_itself("reply_lost", "The vendor's answer was lost; the request is being looked for."),
@@ -66,7 +66,7 @@ pub const REASONS: &[Reason] = &[
     at_night(
         "forerunner_failed",
         "The patient's record could not be made, so nothing could be entered for them.",
-        "See to the patient's record first, which may have a task of its own. Then replay this, or enter it by hand and drop the request as entered by hand.",
+        "See to the patient's record first, which may have a task of its own. If its request is replayed, or settled as landed, replay this afterwards. If it was dropped, enter the appointment by hand too and drop this as entered by hand.",
     ),
     for_staff("payload_unreadable", "The request cannot be read any more.", BY_HAND),
     for_staff(
@@ -78,6 +78,11 @@ pub const REASONS: &[Reason] = &[
         "slot_taken",
         "Somebody else has the time in your calendar.",
         "Call the patient, agree on another time, and drop the request as not wanted.",
+    ),
+    for_staff(
+        "changed_since",
+        "The appointment was moved or cancelled after the patient asked for this, so nothing was changed.",
+        "Look at the appointment in your calendar, call the patient and agree on what they want now. Then drop the request: as entered by hand if you made the change, otherwise as not wanted.",
     ),
     for_staff(
         "unknown_reference",
@@ -97,6 +102,7 @@ pub const REASONS: &[Reason] = &[
     at_night("rate_limited", "The vendor's limit of requests was used up.", TONIGHT),
     at_night("not_ready", "The vendor has not copied your practice's data yet.", TONIGHT),
     at_night("key_expired", "The key to your system was no longer accepted.", TONIGHT),
+    at_night("calendar_unreadable", "Your calendar could not be read, so nothing was entered.", TONIGHT),
     at_night("unreadable", "Your system's vendor answered something that makes no sense.", LOOK),
     for_staff(
         "access_withdrawn",
@@ -123,8 +129,10 @@ mod tests {
     use super::*;
 
     /// The words that this crate writes into `reason`, and the kinds of error of an adapter.
-    const WRITTEN: [&str; 29] = [
+    const WRITTEN: [&str; 31] = [
         "seen_in_calendar",
+        "changed_since",
+        "calendar_unreadable",
         "taken",
         "found",
         "seen_in_records",

@@ -25,6 +25,8 @@ pub enum Obstacle {
     Conflicting(WritebackId),
     /// What it waits for is not there: that one first.
     Forerunner(WritebackId),
+    /// What it waits for was given up: nobody will ever tell whom it is for.
+    Forlorn(WritebackId),
 }
 
 impl Obstacle {
@@ -39,6 +41,7 @@ impl Obstacle {
             Self::Stale => "stale",
             Self::Conflicting(_) => "conflicting",
             Self::Forerunner(_) => "forerunner_first",
+            Self::Forlorn(_) => "forerunner_given_up",
         }
     }
 
@@ -46,7 +49,7 @@ impl Obstacle {
     #[must_use]
     pub const fn other(self) -> Option<WritebackId> {
         match self {
-            Self::Replayed(id) | Self::Conflicting(id) | Self::Forerunner(id) => Some(id),
+            Self::Replayed(id) | Self::Conflicting(id) | Self::Forerunner(id) | Self::Forlorn(id) => Some(id),
             Self::UnderWay | Self::Succeeded | Self::Dropped | Self::Stale => None,
         }
     }
@@ -150,16 +153,20 @@ pub(crate) async fn obstacle(tx: &mut TenantTx, old: &Writeback) -> Result<Optio
         S::Queued | S::Sending | S::Unknown | S::Submitted => return Ok(Some(Obstacle::UnderWay)),
         S::Failed | S::Parked => {}
     }
-    if old.reason.as_deref() == Some("settled_by_staff") || tx.is_dropped(old.id).await? {
+    if is_given_up(tx, old).await? {
         return Ok(Some(Obstacle::Dropped));
     }
-    if old.about_at.is_some_and(|at| at <= Timestamp::now()) {
+    if too_late_from(old).is_some_and(|at| at <= Timestamp::now()) {
         return Ok(Some(Obstacle::Stale));
     }
     if let Some(first) = old.depends_on {
         let first = tx.latest_try(first).await?;
         if matches!(first.state, S::Failed | S::Parked) {
-            return Ok(Some(Obstacle::Forerunner(first.id)));
+            return Ok(Some(if is_given_up(tx, &first).await? {
+                Obstacle::Forlorn(first.id)
+            } else {
+                Obstacle::Forerunner(first.id)
+            }));
         }
     }
     // The same was wished for again since, or the time was given to somebody else.
@@ -178,8 +185,22 @@ pub(crate) async fn obstacle(tx: &mut TenantTx, old: &Writeback) -> Result<Optio
 
 /// The appointment a write changes, where it changes one.
 fn changed(write: &Writeback) -> Option<String> {
-    let content = serde_json::from_slice::<pms::Write>(write.payload.expose()).ok()?;
-    content.changes().map(str::to_owned)
+    content(write)?.changes().map(str::to_owned)
+}
+
+fn content(write: &Writeback) -> Option<pms::Write> {
+    serde_json::from_slice(write.payload.expose()).ok()
+}
+
+/// Whether staff gave it up, or settled that it is not there and not wanted.
+async fn is_given_up(tx: &mut TenantTx, write: &Writeback) -> Result<bool, StoreError> {
+    let is_settled = write.state == S::Failed && write.reason.as_deref() == Some("settled_by_staff");
+    Ok(is_settled || tx.is_dropped(write.id).await?)
+}
+
+/// From when on another try is too late. Of a move that may be long before the time it is about.
+pub(crate) fn too_late_from(write: &Writeback) -> Option<Timestamp> {
+    content(write).and_then(|content| content.too_late_from()).into_iter().chain(write.about_at).min()
 }
 
 /// Where a replay starts, and whether it goes by a reference of its own.
@@ -197,9 +218,9 @@ fn start(old: &Writeback) -> (S, bool) {
     (state, fresh)
 }
 
-/// The appointment it is about; otherwise as long as the original had, an hour at least and a day at most.
+/// When it is too late; otherwise as long as the original had, an hour at least and a day at most.
 fn deadline(old: &Writeback, now: Timestamp) -> Timestamp {
-    old.about_at.unwrap_or_else(|| {
+    too_late_from(old).unwrap_or_else(|| {
         let had = old.deadline_at.duration_since(old.created_at);
         now + had.clamp(SignedDuration::from_hours(1), SignedDuration::from_hours(24))
     })
@@ -221,8 +242,7 @@ pub(crate) async fn note(
         actor: Actor::Staff,
         owner: None,
     };
-    let content = serde_json::from_slice::<pms::Write>(write.payload.expose()).ok();
-    let patient = whose(tx, write, content.as_ref(), &ending).await?;
+    let patient = whose(tx, write, content(write).as_ref(), &ending).await?;
     if let Some(fields) = detail.as_object_mut() {
         fields.insert("writeback".to_owned(), json!(write.id.to_string()));
     }

@@ -84,6 +84,10 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         let still_ours = held.iter().any(|held| held.writeback == same.id);
         let holds_nothing = window.is_none() && !was_undone(wish.write, &same);
         if same.state != WritebackState::Succeeded || holds_nothing || still_ours {
+            if same.state == WritebackState::Queued && same.reason.as_deref() == Some("practice_offline") {
+                tx.try_the_practice_now(wish.connection, Some(same.id)).await?;
+                announce(tx, wish.connection, wish.vendor, same.id, wish.traceparent).await?;
+            }
             return Ok(Requested::Same(Box::new(same)));
         }
     }
@@ -111,11 +115,11 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         fingerprint: &fingerprint,
         reference: &reference(id),
         depends_on,
-        deadline_at: window.map_or(wish.deadline_at, |window| wish.deadline_at.min(window.start)),
-        about_at: window.map(|window| window.start).or(wish.write.was_at()),
+        deadline_at: wish.write.too_late_from().map_or(wish.deadline_at, |at| wish.deadline_at.min(at)),
+        about_at: window.map(|window| window.start).or(wish.write.was().map(|was| was.start)),
     })
     .await?;
-    tx.try_the_practice_now(wish.connection).await?;
+    tx.try_the_practice_now(wish.connection, None).await?;
     if let Some(appointment) = wish.write.changes() {
         tx.mark_change(id, appointment).await?;
     }

@@ -1,5 +1,5 @@
 use domain::{TenantId, WritebackId};
-use store::{NewReplayRun, ReplayRun, Store, StoreError, TenantTx};
+use store::{NewReplayRun, ReplayItem, ReplayRun, Store, StoreError, TenantTx};
 use uuid::Uuid;
 
 use crate::replay::{ReplayError, replay_in};
@@ -8,8 +8,8 @@ use crate::{Carrier, CarryError};
 /// Steps of one look at the runs: whoever has more to do looks again.
 const MOST_STEPS: usize = 500;
 
-/// Asks for replays, one after the other, `per_minute` of them, until `stop_after` have gone wrong. A worker
-/// takes them on; the answer is the run's id.
+/// Asks for replays, one after the other, `per_minute` of them, until `stop_after` have gone wrong; no more than that
+/// are under way at once. A worker takes them on; the answer is the run's id.
 ///
 /// # Errors
 /// [`StoreError::Refused`] for a write of another tenant, or a rate of nothing.
@@ -45,12 +45,16 @@ impl Carrier {
     }
 }
 
-/// What of a run went wrong so far.
-fn wrong(run: &ReplayRun) -> usize {
-    let is_wrong = |outcome: Option<&str>, state: Option<&str>| {
-        matches!(outcome, Some("conflicting" | "refused")) || matches!(state, Some("failed" | "parked"))
+/// What of a run went wrong so far, and what may still go wrong.
+fn wrong_and_open(run: &ReplayRun) -> (usize, usize) {
+    let is_wrong = |item: &&ReplayItem| {
+        matches!(item.outcome.as_deref(), Some("conflicting" | "refused"))
+            || matches!(item.replay_state.as_deref(), Some("failed" | "parked"))
     };
-    run.items.iter().filter(|item| is_wrong(item.outcome.as_deref(), item.replay_state.as_deref())).count()
+    let is_open = |item: &&ReplayItem| {
+        matches!(item.replay_state.as_deref(), Some("queued" | "sending" | "unknown" | "submitted"))
+    };
+    (run.items.iter().filter(is_wrong).count(), run.items.iter().filter(is_open).count())
 }
 
 async fn step(store: &Store, tenant: TenantId, id: Uuid) -> Result<(), StoreError> {
@@ -58,11 +62,16 @@ async fn step(store: &Store, tenant: TenantId, id: Uuid) -> Result<(), StoreErro
     let Some((by, run)) = open_run(&mut tx, id).await? else { return tx.roll_back().await };
     let next = run.items.iter().find(|item| item.outcome.is_none());
     let most = run.stop_after.and_then(|most| usize::try_from(most).ok());
-    let (Some(next), false) = (next, most.is_some_and(|most| wrong(&run) >= most)) else {
+    let (wrong, open) = wrong_and_open(&run);
+    let (Some(next), false) = (next, most.is_some_and(|most| wrong >= most)) else {
         let end = if next.is_some() { "stopped" } else { "done" };
         tx.end_replay_run(id, end).await?;
         return tx.commit().await;
     };
+    // What is under way may go wrong as well: only so many are, whatever the rate.
+    if most.is_some_and(|most| wrong + open >= most) {
+        return tx.roll_back().await;
+    }
     let (outcome, replay) = match replay_in(&mut tx, next.writeback, &by).await {
         Ok(new) => ("replayed", Some(new)),
         Err(ReplayError::Obstacle(obstacle)) => (obstacle.word(), None),

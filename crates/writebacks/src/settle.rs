@@ -1,8 +1,13 @@
 use domain::{TenantId, WritebackId, WritebackState};
-use store::{Store, StoreError};
+use serde_json::json;
+use store::{Store, StoreError, TenantTx};
 
-use crate::finish::{Ending, finish};
+use crate::finish::{Ending, end_one, follow};
 use crate::moves::{Actor, allowed};
+use crate::replay::note;
+
+/// The longest id of a vendor's that is believed.
+const MOST: usize = 100;
 
 /// What staff found when they looked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,25 +30,42 @@ pub enum SettleError {
     /// It was replayed or given up, or somebody settled it just now.
     #[error("the write was replayed, given up or settled by somebody else")]
     TakenUp,
+    /// No vendor calls anything so.
+    #[error("the id in the practice's system must have 1 to 100 characters")]
+    NoId,
     /// The database did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Ends a parked write by what staff found, and closes the alert with the last of its connection.
+/// Ends a parked write by what `by` found, and closes the alert with the last of its connection.
 ///
 /// # Errors
 /// [`SettleError`].
 pub async fn settle(
     store: &Store,
     tenant: TenantId,
-    vendor: &str,
     id: WritebackId,
     found: Found<'_>,
+    by: &str,
 ) -> Result<(), SettleError> {
     let mut tx = store.tenant(tenant).await?;
+    match settle_in(&mut tx, id, found, by).await {
+        Ok(()) => Ok(tx.commit().await?),
+        Err(error) => {
+            tx.roll_back().await?;
+            Err(error)
+        }
+    }
+}
+
+async fn settle_in(
+    tx: &mut TenantTx,
+    id: WritebackId,
+    found: Found<'_>,
+    by: &str,
+) -> Result<(), SettleError> {
     let write = tx.writeback(id).await?;
-    tx.commit().await?;
     let (to, created) = match found {
         Found::There { vendor_id } => (WritebackState::Succeeded, Some(vendor_id)),
         Found::NotThere => (WritebackState::Failed, None),
@@ -51,13 +73,18 @@ pub async fn settle(
     if write.state != WritebackState::Parked || !allowed(write.state, to, Actor::Staff) {
         return Err(SettleError::NotParked(write.state));
     }
+    if created.is_some_and(|id| id.is_empty() || id.len() > MOST || id.chars().any(char::is_control)) {
+        return Err(SettleError::NoId);
+    }
     let ending = Ending { to, reason: Some("settled_by_staff"), created, actor: Actor::Staff, owner: None };
-    if !finish(store, tenant, vendor, &write, &ending).await? {
+    if !end_one(tx, &write, &ending).await? {
         return Err(SettleError::TakenUp);
     }
-    let mut tx = store.tenant(tenant).await?;
+    let vendor = tx.connection(write.connection).await?.vendor;
+    follow(tx, &vendor, id, to).await?;
     if tx.parked_left(write.connection).await? == 0 {
         tx.clear(Some(write.connection), domain::AlertKind::WritebackParked).await?;
     }
-    Ok(tx.commit().await?)
+    note(tx, &write, by, "writeback.settle", to.as_str(), json!({})).await?;
+    Ok(())
 }

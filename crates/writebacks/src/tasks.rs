@@ -3,6 +3,7 @@ use store::{Store, StoreError};
 use uuid::Uuid;
 
 use crate::drops::{DropError, DropOutcome, give_up};
+use crate::settle::{Found, SettleError, settle};
 
 /// Why a task was not ended.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +14,9 @@ pub enum EndTaskError {
     /// The write it is about cannot be given up.
     #[error(transparent)]
     Drop(#[from] DropError),
+    /// The write it is about cannot be settled.
+    #[error(transparent)]
+    Settle(#[from] SettleError),
     /// The database did not do it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -20,17 +24,25 @@ pub enum EndTaskError {
 
 /// What somebody did about a task, where it is about a write.
 #[derive(Debug, Clone, Copy)]
-pub struct Done<'a> {
-    /// As what the write is given up.
-    pub outcome: DropOutcome,
-    /// Why, in their own words.
-    pub reason: &'a str,
+pub enum Done<'a> {
+    /// They give the write up.
+    GivenUp {
+        /// As what.
+        outcome: DropOutcome,
+        /// Why, in their own words.
+        reason: &'a str,
+    },
+    /// They looked, and it is there.
+    Landed {
+        /// The vendor's id of what was made.
+        vendor_id: &'a str,
+    },
 }
 
 /// Ends a task: somebody has done it. False: it was ended before.
 ///
 /// A task about a write that nobody has given up, settled or replayed is not over with "done": the write may still be
-/// sent, a second time if it was entered by hand. Then `done` must say what became of it, and gives it up. What is at
+/// sent, a second time if it was entered by hand. Then `done` must say what became of it, and gives it up or settles it. What is at
 /// the vendor cannot be given up; its task may be ended, and it leaves another if it goes wrong.
 ///
 /// # Errors
@@ -57,8 +69,11 @@ pub async fn end_task(
     }
     tx.commit().await?;
     match (open, done) {
-        (Some(write), Some(done)) => {
-            give_up(store, tenant, write.id, done.outcome, done.reason, by).await?;
+        (Some(write), Some(Done::GivenUp { outcome, reason })) => {
+            give_up(store, tenant, write.id, outcome, reason, by).await?;
+        }
+        (Some(write), Some(Done::Landed { vendor_id })) => {
+            settle(store, tenant, write.id, Found::There { vendor_id }, by).await?;
         }
         (Some(write), None) if matches!(write.state, S::Queued | S::Failed | S::Parked) => {
             return Err(EndTaskError::StillOpen(write.id));

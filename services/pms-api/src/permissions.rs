@@ -57,6 +57,7 @@ pub(crate) const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/pms/writebacks/plan", may(P::WRITEBACKS_READ)),
     ("POST", "/api/pms/writebacks/replay", may(P::WRITEBACKS_REPLAY)),
     ("GET", "/api/pms/writebacks/replays/{run}", may(P::WRITEBACKS_READ)),
+    ("POST", "/api/pms/writebacks/{id}/settle", may(P::WRITEBACKS_REPLAY)),
     ("POST", "/api/pms/writebacks/{id}/drop", may(P::WRITEBACKS_REPLAY)),
     ("POST", "/api/pms/setup", may(P::CONNECTIONS_MANAGE)),
     ("GET", "/api/pms/status", may(P::CONNECTIONS_READ)),
@@ -143,6 +144,19 @@ mod tests {
                 let Listed::Needs(Needs::Permission(permission)) = needs else { continue };
                 assert_eq!(operation["x-permission"], permission.as_str(), "{method} {path}");
             }
+        }
+    }
+
+    #[test]
+    fn whatever_staff_are_told_to_do_about_a_write_has_a_route() {
+        for verb in ["settle", "replay", "drop"] {
+            assert!(writebacks::REASONS.iter().any(|reason| reason.next_action.contains(verb)), "{verb}");
+            let route =
+                |path: &&str| path.starts_with("/api/pms/writebacks") && path.ends_with(&format!("/{verb}"));
+            assert!(
+                TABLE.iter().any(|(method, path, _)| *method == "POST" && route(path)),
+                "{verb} has no route"
+            );
         }
     }
 

@@ -103,6 +103,7 @@ fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/api/pms/writebacks/replay").route(post().to(writebacks::replay)))
         .service(resource("/api/pms/writebacks/replays/{run}").route(get().to(writebacks::run)))
         .service(resource("/api/pms/writebacks/{id}").route(get().to(writebacks::show)))
+        .service(resource("/api/pms/writebacks/{id}/settle").route(post().to(writebacks::settle)))
         .service(resource("/api/pms/writebacks/{id}/drop").route(post().to(writebacks::give_up)))
         .service(
             resource("/api/pms/patients/{patient}/appointments").route(get().to(appointments::of_patient)),

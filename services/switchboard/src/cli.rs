@@ -11,7 +11,7 @@ use clap_complete::Shell;
 pub(crate) use access::{ApiKeysAction, KeysAction, MembersAction};
 pub(crate) use connections::{ConnectionsAction, WordsArgs};
 pub(crate) use insight::{AlertsAction, DestinationsAction, ReportArgs, UsageArgs};
-pub(crate) use writebacks::{WhichWrites, WritebacksAction};
+pub(crate) use writebacks::{Over, WhichWrites, WritebacksAction};
 
 /// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
 #[derive(Debug, Parser)]

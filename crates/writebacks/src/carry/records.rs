@@ -1,10 +1,15 @@
 use std::collections::BTreeMap;
 
 use domain::{WritebackId, WritebackState as S};
-use pms::{Advice, ErrorKind, PmsError, Sighting, WriteOrder};
-use store::{DueConnection, StoreError, Writeback};
+use pms::{Advice, ErrorKind, PmsError, Sighting, Write, WriteOrder};
+use store::{DueConnection, OwnWrites, StoreError, Writeback};
 
 use super::{Carrier, CarryError, Grip, Step, order_for};
+
+/// That our own database did not answer, to whoever waits for the practice's.
+pub(crate) fn ours(error: StoreError) -> PmsError {
+    PmsError::new(ErrorKind::VendorDown, Advice::Retry).caused_by(error)
+}
 
 /// Writes of ours in what a practice's system shows.
 impl Carrier {
@@ -45,13 +50,34 @@ impl Carrier {
         Ok(orders.into_iter().filter_map(of).collect())
     }
 
+    /// What our own rows tell of the appointment that a write of ours changes.
+    pub(crate) async fn own_writes(
+        &self,
+        due: DueConnection,
+        id: WritebackId,
+        content: &Write,
+    ) -> Result<Option<OwnWrites>, StoreError> {
+        let Some(appointment) = content.changes() else { return Ok(None) };
+        let mut tx = self.store.tenant(due.tenant).await?;
+        let own = tx.own_writes(id, due.connection, appointment).await?;
+        tx.commit().await?;
+        Ok(Some(own))
+    }
+
+    /// The practice's IANA zone.
+    pub(crate) async fn zone(&self, due: DueConnection) -> Result<String, StoreError> {
+        let mut tx = self.store.tenant(due.tenant).await?;
+        let zone = tx.write_habits(due.connection).await?.time_zone;
+        tx.commit().await?;
+        Ok(zone)
+    }
+
     /// The orders of writes of ours; those that cannot be read are left out.
     pub(crate) async fn orders(
         &self,
         due: DueConnection,
         ids: &[WritebackId],
     ) -> Result<Vec<(WritebackId, WriteOrder)>, PmsError> {
-        let ours = |error: StoreError| PmsError::new(ErrorKind::VendorDown, Advice::Retry).caused_by(error);
         let mut tx = self.store.tenant(due.tenant).await.map_err(ours)?;
         let mut orders = Vec::new();
         for write in tx.writebacks(ids).await.map_err(ours)? {

@@ -1,28 +1,48 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::WritebackState as S;
 use jiff::Timestamp;
-use pms::{ErrorKind, FailureReason, PmsError, WriteOrder};
+use pms::{Advice, ErrorKind, FailureReason, PmsError, WriteOrder};
 use store::{DueConnection, StoreError, TenantTx, Tries, WriteHabits, Writeback};
 
 use super::{Carrier, CarryError, Grip, Step, order_for, patience, word};
 use crate::calendar::Time;
 use crate::hours::{hour_of, until_up};
 
+/// The calendar could not be read, or not in time.
+pub(super) const UNREAD: &str = "calendar_unreadable";
+
 /// What keeps a write from being sent that is nobody's fault: a server that is off, a time that is gone.
 impl Carrier {
-    /// The practice's own calendar has something at the booking's time: nothing is sent. Where it is the
-    /// same patient's, it may be this booking, and is looked for.
-    pub(super) async fn not_free(
+    /// Whether what the practice's own calendar shows keeps the write from being sent. What it wants and is there
+    /// already may be this very write, and is looked for. That the calendar cannot be read says nothing about the
+    /// write: it waits, and its deadline ends it.
+    pub(super) async fn is_in_the_way(
         &self,
         grip: Grip,
         write: &Writeback,
-        found: Time,
+        found: Result<Time, Arc<PmsError>>,
     ) -> Result<bool, CarryError> {
-        if found == Time::Taken {
-            self.end(grip, write, S::Failed, word(FailureReason::SlotTaken), None).await?;
-        } else {
-            self.step(grip, write, Step::to(S::Unknown, "seen_in_calendar", Duration::ZERO)).await?;
+        match found {
+            Ok(Time::Free) => return Ok(false),
+            Ok(Time::Taken) => {
+                self.end(grip, write, S::Failed, word(FailureReason::SlotTaken), None).await?;
+            }
+            Ok(Time::Overtaken) => self.end(grip, write, S::Failed, "changed_since", None).await?,
+            Ok(Time::TheirOwn) => {
+                self.step(grip, write, Step::to(S::Unknown, "seen_in_calendar", Duration::ZERO)).await?;
+            }
+            Err(error) if error.kind == ErrorKind::AccessWithdrawn => {
+                self.not_sent(grip, write, &error).await?;
+            }
+            Err(error) => {
+                tracing::warn!(writeback.id = %write.id, error = %error, "a calendar could not be read");
+                let is_lasting = matches!(error.advice, Advice::Permanent | Advice::OutcomeUnknown);
+                let why = if is_lasting { UNREAD } else { error.kind.word() };
+                let wait = patience(&error, self.pace.next_try(write.attempts));
+                self.step(grip, write, Step::to(S::Queued, why, wait)).await?;
+            }
         }
         Ok(true)
     }

@@ -79,7 +79,7 @@ async fn patient_set_aside(rig: &Rig) -> (WritebackId, WritebackId) {
 async fn a_booking_whose_patient_waits_for_staff_is_made_for_the_patient_that_they_found() {
     let rig = Rig::new().await;
     let (first, second) = patient_set_aside(&rig).await;
-    settle(&rig.store, rig.due.tenant, "scripted", first, Found::There { vendor_id: "77" }).await.unwrap();
+    settle(&rig.store, rig.due.tenant, first, Found::There { vendor_id: "77" }, "a test").await.unwrap();
     rig.carry_on().await;
     assert_eq!(rig.state(second).await, S::Succeeded);
     let Write::BookAppointment(sent) = &rig.vendor.held()[0].write else { panic!("not a booking") };
@@ -112,7 +112,7 @@ async fn p12_a_booking_whose_patient_is_given_up_or_not_settled_in_time_is_a_tas
                 "forerunner_failed"
             }
             "settled" => {
-                settle(store, tenant, "scripted", first, Found::NotThere).await.unwrap();
+                settle(store, tenant, first, Found::NotThere, "a test").await.unwrap();
                 "forerunner_failed"
             }
             _ => {

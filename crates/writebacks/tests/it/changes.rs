@@ -311,7 +311,7 @@ async fn p3_nobody_changes_an_appointment_while_staff_must_find_out_what_became_
     assert_eq!(rig.state(id).await, S::Parked);
     assert!(is_under_way(&rig.wish(&moving("a1", 0, 60), "move").await));
     let not_there = writebacks::Found::NotThere;
-    writebacks::settle(&rig.store, rig.due.tenant, "scripted", id, not_there).await.unwrap();
+    writebacks::settle(&rig.store, rig.due.tenant, id, not_there, "a test").await.unwrap();
     wished(&rig, &moving("a1", 0, 60), "move").await;
 }
 

@@ -10,7 +10,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use domain::{WritebackId, WritebackState as S};
+use domain::{Window, WritebackId, WritebackState as S};
 use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, FailureReason, Write, WriteOutcome};
 use proptest::prelude::*;
@@ -21,7 +21,7 @@ use writebacks::{
 };
 
 use crate::changes::{cancelling, moving, note};
-use crate::rig::{Ground, Rig, booking, patient};
+use crate::rig::{Ground, Rig, booking, patient, slot};
 use crate::vendor::Fate;
 
 /// One thing that happens.
@@ -52,6 +52,11 @@ enum Event {
     Chain,
     /// Somebody wishes for a move or a cancellation of one of two appointments, or adds a note.
     Change(i64),
+    /// Staff move one of the two appointments in their own system, or cancel it, long after whatever was wished for.
+    StaffChange {
+        which: i64,
+        cancelled: bool,
+    },
     /// A carrier sends, and the request ends so.
     Send {
         second: bool,
@@ -111,6 +116,8 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(|refuses| Event::LateResults { refuses }),
         1 => Just(Event::Chain),
         3 => (0..7i64).prop_map(Event::Change),
+        2 => (0..2i64, any::<bool>())
+            .prop_map(|(which, cancelled)| Event::StaffChange { which, cancelled }),
         6 => (any::<bool>(), fate()).prop_map(|(second, fate)| Event::Send { second, fate }),
         2 => any::<(bool, bool)>().prop_map(|(second, taken)| Event::Die { second, taken }),
         1 => any::<bool>().prop_map(|second| Event::Linger { second }),
@@ -200,12 +207,33 @@ impl World {
             }
             Event::Change(number) => {
                 let appointment = format!("a{}", number % 2);
-                let write = match number {
+                let mut write = match number {
                     0..2 => cancelling(&appointment, None),
                     2..6 => moving(&appointment, 900, (number - 2) / 2 * 30),
                     _ => note(),
                 };
+                // Whoever wishes for a change knows where the appointment is; of one that is cancelled nobody does.
+                match (&mut write, self.rig.vendor.where_is(&appointment)) {
+                    (Write::AddNote(_), _) => {}
+                    (Write::CancelAppointment(gone), Some(stands)) => gone.from = stands,
+                    (Write::RescheduleAppointment(moved), Some(stands)) => moved.from = stands,
+                    _ => return,
+                }
                 self.wish(&write, &format!("change {number}"), None).await;
+            }
+            Event::StaffChange { which, cancelled } => {
+                // By the time it is tried again, whatever was wished for before is long ago, and copied.
+                let ago = "UPDATE pms_writebacks SET created_at = created_at - interval '1 hour',
+                         finished_at = finished_at - interval '1 hour'
+                     WHERE operation IN ('reschedule_appointment', 'cancel_appointment') AND connection_id = ";
+                rig.sql(ago).await;
+                let appointment = format!("a{which}");
+                if *cancelled {
+                    rig.vendor.cancelled(&appointment);
+                } else if let Some(stands) = rig.vendor.where_is(&appointment) {
+                    let later = stands.start + SignedDuration::from_hours(72);
+                    rig.vendor.stands(&appointment, Window::of_minutes(later, 30).unwrap());
+                }
             }
             Event::Send { second, fate } => {
                 rig.vendor.next(&[*fate]);
@@ -281,7 +309,7 @@ impl World {
             Some(vendor_id) => Found::There { vendor_id },
             None => Found::NotThere,
         };
-        let settled = settle(&self.rig.store, self.rig.due.tenant, "scripted", id, found);
+        let settled = settle(&self.rig.store, self.rig.due.tenant, id, found, "a test");
         let (settled, again) = if replayed {
             let (settled, again) = tokio::join!(settled, self.rig.replay(id));
             (settled, Some(again))
@@ -352,6 +380,12 @@ impl World {
             taken.values().all(|times| *times == 1),
             "after {after:?} the vendor has one twice: {taken:?}"
         );
+        // P3: nothing is done over what staff did since.
+        let overtaking = self.rig.vendor.overtaking();
+        assert!(
+            overtaking.is_empty(),
+            "after {after:?} a change was sent that staff overtook: {overtaking:?}"
+        );
         // P4: of all that the practice's system has or may still do, no two are at one time.
         let mut times = BTreeSet::new();
         for held in self.rig.vendor.held() {
@@ -377,7 +411,10 @@ impl World {
             let outcome = held.iter().find(|held| held.reference == row.reference).map(|held| &held.outcome);
             let done = matches!(outcome, Some(WriteOutcome::Succeeded { .. }));
             match row.state {
-                S::Succeeded => assert!(done, "after {after:?}: called done and is not"),
+                S::Succeeded => {
+                    let done = done || self.rig.vendor.was_found_done(&row.reference);
+                    assert!(done, "after {after:?}: called done and is not");
+                }
                 S::Failed => assert!(!done, "after {after:?}: given up and is done: {:?}", row.reason),
                 _ => {}
             }
@@ -455,6 +492,9 @@ async fn live(ground: Arc<Ground>, history: Vec<Event>) {
         lingering: Vec::new(),
         by_hand: BTreeSet::new(),
     };
+    for which in ["a0", "a1"] {
+        world.rig.vendor.stands(which, slot(900));
+    }
     for event in &history {
         world.happen(event).await;
         world.check(event).await;

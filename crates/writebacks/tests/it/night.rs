@@ -8,7 +8,7 @@ use crate::rig::{Rig, booking, new, patient};
 use crate::vendor::Fate;
 
 /// So many nights from now, at half past two in Chicago.
-fn night(ahead: i64) -> Timestamp {
+pub(crate) fn night(ahead: i64) -> Timestamp {
     let today = Timestamp::now().in_tz("America/Chicago").unwrap().date();
     let date = today.checked_add(ahead.days()).unwrap();
     date.at(2, 30, 0, 0).in_tz("America/Chicago").unwrap().timestamp()
@@ -47,6 +47,16 @@ async fn what_failed_for_a_reason_that_passes_is_tried_again_at_two_in_the_night
     assert_eq!(rig.state(replay).await, S::Succeeded);
     assert_eq!((rig.state(id).await, rig.vendor.held().len()), (S::Parked, 1));
     assert!(rig.alerts().await.is_empty() && rig.tasks().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_tried_again_in_the_night_of_a_practice_that_was_disabled() {
+    let rig = Rig::new().await;
+    given_up(&rig).await;
+    rig.sql("UPDATE pms_connections SET status = 'disabled' WHERE id = ").await;
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 0);
+    rig.sql("UPDATE pms_connections SET status = 'active' WHERE id = ").await;
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

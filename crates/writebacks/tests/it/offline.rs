@@ -5,8 +5,9 @@ use std::time::Duration;
 use domain::{WritebackId, WritebackState as S};
 use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind};
+use writebacks::Requested;
 
-use crate::rig::Rig;
+use crate::rig::{Rig, booking};
 use crate::vendor::Fate;
 
 const OFF: Fate = Fate::Refuse(ErrorKind::PracticeOffline, Advice::RetryAfter(Duration::from_secs(60)));
@@ -49,6 +50,25 @@ async fn everybody_who_waits_behind_a_server_that_is_off_is_told_at_once_and_a_n
         wished.push(rig.row(id).await.reference);
     }
     assert_eq!(order, wished);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_again_for_what_waits_is_a_reason_to_try_and_hears_what_comes_of_that() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[OFF]);
+    let (first, second) = (rig.booked(0).await, rig.booked(30).await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    assert!(!rig.is_due(S::Queued).await);
+    let letters = rig.letters().await.len();
+    let same = rig.wish(&booking(30), "booking 30").await.unwrap();
+    assert!(matches!(same, Requested::Same(row) if row.id == second));
+    assert!(rig.is_due(S::Queued).await, "somebody is on the line");
+    assert_eq!(rig.letters().await.len(), letters + 1, "a worker hears of it at once");
+    assert_eq!(why(&rig, second).await, (S::Queued, None), "that it was off is old news");
+    rig.vendor.next(&[OFF]);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let off = (S::Queued, Some("practice_offline".to_owned()));
+    assert_eq!((why(&rig, first).await, why(&rig, second).await), (off.clone(), off));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -89,7 +89,7 @@ async fn p3_a_payment_that_failed_or_was_entered_by_hand_is_not_posted_a_second_
         }
         let (store, tenant) = (&rig.store, rig.due.tenant);
         match how {
-            "settled" => settle(store, tenant, "scripted", id, Found::NotThere).await.unwrap(),
+            "settled" => settle(store, tenant, id, Found::NotThere, "a test").await.unwrap(),
             "replayed" => {
                 id = rig.replay(id).await.unwrap();
                 rig.look_until_nowhere().await;

@@ -1,9 +1,14 @@
 //! Another try at what went wrong: P3 and P4 hold through it.
 
-use domain::WritebackState as S;
-use pms::{FailureReason, Write};
-use writebacks::{Found, Obstacle, ReplayError, RequestError, Requested, SettleError, settle};
+use domain::{Window, WritebackState as S};
+use jiff::{SignedDuration, Timestamp};
+use pms::{Advice, ErrorKind, FailureReason, Write};
+use writebacks::{
+    DropOutcome, Found, Obstacle, ReplayError, RequestError, Requested, SettleError, give_up, settle,
+};
 
+use crate::changes::{moving, note};
+use crate::night::night;
 use crate::rig::{Rig, booking, new, patient, slot};
 use crate::vendor::Fate;
 
@@ -125,7 +130,7 @@ async fn p3_what_is_under_way_done_or_replayed_is_not_replayed() {
     // Nobody settles what a replay stands for.
     let parked = rig.parked(60, Fate::LoseRequest).await;
     rig.replay(parked).await.unwrap();
-    let error = settle(&rig.store, rig.due.tenant, "scripted", parked, Found::NotThere).await.unwrap_err();
+    let error = settle(&rig.store, rig.due.tenant, parked, Found::NotThere, "a test").await.unwrap_err();
     assert!(matches!(error, SettleError::TakenUp), "{error:?}");
     assert!(rig.is_held(60).await && rig.alerts().await.is_empty());
 }
@@ -222,6 +227,39 @@ async fn a_booking_whose_time_is_past_is_stale() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p12_a_move_whose_old_time_is_past_is_stale_and_its_replay_has_until_the_earlier_of_both() {
+    let rig = Rig::new().await;
+    let mut past = moving("a1", 0, 60);
+    if let Write::RescheduleAppointment(moved) = &mut past {
+        moved.from = Window::of_minutes(Timestamp::now() - SignedDuration::from_hours(1), 30).unwrap();
+    }
+    let old = new(rig.wish(&past, "of yesterday").await);
+    rig.carrier.reap().await.unwrap();
+    let row = rig.row(old).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("not_sent_in_time")));
+    assert_eq!(obstacle(rig.replay(old).await.unwrap_err()), Obstacle::Stale);
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 0);
+    let told = &rig.tasks().await[0].next_action;
+    assert!(told.starts_with("Call the patient"), "no night is promised: {told}");
+    let old = new(rig.wish(&moving("a2", 120, 600), "of some day").await);
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    let again = rig.replay(old).await.unwrap();
+    assert_eq!(rig.row(again).await.deadline_at, slot(120).start);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_replay_of_what_is_about_no_time_has_a_day_at_most() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+    let old = new(rig.wish_after(&note(), "a note", None, SignedDuration::from_hours(24 * 30)).await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let again = rig.replay(old).await.unwrap();
+    let left = rig.row(again).await.deadline_at.duration_since(Timestamp::now());
+    assert!(left > SignedDuration::from_hours(23) && left <= SignedDuration::from_hours(24), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p3_what_the_practice_refused_is_sent_anew_under_a_reference_of_its_own() {
     let rig = Rig::new().await;
     let old = rig.booked(0).await;
@@ -243,9 +281,8 @@ async fn a_chain_is_replayed_from_its_beginning() {
     let rig = Rig::new().await;
     rig.vendor.next(&[Fate::LoseRequest]);
     let first = new(rig.wish(&patient(), "nora").await);
-    let second = new(rig
-        .wish_after(&booking(0), "nora's booking", Some(first), jiff::SignedDuration::from_hours(1))
-        .await);
+    let second =
+        new(rig.wish_after(&booking(0), "nora's booking", Some(first), SignedDuration::from_hours(1)).await);
     rig.carrier.send_next(rig.due).await.unwrap();
     rig.expire_deadlines().await;
     rig.carrier.reap().await.unwrap();
@@ -260,4 +297,23 @@ async fn a_chain_is_replayed_from_its_beginning() {
     let held = rig.vendor.held();
     assert_eq!(held.len(), 2);
     assert!(matches!(&held[1].write, Write::BookAppointment(booking) if booking.patient == made));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_whose_patient_was_given_up_is_said_to_be_for_nobody_and_told_what_to_do() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::LoseRequest]);
+    let first = new(rig.wish(&patient(), "nora").await);
+    let wait = SignedDuration::from_hours(1);
+    let second = new(rig.wish_after(&booking(0), "nora's booking", Some(first), wait).await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let late = "UPDATE pms_writebacks SET deadline_at = now() WHERE operation = 'create_patient' AND connection_id = ";
+    rig.sql(late).await;
+    rig.carrier.reap().await.unwrap();
+    let by_hand = DropOutcome::EnteredByHand;
+    give_up(&rig.store, rig.due.tenant, first, by_hand, "made by hand", "a test").await.unwrap();
+    let obstacle = obstacle(rig.replay(second).await.unwrap_err());
+    assert_eq!((obstacle, obstacle.word()), (Obstacle::Forlorn(first), "forerunner_given_up"));
+    let told = &rig.tasks().await[0].next_action;
+    assert!(told.contains("If it was dropped, enter the appointment by hand too"), "{told}");
 }

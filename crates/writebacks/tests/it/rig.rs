@@ -58,11 +58,16 @@ impl Rig {
 
     /// A clinic and a vendor of its own on `ground`.
     pub(crate) async fn on(ground: Arc<Ground>) -> Self {
+        Self::with_lease(ground, Duration::from_secs(60)).await
+    }
+
+    /// As [`Rig::on`], with carriers that hold what they claim for so long.
+    pub(crate) async fn with_lease(ground: Arc<Ground>, lease: Duration) -> Self {
         let (store, owner) = (ground.store.clone(), ground.owner.clone());
         let due = clinic(&store).await;
         let vendor = Vendor::new();
         let pace = Pace {
-            lease: Duration::from_secs(60),
+            lease,
             first_look: Duration::ZERO,
             grace: Duration::from_secs(30),
             look_again: Duration::from_secs(10),
@@ -190,6 +195,14 @@ impl Rig {
     pub(crate) async fn pass(&self) {
         self.sql(
             "UPDATE pms_writebacks SET next_check_at = least(next_check_at, now()) WHERE connection_id = ",
+        )
+        .await;
+    }
+
+    /// What waits was wished for an hour ago.
+    pub(crate) async fn age(&self) {
+        self.sql(
+            "UPDATE pms_writebacks SET created_at = created_at - interval '1 hour' WHERE connection_id = ",
         )
         .await;
     }

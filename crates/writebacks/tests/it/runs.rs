@@ -73,6 +73,35 @@ async fn a_run_stops_after_as_many_errors_as_it_was_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_has_no_more_under_way_than_may_go_wrong_whatever_its_rate() {
+    let rig = Rig::new().await;
+    let mut writes = Vec::new();
+    for slot in 0..5 {
+        writes.push(rig.failed(slot * 30).await);
+    }
+    let id = run(&rig, &writes, 6000, Some(2)).await;
+    let steps = async || {
+        for _ in 0..5 {
+            a_minute_passes(&rig).await;
+            rig.carrier.work_runs_off().await.unwrap();
+        }
+        stands(&rig, id).await
+    };
+    let taken = |run: &ReplayRun| run.items.iter().filter(|item| item.outcome.is_some()).count();
+    let waits = steps().await;
+    assert_eq!((waits.state.as_str(), taken(&waits)), ("running", 2));
+    // One lands, the other fails: one more may go wrong.
+    rig.vendor.next(&[Fate::Take, Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+    rig.carry_on().await;
+    let goes_on = steps().await;
+    assert_eq!((goes_on.state.as_str(), taken(&goes_on)), ("running", 3));
+    rig.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+    rig.carry_on().await;
+    let stopped = steps().await;
+    assert_eq!((stopped.state.as_str(), taken(&stopped)), ("stopped", 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p3_two_runs_of_the_same_writes_replay_each_once() {
     let rig = Rig::new().await;
     let writes = [rig.failed(0).await, rig.failed(30).await];

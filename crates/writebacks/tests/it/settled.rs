@@ -16,7 +16,7 @@ async fn parked(rig: &Rig, minute: i64) -> WritebackId {
 }
 
 async fn decide(rig: &Rig, id: WritebackId, found: Found<'_>) -> Result<(), SettleError> {
-    settle(&rig.store, rig.due.tenant, "scripted", id, found).await
+    settle(&rig.store, rig.due.tenant, id, found, "a test").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -31,6 +31,11 @@ async fn p5_a_parked_booking_ends_as_staff_found_it_and_the_alert_with_the_last_
     assert_eq!(rig.state(gone).await, S::Failed);
     assert!(rig.is_held(0).await && !rig.is_held(30).await);
     assert!(rig.alerts().await.is_empty());
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    let records = tx.audit_records(0, 100).await.unwrap();
+    tx.commit().await.unwrap();
+    let by: Vec<_> = records.iter().filter(|one| one.action == "writeback.settle").collect();
+    assert!(by.len() == 2 && by.iter().all(|one| one.actor == "a test"), "{records:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -41,6 +46,8 @@ async fn p3_what_is_under_way_or_over_cannot_be_settled() {
     assert!(matches!(error, SettleError::NotParked(S::Queued)), "{error:?}");
     rig.carrier.send_next(rig.due).await.unwrap();
     let id = parked(&rig, 30).await;
+    let error = decide(&rig, id, Found::There { vendor_id: "" }).await.unwrap_err();
+    assert!(matches!(error, SettleError::NoId), "{error:?}");
     decide(&rig, id, Found::NotThere).await.unwrap();
     let error = decide(&rig, id, Found::There { vendor_id: "1" }).await.unwrap_err();
     assert!(matches!(error, SettleError::NotParked(S::Failed)), "{error:?}");

@@ -44,7 +44,7 @@ async fn what_is_set_aside_says_why_and_what_to_do_until_somebody_has() {
         assert!(said.contains(&(why.code, why.sentence)), "{said:?}");
     }
     assert!(tasks.iter().all(|task| task.due_at.is_some()), "by the appointment's time");
-    settle(&rig.store, rig.due.tenant, "scripted", settled, Found::There { vendor_id: "9" }).await.unwrap();
+    settle(&rig.store, rig.due.tenant, settled, Found::There { vendor_id: "9" }, "a test").await.unwrap();
     assert_eq!(rig.task_codes().await, ["outcome_unknown"]);
     rig.replay(replayed).await.unwrap();
     assert!(rig.tasks().await.is_empty());
@@ -108,7 +108,7 @@ async fn p3_done_by_hand_is_not_sent_in_the_night_and_a_task_about_an_open_write
     let error = end(None).await.unwrap_err();
     assert!(matches!(error, EndTaskError::StillOpen(id) if Some(id) == task.writeback), "{error:?}");
     assert_eq!(rig.tasks().await.len(), 1);
-    let by_hand = Done { outcome: DropOutcome::EnteredByHand, reason: "by hand" };
+    let by_hand = Done::GivenUp { outcome: DropOutcome::EnteredByHand, reason: "by hand" };
     assert!(end(Some(by_hand)).await.unwrap());
     assert!(!end(Some(by_hand)).await.unwrap(), "once");
     assert!(rig.tasks().await.is_empty());
@@ -134,7 +134,7 @@ async fn a_task_about_what_is_at_the_vendor_may_be_ended_and_what_fails_then_is_
     assert_eq!(rig.carrier.warn_staff().await.unwrap(), 1);
     let task = rig.tasks().await.pop().unwrap();
     assert!(!task.next_action.contains("by hand"), "it is with the vendor: {task:?}");
-    let by_hand = Done { outcome: DropOutcome::EnteredByHand, reason: "by hand" };
+    let by_hand = Done::GivenUp { outcome: DropOutcome::EnteredByHand, reason: "by hand" };
     let end = |done| end_task(&rig.store, rig.due.tenant, task.id, done, "a test");
     assert!(matches!(end(Some(by_hand)).await, Err(EndTaskError::Drop(_))));
     assert!(end(None).await.unwrap());

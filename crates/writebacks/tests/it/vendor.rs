@@ -53,6 +53,14 @@ struct Inner {
     unsure: Option<String>,
     no_status: bool,
     by_hand: Vec<(String, Window)>,
+    standing: BTreeMap<String, (Window, AppointmentState)>,
+    overtaking: Vec<String>,
+    found_done: BTreeSet<String>,
+    calendar: Option<(ErrorKind, Advice)>,
+    slow_calendar: bool,
+    copied_at: Option<Timestamp>,
+    books_read: u32,
+    send_by: Option<Instant>,
     held: Vec<Held>,
     late: Vec<WriteOrder>,
     sent: Vec<String>,
@@ -127,6 +135,59 @@ impl Vendor {
         self.inner().by_hand.push((patient.to_owned(), window));
     }
 
+    /// The practice's calendar has this appointment here, by whoever's hand.
+    pub(crate) fn stands(&self, appointment: &str, window: Window) {
+        self.inner().standing.insert(appointment.to_owned(), (window, AppointmentState::Booked));
+    }
+
+    /// Staff cancel it in the practice's own system.
+    pub(crate) fn cancelled(&self, appointment: &str) {
+        if let Some((_, state)) = self.inner().standing.get_mut(appointment) {
+            *state = AppointmentState::Cancelled;
+        }
+    }
+
+    /// Where an appointment stands, unless it was cancelled.
+    pub(crate) fn where_is(&self, appointment: &str) -> Option<Window> {
+        let (window, state) = *self.inner().standing.get(appointment)?;
+        (state == AppointmentState::Booked).then_some(window)
+    }
+
+    /// References of changes that were sent although their appointment stood elsewhere, or nowhere.
+    pub(crate) fn overtaking(&self) -> Vec<String> {
+        self.inner().overtaking.clone()
+    }
+
+    /// Whether somebody who looked for it was told that the calendar shows it, by whoever's hand.
+    pub(crate) fn was_found_done(&self, reference: &str) -> bool {
+        self.inner().found_done.contains(reference)
+    }
+
+    /// The calendar answers so, or is read again.
+    pub(crate) fn calendar(&self, error: Option<(ErrorKind, Advice)>) {
+        self.inner().calendar = error;
+    }
+
+    /// The calendar is a copy made then.
+    pub(crate) fn copied_at(&self, at: Timestamp) {
+        self.inner().copied_at = Some(at);
+    }
+
+    /// The calendar is read when the test says so.
+    pub(crate) fn slow_calendar(&self) {
+        self.inner().slow_calendar = true;
+    }
+
+    /// How often the calendar was read.
+    pub(crate) fn books_read(&self) -> u32 {
+        self.inner().books_read
+    }
+
+    /// By when the last request was to leave.
+    pub(crate) fn send_by(&self) -> Option<Instant> {
+        self.inner().send_by
+    }
+
     /// The next look tells nothing about this one.
     pub(crate) fn unsure_of(&self, reference: &str) {
         self.inner().unsure = Some(reference.to_owned());
@@ -134,8 +195,12 @@ impl Vendor {
 
     /// The practice's system does what it has been given.
     pub(crate) fn settle(&self, fails: Option<FailureReason>) {
-        for held in &mut self.inner().held {
+        let Inner { held, standing, .. } = &mut *self.inner();
+        for held in held {
             if held.outcome == WriteOutcome::Pending {
+                if fails.is_none() {
+                    follow(standing, &held.write);
+                }
                 held.outcome = match fails {
                     Some(reason) => WriteOutcome::Failed { reason, text: "no".to_owned().into() },
                     None => WriteOutcome::Succeeded { created: Some(format!("made-{}", held.reference)) },
@@ -240,6 +305,17 @@ impl PMSAdapter for Vendor {
     }
 
     async fn day_book(&self, query: &DayBookQuery) -> Result<DayBook, PmsError> {
+        let is_slow = {
+            let mut inner = self.inner();
+            inner.books_read += 1;
+            inner.slow_calendar
+        };
+        if is_slow {
+            self.stall().await;
+        }
+        if let Some((kind, advice)) = self.inner().calendar {
+            return Err(PmsError::new(kind, advice));
+        }
         let appointment = |patient: &str, window: Window| Appointment {
             vendor_id: "1".into(),
             patient: patient.to_owned(),
@@ -251,6 +327,13 @@ impl PMSAdapter for Vendor {
         let inner = self.inner();
         let mut appointments: Vec<_> =
             inner.by_hand.iter().map(|(patient, window)| appointment(patient, *window)).collect();
+        for (id, (window, state)) in &inner.standing {
+            appointments.push(Appointment {
+                vendor_id: id.clone(),
+                state: *state,
+                ..appointment("201", *window)
+            });
+        }
         for held in &inner.held {
             if let (Write::BookAppointment(new), WriteOutcome::Succeeded { .. }) =
                 (&held.write, &held.outcome)
@@ -267,7 +350,10 @@ impl PMSAdapter for Vendor {
             hours: vec![],
             appointments,
             feed: None,
-            freshness: Freshness { copied_at: None, read_at: Timestamp::now() },
+            freshness: Freshness {
+                copied_at: Some(inner.copied_at.unwrap_or(Timestamp::now())),
+                read_at: Timestamp::now(),
+            },
         })
     }
 
@@ -291,9 +377,16 @@ impl PMSAdapter for Vendor {
         unreachable!("a carrier does not read insurances")
     }
 
-    async fn submit(&self, order: &WriteOrder, _: Instant) -> Result<Receipt, PmsError> {
+    async fn submit(&self, order: &WriteOrder, send_by: Instant) -> Result<Receipt, PmsError> {
         let fate = {
             let mut inner = self.inner();
+            inner.send_by = Some(send_by);
+            if let Some((appointment, was)) = order.write.changes().zip(order.write.was())
+                && let Some(stands) = inner.standing.get(appointment)
+                && *stands != (was, AppointmentState::Booked)
+            {
+                inner.overtaking.push(order.reference.clone());
+            }
             inner.sent.push(order.reference.clone());
             inner.under_way += 1;
             inner.most_under_way = inner.most_under_way.max(inner.under_way);
@@ -322,7 +415,12 @@ impl PMSAdapter for Vendor {
         inner.looks += 1;
         let seen = |order: &WriteOrder| match inner.held.iter().find(|held| held.reference == order.reference)
         {
-            None => Sighting::Nowhere,
+            None => match order.write.changes().and_then(|id| Some((id, inner.standing.get(id)?))) {
+                Some((id, stands)) if is_done(&order.write, *stands) => {
+                    Sighting::InRecords { created: id.to_owned() }
+                }
+                _ => Sighting::Nowhere,
+            },
             Some(Held { outcome: WriteOutcome::Succeeded { created: Some(created) }, .. }) => {
                 Sighting::InRecords { created: created.clone() }
             }
@@ -330,6 +428,11 @@ impl PMSAdapter for Vendor {
         };
         let mut sightings: BTreeMap<_, _> =
             orders.iter().map(|order| (order.reference.clone(), seen(order))).collect();
+        let found = |(reference, sighting): (&String, &Sighting)| {
+            matches!(sighting, Sighting::InRecords { .. }).then(|| reference.clone())
+        };
+        let found: Vec<String> = sightings.iter().filter_map(found).collect();
+        inner.found_done.extend(found);
         let arrived: Vec<_> =
             inner.late.extract_if(.., |late| sightings.contains_key(&late.reference)).collect();
         if let Some(unsure) = inner.unsure.take() {
@@ -340,6 +443,24 @@ impl PMSAdapter for Vendor {
             self.take(&late);
         }
         Ok(sightings)
+    }
+}
+
+/// What becomes of an appointment by a change that the practice's system has done.
+fn follow(standing: &mut BTreeMap<String, (Window, AppointmentState)>, write: &Write) {
+    let Some(now) = write.changes().and_then(|appointment| standing.get_mut(appointment)) else { return };
+    match write {
+        Write::RescheduleAppointment(moved) => *now = (moved.window, AppointmentState::Booked),
+        _ => now.1 = AppointmentState::Cancelled,
+    }
+}
+
+fn is_done(write: &Write, (window, state): (Window, AppointmentState)) -> bool {
+    match write {
+        Write::RescheduleAppointment(moved) => {
+            state == AppointmentState::Booked && window.start == moved.window.start
+        }
+        _ => state == AppointmentState::Cancelled,
     }
 }
 

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use writebacks::{DropError, EndTaskError, end_task};
 
 use super::account::Account;
-use super::writebacks::{not_dropped, outcome};
+use super::writebacks::{not_dropped, not_settled, outcome};
 use crate::context::Context;
 
 /// How many of the tasks.
@@ -55,13 +55,15 @@ pub(crate) async fn list(
 pub(crate) struct Done {
     outcome: Option<String>,
     reason: Option<String>,
+    /// It is there, under this id of the vendor's.
+    landed: Option<String>,
 }
 
 /// Why a write is given up, where whoever does so says no more than the outcome.
 const SAID_IN_A_TASK: &str = "said at the end of its task";
 
 /// `POST /api/pms/tasks/{task}/done`: somebody has done it. Where the write it is about may still be sent, `outcome`
-/// says what became of that, and gives it up.
+/// says what became of that, and gives it up; `landed` says that it is there.
 pub(crate) async fn done(
     context: Data<Context>,
     Account(owner): Account,
@@ -72,22 +74,32 @@ pub(crate) async fn done(
         Done::default()
     } else {
         serde_json::from_slice(&body).map_err(|_| {
-            ApiError::new(Code::BadRequest, "the body must be JSON with `outcome` and `reason`")
+            ApiError::new(Code::BadRequest, "the body must be JSON with `outcome` and `reason`, or `landed`")
         })?
     };
     let outcome = said.outcome.as_deref().map(outcome).transpose()?;
     let reason = said.reason.as_deref().unwrap_or(SAID_IN_A_TASK);
-    let done = outcome.map(|outcome| writebacks::Done { outcome, reason });
+    let done = match (outcome, said.landed.as_deref()) {
+        (Some(_), Some(_)) => {
+            return Err(ApiError::invalid([(
+                "landed",
+                "what is there is not given up: leave `outcome` out",
+            )]));
+        }
+        (Some(outcome), None) => Some(writebacks::Done::GivenUp { outcome, reason }),
+        (None, landed) => landed.map(|vendor_id| writebacks::Done::Landed { vendor_id }),
+    };
     let ended = end_task(&context.store, owner.tenant, task, done, &owner.actor()).await;
     let ended = ended.map_err(|error| match error {
         EndTaskError::Store(StoreError::NotFound) => ApiError::not_found("there is no such task"),
         EndTaskError::Store(error) | EndTaskError::Drop(DropError::Store(error)) => ApiError::internal(error),
         EndTaskError::Drop(error) => not_dropped(error),
+        EndTaskError::Settle(error) => not_settled(error),
         EndTaskError::StillOpen(write) => ApiError::new(
             Code::Conflict,
             format!(
                 "the request {write} of this task is still open and may be entered again: say with `outcome` whether \
-                 it was entered_by_hand or is not_wanted, or settle or replay it"
+                 it was entered_by_hand or is not_wanted, with `landed` that it is there, or replay it"
             ),
         ),
     })?;

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use service::{ApiError, Code, Json, Path, Query};
 use store::{ListedWriteback, StoreError, WritebackFilter};
 use uuid::Uuid;
-use writebacks::{BusLookout, DropError, DropOutcome, UnknownOutcome, reason, start_run};
+use writebacks::{BusLookout, DropError, DropOutcome, Found, SettleError, UnknownOutcome, reason, start_run};
 
 use super::account::Account;
 use crate::context::Context;
 
 /// How long a practice may take to say what it shows.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// Writes of one request.
+/// Writes of one page.
 const MOST: i64 = 1_000;
 
 /// Which page of which writes.
@@ -45,9 +45,13 @@ pub(crate) struct Choice {
     #[serde(default)]
     all: bool,
     practice_id: Option<PracticeId>,
+    /// Only those that failed, or only those that are parked.
+    state: Option<String>,
     reason: Option<String>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
+    /// The page of a plan after this one.
+    cursor: Option<WritebackId>,
     /// How many replays a minute.
     per_minute: Option<i32>,
     /// End once so many were refused, failed or were parked again.
@@ -68,13 +72,9 @@ pub(crate) async fn list(
     Account(owner): Account,
     Query(page): Query<Page>,
 ) -> Result<HttpResponse, ApiError> {
-    let states = match page.state.as_deref().map(str::parse::<S>) {
+    let states = match &page.state {
         None => Vec::new(),
-        Some(Ok(state)) => vec![state],
-        Some(Err(_)) => {
-            let words = S::ALL.map(S::as_str).join(", ");
-            return Err(ApiError::invalid([("state", format!("must be one of {words}"))]));
-        }
+        Some(word) => vec![state(word, &S::ALL)?],
     };
     let limit = page.limit.unwrap_or(100).clamp(1, MOST);
     let filter = WritebackFilter {
@@ -134,7 +134,7 @@ pub(crate) async fn plan(
     Account(owner): Account,
     Json(choice): Json<Choice>,
 ) -> Result<HttpResponse, ApiError> {
-    let ids = chosen(&context, owner.tenant, choice).await?;
+    let (ids, next) = chosen(&context, owner.tenant, choice, false).await?;
     let lookout = BusLookout::new(context.bus.clone(), PATIENCE);
     let sorted = writebacks::plan(&context.store, &lookout, owner.tenant, &ids).await?;
     let plan: Vec<Value> = sorted
@@ -146,7 +146,8 @@ pub(crate) async fn plan(
             })
         })
         .collect();
-    Ok(HttpResponse::Ok().json(json!({ "plan": plan })))
+    let next = next.map(|id| id.to_string());
+    Ok(HttpResponse::Ok().json(json!({ "plan": plan, "nextCursor": next })))
 }
 
 /// `POST /api/pms/writebacks/replay`: a run of replays, taken on by a worker.
@@ -166,7 +167,7 @@ pub(crate) async fn replay(
     if stop_after.is_some_and(|most| most < 1) {
         return Err(ApiError::invalid([("stopAfter", "must be 1 or more")]));
     }
-    let ids = chosen(&context, owner.tenant, choice).await?;
+    let (ids, _) = chosen(&context, owner.tenant, choice, true).await?;
     let by = owner.actor();
     let run = start_run(&context.store, owner.tenant, &ids, per_minute, stop_after, &by).await?;
     Ok(HttpResponse::Accepted().json(json!({ "runId": run, "writes": ids.len() })))
@@ -215,6 +216,50 @@ pub(crate) async fn give_up(
     Ok(HttpResponse::Ok().json(json!({ "dropped": id.to_string(), "outcome": outcome.as_str() })))
 }
 
+/// What staff found of a parked write.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct Finding {
+    /// It is there, under this id of the vendor's.
+    landed: Option<String>,
+    /// It is not there, and no longer wanted.
+    #[serde(default)]
+    not_there: bool,
+}
+
+/// `POST /api/pms/writebacks/{id}/settle`: ends a parked write as staff found it.
+pub(crate) async fn settle(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(id): Path<WritebackId>,
+    Json(finding): Json<Finding>,
+) -> Result<HttpResponse, ApiError> {
+    let found = match (&finding.landed, finding.not_there) {
+        (Some(vendor_id), false) => Found::There { vendor_id },
+        (None, true) => Found::NotThere,
+        _ => return Err(ApiError::invalid([("landed", "give it, or `notThere` as true, and not both")])),
+    };
+    writebacks::settle(&context.store, owner.tenant, id, found, &owner.actor()).await.map_err(not_settled)?;
+    Ok(HttpResponse::Ok().json(json!({ "settled": id.to_string(), "landed": finding.landed })))
+}
+
+/// Why a write was not settled.
+pub(super) fn not_settled(error: SettleError) -> ApiError {
+    match error {
+        SettleError::Store(error) => no_such(error),
+        SettleError::NoId => ApiError::invalid([("landed", error.to_string())]),
+        other => ApiError::new(Code::Conflict, other.to_string()),
+    }
+}
+
+/// One of `words`.
+fn state(word: &str, words: &[S]) -> Result<S, ApiError> {
+    words.iter().copied().find(|state| state.as_str() == word).ok_or_else(|| {
+        let words: Vec<&str> = words.iter().map(|state| state.as_str()).collect();
+        ApiError::invalid([("state", format!("must be one of {}", words.join(", ")))])
+    })
+}
+
 /// As what a write is given up.
 pub(super) fn outcome(word: &str) -> Result<DropOutcome, ApiError> {
     word.parse().map_err(|error: UnknownOutcome| ApiError::invalid([("outcome", error.to_string())]))
@@ -240,20 +285,40 @@ async fn listed(
     Ok(found)
 }
 
-/// The writes a request is about; every one that it names must be the tenant's.
-async fn chosen(context: &Context, tenant: TenantId, choice: Choice) -> Result<Vec<WritebackId>, ApiError> {
+/// The writes a request is about, and where the next page begins unless it is about `all` of them; every one that it
+/// names must be the tenant's.
+async fn chosen(
+    context: &Context,
+    tenant: TenantId,
+    choice: Choice,
+    all: bool,
+) -> Result<(Vec<WritebackId>, Option<WritebackId>), ApiError> {
     if choice.ids.is_empty() {
-        let filter = WritebackFilter {
+        let over = [S::Failed, S::Parked];
+        let states = match &choice.state {
+            None => over.to_vec(),
+            Some(word) => vec![state(word, &over)?],
+        };
+        let mut filter = WritebackFilter {
             practice: choice.practice_id,
-            states: vec![S::Failed, S::Parked],
+            states,
             reason: choice.reason,
             since: choice.since,
             until: choice.until,
             open: true,
-            after: None,
+            after: choice.cursor,
             most: MOST,
         };
-        return Ok(listed(context, tenant, &filter).await?.iter().map(|one| one.id).collect());
+        let mut ids = Vec::new();
+        loop {
+            let page = listed(context, tenant, &filter).await?;
+            ids.extend(page.iter().map(|one| one.id));
+            let is_full = i64::try_from(page.len()).is_ok_and(|found| found == MOST);
+            filter.after = page.last().filter(|_| is_full).map(|last| last.id);
+            if filter.after.is_none() || !all {
+                return Ok((ids, filter.after));
+            }
+        }
     }
     let mut ids = choice.ids;
     ids.sort_unstable();
@@ -261,7 +326,7 @@ async fn chosen(context: &Context, tenant: TenantId, choice: Choice) -> Result<V
     let mut tx = context.store.tenant(tenant).await?;
     let known = tx.writebacks(&ids).await?.len();
     tx.commit().await?;
-    if known == ids.len() { Ok(ids) } else { Err(no_such(StoreError::NotFound)) }
+    if known == ids.len() { Ok((ids, None)) } else { Err(no_such(StoreError::NotFound)) }
 }
 
 fn no_such(error: StoreError) -> ApiError {

@@ -23,14 +23,18 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     add("/api/pms/writebacks/{id}", "get", with(one, "id", &[]), &[no_write]);
     let over = ("409", "It is under way, done, replayed or dropped before.");
     add("/api/pms/writebacks/{id}/drop", "post", give_up(), &[rule, no_write, over]);
+    let not_parked = ("409", "It is not parked, or was replayed, dropped or settled before.");
+    add("/api/pms/writebacks/{id}/settle", "post", settle(), &[rule, no_write, not_parked]);
     let tasks = operation(
         "listTasks",
         "What staff have to do, the most pressing first. `wanted` says for which patient and what, where somebody asked for what only staff can do; reading it is audited.",
     );
     let limit = query("limit", &json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
     add("/api/pms/tasks", "get", with(tasks, "", &[limit]), &[rule]);
-    let open =
-        ("409", "Its write is still open, and no `outcome` says what became of it; or it cannot be dropped.");
+    let open = (
+        "409",
+        "Its write is still open, and nothing says what became of it; or it cannot be dropped or settled.",
+    );
     add("/api/pms/tasks/{task}/done", "post", end_task(), &[rule, ("404", "There is no such task."), open]);
 }
 
@@ -86,6 +90,10 @@ fn choice() -> Map<String, Value> {
     let mut properties: Map<String, Value> =
         filters().into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect();
     properties.insert(
+        "state".to_owned(),
+        json!({ "type": "string", "enum": ["failed", "parked"], "description": "Only those; both unless said." }),
+    );
+    properties.insert(
         "ids".to_owned(),
         json!({ "type": "array", "items": { "type": "string" }, "description": "These: `wb_…`. None: all that fit." }),
     );
@@ -110,7 +118,12 @@ fn list() -> Value {
 fn plan() -> Value {
     let summary = "Sorts failed and parked writes by what would become of a replay: safe, already_applied, stale, \
                    conflicting, not_known, not_open. The practices' systems are asked; nothing is changed.";
-    body(operation("planReplay", summary), &[], &Value::Object(choice()))
+    let mut properties = choice();
+    properties.insert(
+        "cursor".to_owned(),
+        json!({ "type": "string", "description": "`nextCursor` of the page before: a plan has 1,000 writes at most." }),
+    );
+    body(operation("planReplay", summary), &[], &Value::Object(properties))
 }
 
 fn replay() -> Value {
@@ -123,7 +136,7 @@ fn replay() -> Value {
     properties.insert("perMinute".to_owned(), whole("How many a minute; 60 unless said."));
     properties.insert(
         "stopAfter".to_owned(),
-        whole("Ends the run once so many were refused, failed or were parked again."),
+        whole("Ends the run once so many were refused, failed or were parked again; no more than that are under way at once."),
     );
     let summary = "Tries failed and parked writes again, each as a new write that names its original. What may have \
                    been taken is looked for before anything is sent.";
@@ -146,6 +159,22 @@ fn give_up() -> Value {
     body(with(operation("dropWriteback", summary), "id", &[]), &["reason", "outcome"], &drop_fields())
 }
 
+fn settle() -> Value {
+    let summary = "Ends a parked write as staff found it in the practice's own system. One of the two fields is needed. \
+                   What waits for a new patient that is there goes on.";
+    let fields = json!({
+        "landed": landed(),
+        "notThere": { "type": "boolean", "description": "It is not there and no longer wanted: its time is free again." },
+    });
+    body(with(operation("settleWriteback", summary), "id", &[]), &[], &fields)
+}
+
+fn landed() -> Value {
+    let what =
+        "It is there: the id that the practice's system has for the appointment, patient, note or payment.";
+    json!({ "type": "string", "minLength": 1, "maxLength": 100, "description": what })
+}
+
 /// As what, and why, a write is given up.
 fn drop_fields() -> Value {
     json!({
@@ -155,9 +184,11 @@ fn drop_fields() -> Value {
 }
 
 fn end_task() -> Value {
-    let summary =
-        "Somebody has done it. Where its write may still be sent, `outcome` is needed: it drops the write.";
-    let mut operation = body(with(operation("endTask", summary), "task", &[]), &[], &drop_fields());
+    let summary = "Somebody has done it. Where its write may still be sent, `outcome` is needed, which drops the write, \
+                   or `landed`, which settles it as found there.";
+    let mut fields = drop_fields();
+    fields["landed"] = landed();
+    let mut operation = body(with(operation("endTask", summary), "task", &[]), &[], &fields);
     operation["requestBody"]["required"] = json!(false);
     operation
 }

@@ -85,6 +85,7 @@ async fn p6_a_drop_needs_a_reason_and_a_tenant_sees_its_own_writes_alone() {
     for (method, path, body) in [
         ("GET", format!("/api/pms/writebacks/{id}"), None),
         ("POST", drop.clone(), Some(&why)),
+        ("POST", format!("/api/pms/writebacks/{id}/settle"), Some(&json!({ "landed": "900" }))),
         ("POST", "/api/pms/writebacks/plan".to_owned(), Some(&json!({ "ids": [id] }))),
         ("POST", "/api/pms/writebacks/replay".to_owned(), Some(&json!({ "ids": [id] }))),
     ] {
@@ -118,6 +119,70 @@ async fn p6_a_drop_needs_a_reason_and_a_tenant_sees_its_own_writes_alone() {
     let bad = ask(&stack, "GET", "/api/pms/writebacks?state=gone", None).await;
     assert_eq!(bad.status, 422, "{bad:?}");
     assert_eq!(ended(&stack, 1).await, ["parked"], "the write stays as it was");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_what_staff_found_settles_a_parked_booking_by_its_id_or_from_its_task_and_is_kept() {
+    let stack = Stack::start(Plan::default().set("pms_api.write_wait_seconds", 1)).await.unwrap();
+    mode(&stack, &json!({ "mode": "never" })).await;
+    let times = free_times(&stack).await;
+    let id = parked(&stack, "book-1", &times[0]).await;
+    let settle = format!("/api/pms/writebacks/{id}/settle");
+    for body in [json!({}), json!({ "landed": "900", "notThere": true }), json!({ "landed": "" })] {
+        let bad = ask(&stack, "POST", &settle, Some(&body)).await;
+        assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some("landed")), "{body}");
+    }
+    let landed = json!({ "landed": "900" });
+    assert_eq!(ask(&stack, "POST", &settle, Some(&landed)).await.status, 200);
+    assert_eq!(ask(&stack, "POST", &settle, Some(&landed)).await.status, 409, "once");
+    assert!(ask(&stack, "GET", "/api/pms/tasks", None).await.json()["tasks"].as_array().unwrap().is_empty());
+    // The other one from its task.
+    parked(&stack, "book-2", times.last().unwrap()).await;
+    let tasks = ask(&stack, "GET", "/api/pms/tasks", None).await.json();
+    let done = format!("/api/pms/tasks/{}/done", tasks["tasks"][0]["id"].as_str().unwrap());
+    let both = json!({ "landed": "901", "outcome": "not_wanted" });
+    assert_eq!(ask(&stack, "POST", &done, Some(&both)).await.status, 422);
+    let ended_task = ask(&stack, "POST", &done, Some(&json!({ "landed": "901" }))).await;
+    assert_eq!(ended_task.status, 200, "{ended_task:?}");
+    let made = "SELECT created_vendor_id FROM pms_writebacks WHERE state = 'succeeded' ORDER BY id";
+    assert_eq!(stack.sql(made).await.unwrap().concat(), ["900", "901"]);
+    let by = "SELECT DISTINCT actor FROM audit_log WHERE action = 'writeback.settle'";
+    let by = stack.sql(by).await.unwrap().concat();
+    assert!(by.len() == 1 && by[0] != "staff", "{by:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_failed_is_replayed_or_planned_page_by_page_however_many_there_are() {
+    let stack = Stack::start(Plan::default().set("pms_api.write_wait_seconds", 1)).await.unwrap();
+    mode(&stack, &json!({ "mode": "never" })).await;
+    let slot = free_times(&stack).await[0].clone();
+    parked(&stack, "book-1", &slot).await;
+    stack
+        .sql(
+            "INSERT INTO pms_writebacks (id, tenant_id, connection_id, operation, payload, fingerprint, reference,
+                 state, reason, deadline_at, finished_at)
+             SELECT gen_random_uuid(), tenant_id, connection_id, operation, payload, uuid_send(gen_random_uuid()),
+                 'r' || n, 'failed', 'invalid', now(), now()
+             FROM pms_writebacks, generate_series(1, 1001) AS n",
+        )
+        .await
+        .unwrap();
+    let plan = async |body: Value| ask(&stack, "POST", "/api/pms/writebacks/plan", Some(&body)).await.json();
+    let first = plan(json!({ "state": "failed" })).await;
+    assert_eq!(first["plan"].as_array().unwrap().len(), 1_000);
+    let last = plan(json!({ "state": "failed", "cursor": first["nextCursor"] })).await;
+    assert_eq!((last["plan"].as_array().unwrap().len(), &last["nextCursor"]), (1, &Value::Null), "{last}");
+    let parked = plan(json!({ "state": "parked" })).await;
+    assert_eq!(parked["plan"].as_array().unwrap().len(), 1, "{parked}");
+    for (body, writes) in [
+        (json!({ "all": true, "perMinute": 1, "state": "failed" }), 1_001),
+        (json!({ "all": true, "perMinute": 1 }), 1_002),
+    ] {
+        let run = ask(&stack, "POST", "/api/pms/writebacks/replay", Some(&body)).await.json();
+        assert_eq!(run["writes"], writes, "{run}");
+    }
+    let bad = ask(&stack, "POST", "/api/pms/writebacks/plan", Some(&json!({ "state": "queued" }))).await;
+    assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some("state")));
 }
 
 /// The practice's system refuses what it is given after so many milliseconds: the time is taken.

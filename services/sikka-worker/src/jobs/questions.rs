@@ -6,14 +6,19 @@ use std::time::Duration;
 
 use bus::Letter;
 use domain::{Sensitive, WritebackId};
+use jiff::Timestamp;
 use messages::{Named as _, Unreadable, v1};
 use pms::{Advice, DayBookQuery, ErrorKind, Operation, PatientBookQuery, PatientQuery, PmsError};
 use store::DueConnection;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use writebacks::Offices as _;
 
 use crate::context::Context;
+
+/// How long a look for writes takes at most, whoever waits for it.
+const MOST_FOR_WRITES: Duration = Duration::from_secs(30);
 
 /// Answers `pms.query.sikka`: what a practice's system holds.
 pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
@@ -56,7 +61,7 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
         Ask::PatientBook(query) => patient_book(context, due, &query).await,
         Ask::Account(ask) => accounts::answer(context, due, ask).await,
         Ask::Search(query) => patients(context, due, Operation::SearchPatients, query).await,
-        Ask::Writes(ids) => match context.carrier.sight(due, &ids).await {
+        Ask::Writes(ids) => match context.carrier.sight(due, &ids, deadline(letter)).await {
             Ok(seen) => v1::PmsReply {
                 answer: Some(v1::pms_reply::Answer::Writes(v1::WriteSightings {
                     sightings: seen
@@ -80,6 +85,14 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
             reply(found.map(|patient| patient.into_iter().collect()), took)
         }
     }
+}
+
+/// A little before whoever asked stops waiting: what is known by then still reaches them.
+fn deadline(letter: &Letter) -> Instant {
+    let left = letter.deadline.map_or(MOST_FOR_WRITES, |at| {
+        Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default().min(MOST_FOR_WRITES)
+    });
+    Instant::now() + left.mul_f64(0.9)
 }
 
 async fn patient_book(context: &Context, due: DueConnection, query: &PatientBookQuery) -> v1::PmsReply {

@@ -5,6 +5,13 @@ use writebacks::DropOutcome;
 
 use super::Target;
 
+/// How a write that may be tried again has ended.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Over {
+    Failed,
+    Parked,
+}
+
 /// Which writes a command is about.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct WhichWrites {
@@ -49,6 +56,9 @@ pub(crate) enum WritebacksAction {
     Plan {
         /// Their ids; none: all that fit the filter.
         ids: Vec<WritebackId>,
+        /// Only those that failed, or only those that are parked.
+        #[arg(id = "in", long = "in", value_name = "STATE", conflicts_with = "ids")]
+        over: Option<Over>,
         #[command(flatten)]
         which: WhichWrites,
         #[command(flatten)]
@@ -65,12 +75,15 @@ pub(crate) enum WritebacksAction {
         /// How many a minute.
         #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i32).range(1..))]
         per_minute: i32,
-        /// Stop once so many were refused, failed or were parked again.
+        /// Stop once so many were refused, failed or were parked again; no more than that are under way at once.
         #[arg(long, value_parser = clap::value_parser!(i32).range(1..))]
         stop_after: Option<i32>,
         /// Do not wait.
         #[arg(long)]
         no_wait: bool,
+        /// Only those that failed, or only those that are parked.
+        #[arg(id = "in", long = "in", value_name = "STATE", conflicts_with = "ids")]
+        over: Option<Over>,
         #[command(flatten)]
         which: WhichWrites,
         #[command(flatten)]

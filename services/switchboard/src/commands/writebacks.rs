@@ -15,7 +15,7 @@ use crate::place;
 
 /// Who it was, in the record.
 const OPERATOR: &str = "operator";
-/// Writes of one command.
+/// Writes of one page, and tasks of one list.
 const MOST: i64 = 1_000;
 
 /// `switchboard writebacks …`.
@@ -23,21 +23,25 @@ pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<Ex
     match action {
         WritebacksAction::List { state, all, which, target } => {
             let store = place::store(&target.state).await?;
-            let found = listed(&store, &filter(&which, vec![state], !all)).await?;
-            if found.is_empty() {
-                out.say(format!("No write is {state}."));
+            let mut filter = filter(&which, vec![state], !all);
+            let mut found = 0;
+            while let Some(page) = next_page(&store, &mut filter).await? {
+                found += page.len();
+                for one in page {
+                    out.say(line(&one));
+                    out.object(&object(&one));
+                }
             }
-            for one in found {
-                out.say(line(&one));
-                out.object(&object(&one));
+            if found == 0 {
+                out.say(format!("No write is {state}."));
             }
         }
         WritebacksAction::Show { id, target } => show(&place::store(&target.state).await?, id, out).await?,
-        WritebacksAction::Plan { ids, which, target } => {
-            replay::plan(ids, &which, &target.state, out).await?;
+        WritebacksAction::Plan { ids, over, which, target } => {
+            replay::plan(ids, over, &which, &target.state, out).await?;
         }
-        WritebacksAction::Replay { ids, all: _, per_minute, stop_after, no_wait, which, target } => {
-            let wish = replay::Wish { ids, which, per_minute, stop_after, wait: !no_wait };
+        WritebacksAction::Replay { ids, all: _, per_minute, stop_after, no_wait, over, which, target } => {
+            let wish = replay::Wish { ids, over, which, per_minute, stop_after, wait: !no_wait };
             return replay::run(wish, &target.state, out).await;
         }
         WritebacksAction::Drop { id, outcome, reason, target } => {
@@ -55,12 +59,12 @@ pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<Ex
         }
         WritebacksAction::Settle { id, landed, not_there: _, target } => {
             let store = place::store(&target.state).await?;
-            let (tenant, vendor) = owner(&store, id).await?;
+            let (tenant, _) = owner(&store, id).await?;
             let found = match &landed {
                 Some(vendor_id) => Found::There { vendor_id },
                 None => Found::NotThere,
             };
-            settle(&store, tenant, &vendor, id, found).await?;
+            settle(&store, tenant, id, found, OPERATOR).await?;
             let how =
                 if landed.is_some() { "the practice's system holds it" } else { "its time is free again" };
             out.say(format!("{id} is settled: {how}."));
@@ -100,11 +104,16 @@ fn filter(which: &WhichWrites, states: Vec<WritebackState>, open: bool) -> Write
     }
 }
 
-async fn listed(store: &Store, filter: &WritebackFilter) -> anyhow::Result<Vec<ListedWriteback>> {
+/// The next page of what fits, until there is none.
+async fn next_page(
+    store: &Store,
+    filter: &mut WritebackFilter,
+) -> anyhow::Result<Option<Vec<ListedWriteback>>> {
     let mut tx = store.machinery().await?;
-    let found = tx.list_writebacks(filter).await?;
+    let page = tx.list_writebacks(filter).await?;
     tx.commit().await?;
-    Ok(found)
+    filter.after = page.last().map(|last| last.id).or(filter.after);
+    Ok(Some(page).filter(|page| !page.is_empty()))
 }
 
 async fn owner(store: &Store, id: WritebackId) -> anyhow::Result<(TenantId, String)> {
@@ -190,6 +199,9 @@ async fn tasks(store: &Store, out: Out) -> anyhow::Result<()> {
     tx.commit().await?;
     if tasks.is_empty() {
         out.say("Staff have nothing to do.");
+    }
+    if i64::try_from(tasks.len()).is_ok_and(|found| found == MOST) {
+        out.say(format!("These are the {MOST} most pressing; there may be more."));
     }
     for task in tasks {
         let due = task.due_at.map(|at| format!("  by {at}")).unwrap_or_default();

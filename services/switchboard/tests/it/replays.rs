@@ -79,4 +79,23 @@ async fn p3_parked_writes_are_listed_planned_replayed_and_dropped() {
     assert!(ours(&stack, &["tasks"]).await.1.is_empty());
     let (well, printed) = run(&stack, &["doctor"]).await;
     assert!(well, "{printed}");
+    // However many there are.
+    stack
+        .sql(
+            "INSERT INTO pms_writebacks (id, tenant_id, connection_id, operation, payload, fingerprint, reference,
+                 state, reason, deadline_at, finished_at)
+             SELECT gen_random_uuid(), tenant_id, connection_id, operation, payload, uuid_send(gen_random_uuid()),
+                 'r' || n, 'failed', 'invalid', now(), now()
+             FROM pms_writebacks, generate_series(1, 501) AS n",
+        )
+        .await
+        .unwrap();
+    let failed = ours(&stack, &["list", "failed"]).await.1.len();
+    assert!(failed > 1_000, "{failed}");
+    for (which, writes) in [("failed", failed), ("parked", 0)] {
+        let replay = ["replay", "--all", "--in", which, "--no-wait", "--per-minute", "1"];
+        let (_, runs) = ours(&stack, &replay).await;
+        let all: u64 = runs.iter().filter_map(|run| run["writes"].as_u64()).sum();
+        assert_eq!(usize::try_from(all).unwrap(), writes, "{which}: {runs:?}");
+    }
 }

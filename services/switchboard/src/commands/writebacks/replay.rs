@@ -11,17 +11,21 @@ use store::{ReplayRun, Store};
 use uuid::Uuid;
 use writebacks::{BusLookout, plan as planned, start_run};
 
-use super::{OPERATOR, filter, listed, owner};
-use crate::cli::WhichWrites;
+use super::{OPERATOR, filter, next_page, owner};
+use crate::cli::{Over, WhichWrites};
 use crate::out::Out;
 use crate::place;
 
 /// How long a practice may take to say what it shows.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Writes that are looked for together: each look has its own patience.
+const OF_ONE_LOOK: usize = 200;
+
 /// What is to be replayed, and how fast.
 pub(super) struct Wish {
     pub(super) ids: Vec<WritebackId>,
+    pub(super) over: Option<Over>,
     pub(super) which: WhichWrites,
     pub(super) per_minute: i32,
     pub(super) stop_after: Option<i32>,
@@ -31,6 +35,7 @@ pub(super) struct Wish {
 /// `switchboard writebacks plan`.
 pub(super) async fn plan(
     ids: Vec<WritebackId>,
+    over: Option<Over>,
     which: &WhichWrites,
     state: &Path,
     out: Out,
@@ -40,8 +45,11 @@ pub(super) async fn plan(
         .await
         .context("the broker cannot be reached; is RabbitMQ running, and is AMQP_URL right?")?;
     let lookout = BusLookout::new(bus.clone(), PATIENCE);
-    for (tenant, ids) in chosen(&store, ids, which).await? {
-        for one in planned(&store, &lookout, tenant, &ids).await? {
+    let chosen = chosen(&store, ids, over, which).await?;
+    let parts =
+        chosen.iter().flat_map(|(tenant, ids)| ids.chunks(OF_ONE_LOOK).map(move |ids| (*tenant, ids)));
+    for (tenant, ids) in parts {
+        for one in planned(&store, &lookout, tenant, ids).await? {
             let other = one.other.map(|id| id.to_string());
             out.say(format!(
                 "{}  {:16} {}  {}",
@@ -63,7 +71,7 @@ pub(super) async fn plan(
 pub(super) async fn run(wish: Wish, state: &Path, out: Out) -> anyhow::Result<ExitCode> {
     let store = place::store(state).await?;
     let mut whole = true;
-    for (tenant, ids) in chosen(&store, wish.ids, &wish.which).await? {
+    for (tenant, ids) in chosen(&store, wish.ids, wish.over, &wish.which).await? {
         let run = start_run(&store, tenant, &ids, wish.per_minute, wish.stop_after, OPERATOR).await?;
         out.say(format!("Run {run}: {} writes, {} a minute.", ids.len(), wish.per_minute));
         if wish.wait {
@@ -87,12 +95,21 @@ pub(super) async fn run(wish: Wish, state: &Path, out: Out) -> anyhow::Result<Ex
 async fn chosen(
     store: &Store,
     ids: Vec<WritebackId>,
+    over: Option<Over>,
     which: &WhichWrites,
 ) -> anyhow::Result<BTreeMap<TenantId, Vec<WritebackId>>> {
     let mut chosen: BTreeMap<TenantId, Vec<WritebackId>> = BTreeMap::new();
     if ids.is_empty() {
-        for one in listed(store, &filter(which, vec![S::Failed, S::Parked], true)).await? {
-            chosen.entry(one.tenant).or_default().push(one.id);
+        let states = match over {
+            None => vec![S::Failed, S::Parked],
+            Some(Over::Failed) => vec![S::Failed],
+            Some(Over::Parked) => vec![S::Parked],
+        };
+        let mut filter = filter(which, states, true);
+        while let Some(page) = next_page(store, &mut filter).await? {
+            for one in page {
+                chosen.entry(one.tenant).or_default().push(one.id);
+            }
         }
     }
     for id in ids {
