@@ -19,7 +19,7 @@ mod turn;
 
 pub use answer::{AuditNote, Status, ToolAnswer};
 pub use availability::Held;
-pub use card_number::looks_like_one as looks_like_card_number;
+pub use card_number::{looks_like_one as looks_like_card_number, strike as strike_card_numbers};
 pub use desk::{Caller, Desk, Door, Settings};
 pub use input::BadInput;
 pub use language::{Language, Template};
