@@ -16,6 +16,7 @@ mod slot;
 mod spoken;
 mod tools;
 mod turn;
+mod wish;
 
 pub use answer::{AuditNote, Status, ToolAnswer};
 pub use availability::Held;
@@ -30,3 +31,4 @@ pub use ports::{
 pub use proof::{IdentityRules, Proof, ProofNeeded, RulesError};
 pub use reception::{Handled, Reception};
 pub use tools::{Access, Tool, is_payment_reference, tool, tools};
+pub use wish::wish;
