@@ -6,6 +6,9 @@ use serde_json::Value;
 
 use spelled::{Run, runs};
 
+/// What stands where something that looks like a card's number stood.
+const STRUCK: &str = "[card number]";
+
 /// How closely a field is looked at: what holds numbers of its own must not be refused for one that checks by chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Care {
@@ -21,7 +24,7 @@ impl Care {
     fn of(field: &str) -> Self {
         match field {
             "phone" => Self::Phone,
-            _ if field.ends_with("Id") => Self::Id,
+            _ if field.ends_with("Id") || field == "id" => Self::Id,
             _ => Self::Text,
         }
     }
@@ -49,6 +52,33 @@ fn holds_one(value: &Value, care: Care) -> bool {
         Value::Array(items) => items.iter().any(|item| holds_one(item, care)),
         Value::Object(fields) => {
             fields.iter().any(|(name, value)| looks_like_one(name) || holds_one(value, Care::Text))
+        }
+    }
+}
+
+/// Takes what looks like a card's number out of whatever is about to be kept.
+pub fn strike(value: &mut Value) {
+    strike_in(value, Care::Text);
+}
+
+fn strike_in(value: &mut Value, care: Care) {
+    match value {
+        Value::Null | Value::Bool(_) => {}
+        // A moment in milliseconds has as many digits as the old short numbers.
+        Value::Number(number) => {
+            let digits = number.to_string();
+            if digits.len() > 13 && is_one(&digits, care) {
+                *value = STRUCK.into();
+            }
+        }
+        Value::String(text) => {
+            for run in runs(text).iter().rev().filter(|run| holds(run, care)) {
+                text.replace_range(run.span.clone(), STRUCK);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| strike_in(item, care)),
+        Value::Object(fields) => {
+            fields.iter_mut().for_each(|(name, value)| strike_in(value, Care::of(name)));
         }
     }
 }
@@ -158,6 +188,30 @@ mod tests {
         "3530111333300000",
         "4222222222222",
     ];
+
+    #[test]
+    fn a_card_number_is_struck_out_of_what_is_kept_and_nothing_else_is() {
+        let mut kept = json!({
+            "message": { "timestamp": 1_764_504_000_000_i64, "call": { "id": "call-0199" } },
+            "transcript": "My card is 4111 1111 1111 1111, thanks. Call 555 010 0177 on 2026-11-30.",
+            "said": ["It is four one one one, one one one one, one one one one, one one one one, yes"],
+            "arguments": r#"{"reference":"4111111111111111","amount":2500}"#,
+            "number": 4_111_111_111_111_111_i64,
+            "phone": "+15550100177",
+        });
+        strike(&mut kept);
+        assert_eq!(
+            kept,
+            json!({
+                "message": { "timestamp": 1_764_504_000_000_i64, "call": { "id": "call-0199" } },
+                "transcript": "My card is [card number], thanks. Call 555 010 0177 on 2026-11-30.",
+                "said": ["It is [card number], yes"],
+                "arguments": r#"{"reference":"[card number]","amount":2500}"#,
+                "number": "[card number]",
+                "phone": "+15550100177",
+            })
+        );
+    }
 
     #[test]
     fn a_card_number_is_seen_however_it_is_written() {

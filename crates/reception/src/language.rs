@@ -21,10 +21,12 @@ impl Language {
     /// Every language there is.
     pub const ALL: [Self; 3] = [Self::English, Self::Spanish, Self::French];
 
-    /// Reads a language tag such as `es`, `fr-CA` or `en_US`; any other language is `None`.
+    /// Reads a language tag such as `es`, `fr-CA` or `en_US`, or the first of a list as browsers send it; any other
+    /// language is `None`.
     #[must_use]
     pub fn read(tag: &str) -> Option<Self> {
-        match tag.trim().split(['-', '_']).next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        match tag.trim().split(['-', '_', ',', ';']).next().unwrap_or_default().to_ascii_lowercase().as_str()
+        {
             "en" => Some(Self::English),
             "es" => Some(Self::Spanish),
             "fr" => Some(Self::French),
@@ -70,7 +72,9 @@ impl Template {
         while let Some((before, after)) = rest.split_once('{') {
             out.push_str(before);
             let (gap, tail) = after.split_once('}').unwrap_or((after, ""));
-            let value = fills.iter().find(|(name, _)| *name == gap).map_or("", |(_, value)| *value);
+            let value = fills.iter().find(|(name, _)| *name == gap).map(|(_, value)| *value);
+            debug_assert!(value.is_some(), "{}: nothing fills {gap}", self.code);
+            let value = value.unwrap_or_default();
             if language == Language::French && out.ends_with(" de ") && value.starts_with(is_vowel) {
                 out.truncate(out.len() - 2);
                 out.push('\'');
@@ -99,6 +103,8 @@ mod tests {
         assert_eq!(Language::read("es-MX"), Some(Language::Spanish));
         assert_eq!(Language::read("EN_us"), Some(Language::English));
         assert_eq!(Language::read("fr-CA"), Some(Language::French));
+        assert_eq!(Language::read("es,en;q=0.9"), Some(Language::Spanish));
+        assert_eq!(Language::read("fr;q=1, en"), Some(Language::French));
         assert_eq!(Language::read("de"), None);
     }
 

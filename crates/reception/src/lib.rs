@@ -16,10 +16,11 @@ mod slot;
 mod spoken;
 mod tools;
 mod turn;
+mod wish;
 
 pub use answer::{AuditNote, Status, ToolAnswer};
 pub use availability::Held;
-pub use card_number::looks_like_one as looks_like_card_number;
+pub use card_number::{looks_like_one as looks_like_card_number, strike as strike_card_numbers};
 pub use desk::{Caller, Desk, Door, Settings};
 pub use input::BadInput;
 pub use language::{Language, Template};
@@ -30,3 +31,4 @@ pub use ports::{
 pub use proof::{IdentityRules, Proof, ProofNeeded, RulesError};
 pub use reception::{Handled, Reception};
 pub use tools::{Access, Tool, is_payment_reference, tool, tools};
+pub use wish::wish;

@@ -10,8 +10,9 @@ use crate::ports::Change;
 use crate::proof::Given;
 use crate::sentences::{self, input as said};
 use crate::spoken::{self, Offer};
+use crate::tools::rfc3339;
 use crate::turn::{PatientRef, Stop, Turn};
-use crate::{Access, BadInput, Template, ToolAnswer};
+use crate::{BadInput, Template, ToolAnswer};
 
 /// An appointment of the patient's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,6 +129,18 @@ impl OwnBook {
         Ok(Self::of(patient, book, &held, &changes, zone))
     }
 
+    /// Reads it to change one of them, which is still to come or has been cancelled.
+    pub(crate) async fn to_change(turn: &mut Turn<'_>, patient: &str, id: &str) -> Result<(Self, Own), Stop> {
+        let book = Self::read(turn, patient).await?;
+        if let Some(own) = book.own.iter().find(|one| one.id.as_deref() == Some(id)) {
+            turn.wants("appointmentStart", rfc3339(own.window.start, &book.zone));
+            turn.wants("appointmentProvider", book.with_whom(own.clinician.as_deref()));
+        }
+        book.fresh_enough(turn)?;
+        let own = book.to_come(turn, id)?.clone();
+        Ok((book, own))
+    }
+
     /// Ends here where the copy is too old to act on.
     pub(crate) fn fresh_enough(&self, turn: &Turn<'_>) -> Result<(), Stop> {
         let Some(age) = turn.too_old(&self.freshness) else { return Ok(()) };
@@ -144,7 +157,7 @@ impl OwnBook {
     }
 
     /// The appointment of this id that is still to come, or has been cancelled.
-    pub(crate) fn to_come(&self, turn: &Turn<'_>, id: &str) -> Result<&Own, Stop> {
+    fn to_come(&self, turn: &Turn<'_>, id: &str) -> Result<&Own, Stop> {
         let Some(own) = self.own.iter().find(|one| one.id.as_deref() == Some(id)) else {
             let rule = "must be an appointment of this patient";
             return Err(BadInput::new(turn.desk, "appointmentId", &said::APPOINTMENT_UNKNOWN, rule).into());
@@ -156,7 +169,7 @@ impl OwnBook {
     }
 
     /// With whom, as it is said.
-    pub(crate) fn with(&self, clinician: Option<&str>) -> &str {
+    pub(crate) fn with_whom(&self, clinician: Option<&str>) -> &str {
         self.clinician(clinician).map_or("", |one| one.spoken_name.as_str())
     }
 
@@ -182,7 +195,7 @@ impl OwnBook {
 /// asks for. Nothing is said of an appointment before.
 pub(crate) async fn identified(
     turn: &mut Turn<'_>,
-    tool: (&'static str, Access),
+    tool: &'static str,
     id: &str,
     given: &Given,
 ) -> Result<Patient, Stop> {
@@ -193,6 +206,7 @@ pub(crate) async fn identified(
     };
     let patient = turn.patient(&vendor_id).await?;
     turn.identified(tool, &patient, id, given).await?;
+    turn.wants_for(&patient);
     Ok(patient)
 }
 

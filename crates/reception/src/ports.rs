@@ -7,7 +7,7 @@ use domain::{
     Window, WritebackId,
 };
 use jiff::{SignedDuration, Timestamp};
-use pms::{FailureReason, NewPayment, PatientQuery, Write};
+use pms::{FailureReason, NewPatient, NewPayment, PatientQuery, Write};
 
 use crate::{Desk, Proof};
 
@@ -302,12 +302,12 @@ pub trait Ledger: Send + Sync {
         up_to: Duration,
     ) -> Result<WriteNews, LedgerError>;
 
-    /// Whether a write of ours made the patient with this vendor's id: the practice's copy may not
-    /// show them for some time.
+    /// The patient with this vendor's id as a write of ours made them: the practice's copy may not show them for
+    /// some time.
     ///
     /// # Errors
     /// [`LedgerError`].
-    async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<bool, LedgerError>;
+    async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<Option<NewPatient>, LedgerError>;
 
     /// A write as it was recorded; `None` where this practice has no such write.
     ///

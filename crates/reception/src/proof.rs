@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use domain::Patient;
 use jiff::civil::Date;
 use pms::PatientQuery;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::guesses::Said;
 use crate::identity::{Fit, fit, fits_given, has_phone, matching};
 use crate::turn::{Stop, Turn};
-use crate::{Access, BadInput, Desk, input, sentences};
+use crate::{BadInput, Desk, input, sentences};
 
 /// How a caller has shown, in one call, that they are a patient or speak for one. A greater one does where a
 /// smaller one is asked for.
@@ -44,7 +45,8 @@ impl Proof {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProofNeeded {
-    /// Nothing. A tool that tells something about a patient asks for [`ProofNeeded::Phone`] all the same.
+    /// Nothing. A tool that tells something about a patient, or changes what is there, asks for
+    /// [`ProofNeeded::Phone`] all the same.
     None,
     /// [`Proof::Phone`] or more.
     Phone,
@@ -72,10 +74,17 @@ pub enum RulesError {
     /// They name a tool that is not in the registry: it would be less guarded than somebody believes.
     #[error("identity rules name a tool that does not exist")]
     NoSuchTool,
+    /// They name a tool that is about no patient, where nobody is asked for a proof.
+    #[error("identity rules name a tool that is about no patient")]
+    NoPatient,
 }
 
 /// Tools about money: a phone that lies about is not enough.
 const STRICTEST: [&str; 3] = ["getPatientBalance", "getPatientInsurance", "processPayment"];
+/// The one that neither tells nor changes anything that is there: only this may ask for nothing.
+const OPEN: &str = "bookAppointment";
+/// It finds a patient by more than an id.
+pub(crate) const SEARCH: &str = "searchPatients";
 
 impl IdentityRules {
     /// Reads a tenant's rules; `{}` is all strict.
@@ -87,20 +96,37 @@ impl IdentityRules {
             return Err(RulesError::Shape(serde::de::Error::custom("not an object")));
         }
         let rules = Self::deserialize(value).map_err(RulesError::Shape)?;
-        let known = |name: &String| crate::tool(name).is_some();
-        if rules.tools.keys().all(known) { Ok(rules) } else { Err(RulesError::NoSuchTool) }
+        for name in rules.tools.keys() {
+            let tool = crate::tool(name).ok_or(RulesError::NoSuchTool)?;
+            if name != SEARCH && tool.arguments["properties"]["patientId"].is_null() {
+                return Err(RulesError::NoPatient);
+            }
+        }
+        Ok(rules)
     }
 
     /// What `tool` asks for.
     #[must_use]
-    pub fn needed(&self, tool: &str, access: Access) -> ProofNeeded {
+    pub fn needed(&self, tool: &str) -> ProofNeeded {
         let strict = if STRICTEST.contains(&tool) { ProofNeeded::NameAndBirth } else { ProofNeeded::Phone };
         let chosen = self.tools.get(tool).copied().or(self.otherwise).unwrap_or(strict);
-        match access {
-            Access::Reads => chosen.max(ProofNeeded::Phone),
-            Access::Writes => chosen,
-        }
+        if tool == OPEN { chosen } else { chosen.max(ProofNeeded::Phone) }
     }
+}
+
+/// The arguments by which a caller shows who they are, the same for every tool.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Who {
+    /// The given name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    first_name: Option<String>,
+    /// The family name the caller said, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 80))]
+    last_name: Option<String>,
+    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
+    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
+    date_of_birth: Option<String>,
 }
 
 /// What a caller said about a patient in one use of a tool.
@@ -112,18 +138,13 @@ pub(crate) struct Given {
 }
 
 impl Given {
-    pub(crate) fn read(
-        desk: &Desk,
-        first: Option<String>,
-        last: Option<String>,
-        born: Option<&str>,
-    ) -> Result<Self, BadInput> {
+    pub(crate) fn read(desk: &Desk, who: Who) -> Result<Self, BadInput> {
         let name =
             |path: &str, text: Option<String>| text.map(|text| input::name(desk, path, text)).transpose();
         Ok(Self {
-            first: name("firstName", first)?,
-            last: name("lastName", last)?,
-            born: born.map(|text| input::born(desk, "dateOfBirth", text)).transpose()?,
+            first: name("firstName", who.first_name)?,
+            last: name("lastName", who.last_name)?,
+            born: who.date_of_birth.map(|text| input::born(desk, "dateOfBirth", &text)).transpose()?,
         })
     }
 
@@ -159,13 +180,13 @@ impl Turn<'_> {
     /// which may be that of the write that made them.
     pub(crate) async fn identified(
         &mut self,
-        (tool, access): (&str, Access),
+        tool: &str,
         patient: &Patient,
         asked: &str,
         given: &Given,
     ) -> Result<(), Stop> {
         let id = patient.vendor_id.as_str();
-        let needed = self.desk.settings.identity.needed(tool, access);
+        let needed = self.desk.settings.identity.needed(tool);
         if (self.desk.caller.vouched || needed == ProofNeeded::None) && given.fits(patient) {
             return Ok(());
         }
@@ -207,14 +228,25 @@ impl Turn<'_> {
 
     /// As [`Turn::identified`], for a patient whose record nobody can read yet: only what was shown in this call
     /// counts.
-    pub(crate) async fn known_here(&self, (tool, access): (&str, Access), ids: &[&str]) -> Result<(), Stop> {
-        let needed = self.desk.settings.identity.needed(tool, access);
+    pub(crate) async fn known_here(&self, tool: &str, ids: &[&str]) -> Result<(), Stop> {
+        let needed = self.desk.settings.identity.needed(tool);
         let exempt = self.desk.caller.vouched || needed == ProofNeeded::None;
         if exempt || self.remembered(ids).await?.is_some_and(|proof| covers(proof, needed)) {
             return Ok(());
         }
         self.may_still_show().await?;
         Err(self.unidentified())
+    }
+
+    /// Whether nobody is found here before they have said their name and date of birth.
+    pub(crate) fn asks_all(&self) -> bool {
+        !self.desk.caller.vouched && self.desk.settings.identity.needed(SEARCH) == ProofNeeded::NameAndBirth
+    }
+
+    /// Whether whoever asks has shown nothing, and needs not for booking: they hear nothing of the patient either.
+    pub(crate) async fn is_anybody(&self, ids: &[&str]) -> Result<bool, Stop> {
+        let open = self.desk.settings.identity.needed(OPEN) == ProofNeeded::None;
+        Ok(open && !self.desk.caller.vouched && self.remembered(ids).await?.is_none())
     }
 
     /// Keeps what a caller has shown for the rest of their call. Where it cannot be kept, they will be asked again.
@@ -272,12 +304,12 @@ mod tests {
     fn what_a_tenant_leaves_out_is_strict() {
         let rules = IdentityRules::read(&json!({})).unwrap();
         assert_eq!(rules, IdentityRules::default());
-        assert_eq!(rules.needed("bookAppointment", Access::Writes), ProofNeeded::Phone);
-        assert_eq!(rules.needed("getPatientInfo", Access::Reads), ProofNeeded::Phone);
+        assert_eq!(rules.needed("bookAppointment"), ProofNeeded::Phone);
+        assert_eq!(rules.needed("getPatientInfo"), ProofNeeded::Phone);
         for tool in STRICTEST {
-            assert_eq!(rules.needed(tool, Access::Reads), ProofNeeded::NameAndBirth, "{tool}");
+            assert_eq!(rules.needed(tool), ProofNeeded::NameAndBirth, "{tool}");
         }
-        assert_eq!(rules.needed("aToolOfTomorrow", Access::Reads), ProofNeeded::Phone);
+        assert_eq!(rules.needed("aToolOfTomorrow"), ProofNeeded::Phone);
     }
 
     #[test]
@@ -287,10 +319,10 @@ mod tests {
             "tools": { "bookAppointment": "none", "getPatientInfo": "none", "getPatientBalance": "phone" },
         }))
         .unwrap();
-        assert_eq!(rules.needed("bookAppointment", Access::Writes), ProofNeeded::None);
-        assert_eq!(rules.needed("getPatientInfo", Access::Reads), ProofNeeded::Phone);
-        assert_eq!(rules.needed("getPatientBalance", Access::Reads), ProofNeeded::Phone);
-        assert_eq!(rules.needed("getPatientInsurance", Access::Reads), ProofNeeded::NameAndBirth);
+        assert_eq!(rules.needed("bookAppointment"), ProofNeeded::None);
+        assert_eq!(rules.needed("getPatientInfo"), ProofNeeded::Phone);
+        assert_eq!(rules.needed("getPatientBalance"), ProofNeeded::Phone);
+        assert_eq!(rules.needed("getPatientInsurance"), ProofNeeded::NameAndBirth);
     }
 
     #[test]

@@ -1,14 +1,16 @@
 use std::fmt;
 use std::sync::Arc;
 
+use domain::Sensitive;
 use pms::Operation;
 use seal::HmacKey;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::ports::{Ledger, PracticeBook};
 use crate::sentences::input;
 use crate::tools::{Arguments, tool};
 use crate::turn::{Stop, Turn};
+use crate::wish::wish;
 use crate::{AuditNote, BadInput, Desk, Status, ToolAnswer, card_number};
 
 /// The use cases, on whatever the two ports are.
@@ -34,6 +36,8 @@ pub struct Handled {
     pub bad_input: Option<BadInput>,
     /// What the audit log keeps. A tool that is not in the registry has nothing to keep.
     pub audit: Option<AuditNote>,
+    /// What somebody wants, where the answer leaves it to the staff.
+    pub wanted: Option<Sensitive<Map<String, Value>>>,
     /// Milliseconds spent at the vendor.
     pub vendor_ms: u64,
 }
@@ -51,7 +55,7 @@ impl Reception {
     pub async fn run(&self, desk: &Desk, name: &str, arguments: &Value) -> Handled {
         let Some(tool) = tool(name) else {
             let bad = BadInput::new(desk, "", &input::TOOL_UNKNOWN, "must be the name of a tool");
-            return Handled { answer: refusal(&bad), bad_input: Some(bad), audit: None, vendor_ms: 0 };
+            return refused(bad, None);
         };
         if let Some(path) = card_number::found_in(arguments) {
             let said = if tool.needs.contains(&Operation::RecordPayment) {
@@ -61,28 +65,27 @@ impl Reception {
             };
             let bad =
                 BadInput::new(desk, &path, said, "must not hold anything that looks like a card number");
-            let answer = refusal(&bad);
-            let audit = AuditNote {
-                action: tool.audit_action,
-                patients: Vec::new(),
-                status: answer.status,
-                code: answer.code,
-            };
-            return Handled { answer, bad_input: Some(bad), audit: Some(audit), vendor_ms: 0 };
+            return refused(bad, Some(tool.audit_action));
         }
-        let mut turn = Turn { reception: self, desk, vendor_ms: 0, patients: Vec::new(), was_wrong: false };
-        let arguments = Arguments { schema: &tool.arguments, given: arguments };
-        let (answer, bad_input) = match (tool.run)(&mut turn, arguments).await {
+        let wish = wish(name, arguments, desk.caller.phone.as_ref());
+        let mut turn =
+            Turn { reception: self, desk, vendor_ms: 0, patients: Vec::new(), was_wrong: false, wish };
+        let read = Arguments { schema: &tool.arguments, given: arguments };
+        let (answer, bad_input) = match (tool.run)(&mut turn, read).await {
             Ok(answer) | Err(Stop::Answer(answer)) => (answer, None),
             Err(Stop::Bad(bad)) => (refusal(&bad), Some(bad)),
         };
         let audit = AuditNote {
             action: tool.audit_action,
-            patients: turn.patients,
+            patients: std::mem::take(&mut turn.patients),
             status: answer.status,
             code: answer.code,
         };
-        Handled { answer, bad_input, audit: Some(audit), vendor_ms: turn.vendor_ms }
+        let vendor_ms = turn.vendor_ms;
+        let takes_one = !tool.arguments["properties"]["slotId"].is_null();
+        let slot = arguments["slotId"].as_str().filter(|_| takes_one);
+        let wanted = (answer.status == Status::NeedsStaff).then(|| turn.left_to_staff(slot, &answer).into());
+        Handled { answer, bad_input, audit: Some(audit), wanted, vendor_ms }
     }
 
     /// The same for the same wish of the same patient, and nothing anybody could guess a patient by.
@@ -107,12 +110,15 @@ impl Reception {
     }
 }
 
+fn refused(bad: BadInput, action: Option<&'static str>) -> Handled {
+    let answer = refusal(&bad);
+    let (status, code) = (answer.status, answer.code);
+    let audit = action.map(|action| AuditNote { action, patients: Vec::new(), status, code });
+    Handled { answer, bad_input: Some(bad), audit, wanted: None, vendor_ms: 0 }
+}
+
 fn refusal(bad: &BadInput) -> ToolAnswer {
-    let answer = ToolAnswer {
-        status: Status::Refused,
-        code: bad.code,
-        say: bad.say.clone(),
-        data: serde_json::Map::new(),
-    };
+    let answer =
+        ToolAnswer { status: Status::Refused, code: bad.code, say: bad.say.clone(), data: Map::new() };
     if bad.path.is_empty() { answer } else { answer.with("field", bad.path.as_str()) }
 }

@@ -18,6 +18,7 @@ pub(crate) mod reschedule_appointment;
 pub(crate) mod search_patients;
 pub(crate) mod update_patient;
 
+pub(crate) use check_availability::rfc3339;
 pub use process_payment::is_payment_reference;
 
 use std::future::Future;

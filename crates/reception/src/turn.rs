@@ -8,10 +8,16 @@ use domain::{
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::{ErrorKind, NewPayment, Operation, PatientQuery};
+use serde_json::{Map, Value};
 
 use crate::ports::{Answered, BookError, Change, LedgerError, NewWrite, PendingPatient, WriteNews};
 use crate::sentences::{self, input};
-use crate::{BadInput, Desk, PaymentTaken, Reception, RequestError, Requested, Template, ToolAnswer, spoken};
+use crate::{
+    BadInput, Desk, Door, PaymentTaken, Reception, RequestError, Requested, Template, ToolAnswer, spoken,
+};
+
+/// What a voice agent is told at once has an end; its sentence needs room too.
+const LINE: usize = 3_000;
 
 /// Why a tool ends before its last line.
 #[derive(Debug)]
@@ -44,6 +50,8 @@ pub(crate) struct Turn<'a> {
     pub(crate) patients: Vec<String>,
     /// What was said of who somebody is has been counted as wrong.
     pub(crate) was_wrong: bool,
+    /// What is wanted: whoever at the clinic is left with it must know.
+    pub(crate) wish: Map<String, Value>,
 }
 
 impl Turn<'_> {
@@ -76,35 +84,28 @@ impl Turn<'_> {
         self.spent(answered)
     }
 
-    /// A patient by the vendor's id, or the refusal of the argument that named them.
+    /// A patient by the vendor's id, or the refusal of the argument that named them. One we made is there from that
+    /// moment on, as we made them until the practice's copy shows them.
     pub(crate) async fn patient(&mut self, vendor_id: &str) -> Result<Patient, Stop> {
         let answered = self.reception.book.patient(self.desk, vendor_id).await;
-        match self.spent(answered)? {
-            Some(patient) => {
-                self.touched(&patient.vendor_id);
-                Ok(patient)
-            }
-            None => Err(self.unknown_patient()),
+        let mut known = self.spent(answered)?;
+        if known.is_none() {
+            let made = self.reception.ledger.made_patient(self.desk, vendor_id).await;
+            let made = made.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))?;
+            known = made.map(|made| Patient {
+                vendor_id: vendor_id.to_owned(),
+                name: made.name,
+                preferred: None,
+                born: Some(made.born),
+                phones: vec![made.phone],
+                email: made.email,
+                usual_clinician: Some(made.clinician),
+                active: true,
+            });
         }
-    }
-
-    /// A patient who may be written for, by the vendor's id: one the practice's copy shows, or `None` for one we
-    /// made that it does not show yet.
-    pub(crate) async fn writable_patient(&mut self, vendor_id: &str) -> Result<Option<Patient>, Stop> {
-        let answered = self.reception.book.patient(self.desk, vendor_id).await;
-        let shown = self.spent(answered)?;
-        let made = shown.is_some()
-            || self
-                .reception
-                .ledger
-                .made_patient(self.desk, vendor_id)
-                .await
-                .map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))?;
-        if !made {
-            return Err(self.unknown_patient());
-        }
+        let patient = known.ok_or_else(|| self.unknown_patient())?;
         self.touched(vendor_id);
-        Ok(shown)
+        Ok(patient)
     }
 
     pub(crate) async fn clinicians(&mut self) -> Result<Vec<Clinician>, Stop> {
@@ -281,6 +282,20 @@ impl Turn<'_> {
     /// The zone the practice's system writes its times in; the desk's where it names none we know.
     pub(crate) fn zone(&self, book: &DayBook) -> TimeZone {
         TimeZone::get(&book.time_zone).unwrap_or_else(|_| self.desk.zone.clone())
+    }
+
+    /// As much of a list as a voice agent's line has room for; all of it for whoever reads it whole.
+    pub(crate) fn with_list(&self, answer: ToolAnswer, name: &str, mut list: Vec<Value>) -> ToolAnswer {
+        let mut room = if self.desk.caller.door == Door::Voice { LINE } else { usize::MAX };
+        let fits = |one: &&Value| {
+            let bytes = one.to_string().len() + 1;
+            room.checked_sub(bytes).inspect(|left| room = *left).is_some()
+        };
+        let most = list.iter().take_while(fits).count();
+        let cut = most < list.len();
+        list.truncate(most);
+        let answer = answer.with(name, list);
+        if cut { answer.with("more", true) } else { answer }
     }
 
     /// `days` whole days from the one `from` lies in, on the desk's clock.

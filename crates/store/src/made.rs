@@ -1,14 +1,14 @@
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use domain::ConnectionId;
+use domain::{ConnectionId, WritebackId};
+use uuid::Uuid;
 
 use crate::replays::OPEN;
 use crate::schema::pms_writebacks as w;
-use crate::{StoreError, TenantTx};
+use crate::{StoreError, TenantTx, Writeback};
 
 impl TenantTx {
-    /// Whether a write of ours made the patient with this vendor's id. The practice's copy may not
-    /// show them yet.
+    /// The write of ours that made the patient with this vendor's id. The practice's copy may not show them yet.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -16,13 +16,21 @@ impl TenantTx {
         &mut self,
         connection: ConnectionId,
         vendor_id: &str,
-    ) -> Result<bool, StoreError> {
-        let made = w::table
+    ) -> Result<Option<Writeback>, StoreError> {
+        let made: Option<Uuid> = w::table
+            .select(w::id)
             .filter(w::connection_id.eq(connection.uuid()))
             .filter(w::operation.eq("create_patient"))
             .filter(w::state.eq("succeeded"))
-            .filter(w::created_vendor_id.eq(vendor_id));
-        Ok(diesel::select(diesel::dsl::exists(made)).get_result(&mut self.conn).await?)
+            .filter(w::created_vendor_id.eq(vendor_id))
+            .order(w::id.desc())
+            .first(&mut self.conn)
+            .await
+            .optional()?;
+        match made {
+            Some(id) => self.writeback(WritebackId::from_uuid(id)).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// How many writes of the connection are set aside and neither replayed nor given up.

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Bytea, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, Sensitive, TenantId, WritebackId};
 use jiff::Timestamp;
@@ -175,8 +175,8 @@ impl TenantTx {
         Ok(diesel::select(diesel::dsl::exists(open)).get_result(&mut self.conn).await?)
     }
 
-    /// Notes on the open task about a write in which call it was left, unless it was left in another or this use of
-    /// a tool has left one.
+    /// Notes on the open task about a write in which call it was left, and what was wanted there, unless it was left
+    /// in another or this use of a tool has left one.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -184,16 +184,27 @@ impl TenantTx {
         &mut self,
         writeback: WritebackId,
         tool_call: &ToolCallKey,
+        wanted: Option<&[u8]>,
     ) -> Result<(), StoreError> {
+        let open: Option<Uuid> = t::table
+            .select(t::id)
+            .filter(t::writeback_id.eq(writeback.uuid()))
+            .filter(t::done_at.is_null().and(t::call_id.is_null()))
+            .order(t::id)
+            .first(&mut self.conn)
+            .await
+            .optional()?;
+        let Some(id) = open else { return Ok(()) };
+        let sealed = wanted.map(|wanted| self.store.keys.seal(&identity(id), wanted)).transpose()?;
         diesel::sql_query(
-            "UPDATE staff_tasks SET call_id = $2, tool_call_id = $3
-             WHERE id = (SELECT id FROM staff_tasks WHERE writeback_id = $1 AND done_at IS NULL
-                           AND call_id IS NULL ORDER BY id LIMIT 1)
+            "UPDATE staff_tasks SET call_id = $2, tool_call_id = $3, wanted = coalesce(wanted, $4)
+             WHERE id = $1 AND call_id IS NULL
                AND NOT EXISTS (SELECT FROM staff_tasks o WHERE o.call_id = $2 AND o.tool_call_id = $3)",
         )
-        .bind::<SqlUuid, _>(writeback.uuid())
+        .bind::<SqlUuid, _>(id)
         .bind::<Text, _>(&tool_call.call_id)
         .bind::<Text, _>(&tool_call.tool_call_id)
+        .bind::<Nullable<Bytea>, _>(sealed.as_ref().map(Sealed::as_bytes))
         .execute(&mut self.conn)
         .await?;
         Ok(())
@@ -210,18 +221,23 @@ impl TenantTx {
         Ok(done.is_none().then(|| task(&self.store.keys, row)))
     }
 
-    /// The tenant's open tasks, the most pressing first.
+    /// The tenant's open tasks, the most pressing first: those after a task that a page ended with, which may be done
+    /// since.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn tasks(&mut self, most: i64) -> Result<Vec<StaffTask>, StoreError> {
-        let rows: Vec<Row> = t::table
-            .select(COLUMNS)
-            .filter(t::done_at.is_null())
-            .order((t::due_at.asc().nulls_last(), t::created_at))
-            .limit(most)
-            .load(&mut self.conn)
-            .await?;
+    /// [`StoreError::NotFound`] also when that is another tenant's.
+    pub async fn tasks(&mut self, most: i64, after: Option<Uuid>) -> Result<Vec<StaffTask>, StoreError> {
+        let mut open = t::table.select(COLUMNS).filter(t::done_at.is_null()).into_boxed();
+        if let Some(after) = after {
+            let _: Uuid = t::table.select(t::id).filter(t::id.eq(after)).first(&mut self.conn).await?;
+            let later = diesel::dsl::sql::<Bool>(
+                "(coalesce(due_at, 'infinity'), created_at, id) >
+                 (SELECT coalesce(o.due_at, 'infinity'), o.created_at, o.id FROM staff_tasks o WHERE o.id = ",
+            );
+            open = open.filter(later.bind::<SqlUuid, _>(after).sql(")"));
+        }
+        let order = (t::due_at.asc().nulls_last(), t::created_at, t::id);
+        let rows: Vec<Row> = open.order(order).limit(most).load(&mut self.conn).await?;
         Ok(rows.into_iter().map(|row| task(&self.store.keys, row)).collect())
     }
 

@@ -19,6 +19,7 @@ mod rhythm;
 mod runs;
 mod settle;
 mod tasks;
+mod wanted;
 
 pub use carry::{Carrier, CarryError, Offices};
 pub use drops::{DropError, DropOutcome, UnknownOutcome, give_up};
@@ -33,3 +34,4 @@ pub use request::{COPY_MARGIN, RequestError, Requested, Wish, request};
 pub use runs::start_run;
 pub use settle::{Found, SettleError, settle};
 pub use tasks::{Done, EndTaskError, end_task};
+pub use wanted::{Wanted, wanted, wanted_of, whose};

@@ -12,9 +12,12 @@ use store::{Connection, Practice, Store, StoreError, Tenant};
 /// Why there is no desk to ask at.
 #[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum NoDesk {
-    /// The tenant has no connection that works, or several and nobody said which.
+    /// The tenant has no connection that works.
     #[error("no PMS integration found")]
     NoIntegration,
+    /// It has several, and nobody said which.
+    #[error("the tenant has several locations, and none was named")]
+    PracticeUnclear,
     /// The database did not answer.
     #[error("the database cannot be reached")]
     Unavailable,
@@ -105,9 +108,10 @@ impl Desks {
             .into_iter()
             .filter(|connection| connection.status == "active")
             .filter(|connection| practice.is_none_or(|id| connection.practice == id));
-        let (Some(connection), None) = (usable.next(), usable.next()) else {
-            return Err(NoDesk::NoIntegration);
-        };
+        let connection = usable.next().ok_or(NoDesk::NoIntegration)?;
+        if usable.next().is_some() {
+            return Err(NoDesk::PracticeUnclear);
+        }
         let practice = tx.practice(connection.practice).await?;
         let tenant = tx.tenant_row().await?;
         let rules = tx.identity_rules().await?;

@@ -1,13 +1,12 @@
 //! The task that a use of a tool leaves when it ended with "the staff will help you".
 
 use domain::WritebackId;
-use serde_json::{Map, Value};
+use jiff::Timestamp;
+use seal::HmacKey;
+use serde_json::{Map, Value, json};
 use store::{NewTask, StoreError, TenantTx, ToolCallKey};
 
 use crate::run_tool::Told;
-
-/// Where an answer says what somebody wants that only staff can do: `{"patientId": …, …}`.
-const WANTED: &str = "wanted";
 
 /// What somebody wanted, by the tool.
 fn wish(tool: &str) -> &'static str {
@@ -31,7 +30,8 @@ fn wish(tool: &str) -> &'static str {
 
 /// Why they could not have it, and what to do, by the answer's code.
 fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
-    const CALL: &str = "Call them back and do it in your own system.";
+    const CALL: &str = "Do it in your own system: the task says for whom, and what they want. Call them back where they have to \
+                        know.";
     match code {
         "cannot_here" => ("Your system does not let that be done from outside.", CALL),
         "payment_not_announced" => (
@@ -50,6 +50,10 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
         "appointment_unclear" => (
             "Your system says something of that appointment that cannot be read from outside.",
             "See whether it stands, do it in your own system, and call them back.",
+        ),
+        "practice_unclear" => (
+            "You have several locations, and the voice agent did not say for which one it called.",
+            "Give each phone number or agent its location, and call them back.",
         ),
         "no_integration" => (
             "None of your systems is connected for the clinic that was called.",
@@ -91,6 +95,7 @@ pub(crate) async fn leave_task(
     tool: &str,
     key: &ToolCallKey,
     told: &Told,
+    (wanted, mark): (Option<&Map<String, Value>>, Option<&HmacKey>),
 ) -> Result<(), StoreError> {
     let writeback = writeback(&told.data);
     if told.status == "refused"
@@ -101,24 +106,36 @@ pub(crate) async fn leave_task(
     if told.status != "needs_staff" {
         return Ok(());
     }
-    let (because, mut next_action) = why(&told.code, writeback.is_some());
-    let wanted = told.data.get(WANTED).map(Value::to_string);
-    if wanted.is_some() && told.code == "cannot_here" {
-        next_action = "Do it in your own system: the task says for whom, and what they want.";
-    }
+    let (because, next_action) = why(&told.code, writeback.is_some());
     let reason = Reason { code: &told.code, because, next_action };
+    let once = match (told.code.as_str(), mark) {
+        // Whoever has had their guesses wants nothing new by asking on.
+        ("identity_locked", _) => Some(told.code.clone()),
+        // Without a call nothing tells a repeat from a second wish but what is wanted, on one day.
+        ("identity_without_call", Some(mark)) => {
+            let (day, wish) = (Timestamp::now().strftime("%F").to_string(), json!(wanted).to_string());
+            let parts = [connection.to_string(), tool.to_owned(), day, wish].map(String::into_bytes);
+            let parts = parts.each_ref().map(Vec::as_slice);
+            Some(format!("{} {}", told.code, seal::sha256_hex(&mark.sign(&parts))))
+        }
+        _ => None,
+    };
+    let once = once.map(|tool_call_id| ToolCallKey { call_id: key.call_id.clone(), tool_call_id });
+    let key = once.as_ref().unwrap_or(key);
     leave(tx, Some(connection), tool, key, &reason, (writeback, wanted)).await
 }
 
-/// The same where there is no system to ask: whoever wanted something was told that staff will help.
+/// The same where there is no system to ask, or nobody knows which: whoever wanted something was told that staff will
+/// help.
 pub(crate) async fn leave_task_unconnected(
     tx: &mut TenantTx,
     tool: &str,
     key: &ToolCallKey,
+    code: &str,
+    wanted: &Map<String, Value>,
 ) -> Result<(), StoreError> {
-    let code = "no_integration";
     let (because, next_action) = why(code, false);
-    leave(tx, None, tool, key, &Reason { code, because, next_action }, (None, None)).await
+    leave(tx, None, tool, key, &Reason { code, because, next_action }, (None, Some(wanted))).await
 }
 
 struct Reason<'a> {
@@ -133,12 +150,14 @@ async fn leave(
     tool: &str,
     key: &ToolCallKey,
     reason: &Reason<'_>,
-    (writeback, wanted): (Option<WritebackId>, Option<String>),
+    (writeback, wanted): (Option<WritebackId>, Option<&Map<String, Value>>),
 ) -> Result<(), StoreError> {
+    let wanted = wanted.filter(|wanted| !wanted.is_empty()).map(|wanted| json!(wanted).to_string());
+    let wanted = wanted.as_ref().map(String::as_bytes);
     if let Some(id) = writeback
         && tx.has_task_about(id).await?
     {
-        return tx.note_call(id, key).await;
+        return tx.note_call(id, key, wanted).await;
     }
     let sentence = format!("Somebody wanted to {}. {}", wish(tool), reason.because);
     let task = NewTask {
@@ -151,7 +170,7 @@ async fn leave(
         tool_call: Some(key),
     };
     match wanted {
-        Some(wanted) => tx.add_task_wanting(&task, wanted.as_bytes()).await?,
+        Some(wanted) => tx.add_task_wanting(&task, wanted).await?,
         None => tx.add_task(&task).await?,
     };
     Ok(())

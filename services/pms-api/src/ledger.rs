@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{PaymentMethod, ResourceKind, Window, WritebackId, WritebackState as S};
-use pms::{FailureReason, NewPayment, Write};
+use pms::{FailureReason, NewPatient, NewPayment, Write};
 use reception::{
     Change, Claim, Desk, Guessing, Held, Ledger, LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient,
     Proof, RequestError, Requested, WriteNews,
@@ -205,14 +205,18 @@ impl Ledger for StoreLedger {
         }
     }
 
-    async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<bool, LedgerError> {
+    async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<Option<NewPatient>, LedgerError> {
         let made = async {
             let mut tx = self.store.tenant(desk.tenant).await?;
             let made = tx.made_patient(desk.connection, vendor_id).await?;
             tx.commit().await?;
             Ok(made)
         };
-        made.await.map_err(failed)
+        let made: Option<Writeback> = made.await.map_err(failed)?;
+        Ok(made.and_then(|row| match serde_json::from_slice(row.payload.expose()) {
+            Ok(Write::CreatePatient(new)) => Some(new),
+            _ => None,
+        }))
     }
 
     async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {

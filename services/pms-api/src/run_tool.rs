@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::{PracticeId, TenantId};
+use domain::{PracticeId, Sensitive, TenantId};
 use reception::{BadInput, Caller, Handled};
 use seal::HmacKey;
 use serde::{Deserialize, Serialize};
@@ -49,6 +49,8 @@ pub(crate) struct Told {
 pub(crate) enum ToolError {
     #[error("no PMS integration found")]
     NoIntegration,
+    #[error("the tenant has several locations, and none was named")]
+    PracticeUnclear,
     #[error("the database cannot be reached")]
     Unavailable,
     #[error("the same key was used for something else")]
@@ -68,6 +70,7 @@ impl From<NoDesk> for ToolError {
     fn from(error: NoDesk) -> Self {
         match error {
             NoDesk::NoIntegration => Self::NoIntegration,
+            NoDesk::PracticeUnclear => Self::PracticeUnclear,
             NoDesk::Unavailable => Self::Unavailable,
         }
     }
@@ -145,8 +148,7 @@ async fn run_once(
     let told = told(&handled);
     let mut tx = context.store.tenant(used.tenant).await?;
     if let Some((key, run)) = claim {
-        // An answer that only says "not now" is not kept: asking again may do better.
-        if matches!(told.code.as_str(), "records_unreachable" | "not_sure_recorded") {
+        if is_passing(&told.code) {
             tx.give_back_tool_call(key, run).await?;
         } else {
             let kept = serde_json::to_vec(&told).map_err(|_| ToolError::Unavailable)?;
@@ -156,7 +158,16 @@ async fn run_once(
     // Without a key every use is its own.
     let own = ToolCallKey { call_id: used.actor.to_owned(), tool_call_id: uuid::Uuid::now_v7().to_string() };
     let key = claim.map_or(&own, |(key, _)| key);
-    leave_task(&mut tx, desk.connection, used.tool, key, &told).await?;
+    let mark = context.keyed().await?.argument_keys.first();
+    leave_task(
+        &mut tx,
+        desk.connection,
+        used.tool,
+        key,
+        &told,
+        (handled.wanted.as_ref().map(Sensitive::expose), mark),
+    )
+    .await?;
     if let Some(note) = &handled.audit {
         tx.audit(&NewAudit {
             actor: used.actor,
@@ -188,6 +199,11 @@ async fn run_once(
     Ok(told)
 }
 
+/// An answer that only says "not now" is kept for no repeat: asking again may do better.
+pub(crate) fn is_passing(code: &str) -> bool {
+    matches!(code, "records_unreachable" | "not_sure_recorded")
+}
+
 fn told(handled: &Handled) -> Told {
     let mut data = match handled.answer.body() {
         Value::Object(fields) => fields,
@@ -204,4 +220,23 @@ fn told(handled: &Handled) -> Told {
 
 fn elapsed(began: Instant) -> i32 {
     i32::try_from(began.elapsed().as_millis()).unwrap_or(i32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use reception::Status;
+
+    use super::*;
+
+    #[test]
+    fn what_any_tool_may_say_when_nobody_answered_is_kept_for_no_repeat() {
+        let general = &reception::tool("listProviders").unwrap().sentences;
+        let unknown: Vec<&str> =
+            general.iter().filter(|one| one.status == Status::Unknown).map(|one| one.code).collect();
+        assert_eq!(unknown.len(), 2, "{unknown:?}");
+        assert!(unknown.iter().all(|code| is_passing(code)), "{unknown:?}");
+        for code in ["booked", "booking_not_known_yet", "cannot_here", "identity_needed"] {
+            assert!(!is_passing(code), "{code}");
+        }
+    }
 }

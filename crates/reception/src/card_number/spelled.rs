@@ -1,5 +1,7 @@
 //! Digits as they stand in a text: written, or said in words in any language there is.
 
+use std::ops::Range;
+
 use crate::identity::words;
 
 /// Groups of digits with nothing but separators between them.
@@ -8,6 +10,8 @@ pub(super) struct Run {
     pub(super) groups: Vec<Vec<u32>>,
     /// It begins as a phone number with its country does.
     pub(super) plus: bool,
+    /// Where it stands in the text.
+    pub(super) span: Range<usize>,
 }
 
 /// Every run of digits of a text. Whatever is neither a letter nor a digit separates groups; a word that is no number
@@ -18,19 +22,27 @@ pub(super) fn runs(text: &str) -> Vec<Run> {
     let mut before = None;
     let mut plus = false;
     // One more, so that the last segment ends.
-    for c in text.chars().chain([' ']) {
+    let mut from = 0;
+    for (at, c) in text.char_indices().chain([(text.len(), ' ')]) {
         let kind = Kind::of(c);
         if before != Some(kind) {
             if let Some(reader) = found.last_mut()
                 && !segment.is_empty()
-                && !reader.take(&segment, plus)
             {
-                found.push(Reader::default());
+                let known = reader.run.groups.len();
+                if !reader.take(&segment, plus) {
+                    found.push(Reader::default());
+                } else if known == 0 {
+                    reader.run.span = from..at;
+                } else {
+                    reader.run.span.end = at;
+                }
             }
             if !segment.is_empty() {
                 plus = false;
             }
             segment.clear();
+            from = at;
         }
         match kind {
             Kind::Between => plus = c == '+',

@@ -6,11 +6,11 @@ use serde::Deserialize;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{OwnBook, identified};
 use crate::ports::{NewWrite, Requested, WriteNews};
-use crate::proof::Given;
+use crate::proof::{Given, Who};
 use crate::turn::Turn;
 use crate::{Status, Template};
 
-const THIS: (&str, Access) = ("addPatientNote", Access::Writes);
+const NAME: &str = "addPatientNote";
 
 /// Arguments of `addPatientNote`.
 #[derive(Deserialize, JsonSchema)]
@@ -22,15 +22,8 @@ struct AddPatientNote {
     /// What the clinic should know, in one or two sentences.
     #[schemars(length(min = 1, max = 500))]
     note: String,
-    /// The given name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    first_name: Option<String>,
-    /// The family name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    last_name: Option<String>,
-    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
-    date_of_birth: Option<String>,
+    #[serde(flatten)]
+    who: Who,
 }
 
 const NOTED: Template = Template {
@@ -76,9 +69,9 @@ const USEFUL: SignedDuration = SignedDuration::from_hours(24);
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: THIS.0,
+        name: NAME,
         description: "Add a note for the clinic to an identified patient's record, such as what they would like the clinic to know before a visit.",
-        access: THIS.1,
+        access: Access::Writes,
         needs: &[Operation::AddNote, Operation::ReadPatient],
         audit_action: "patient.note",
         arguments: schema_of::<AddPatientNote>(),
@@ -90,9 +83,9 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: AddPatientNote = arguments.read(turn.desk)?;
-        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        let given = Given::read(turn.desk, raw.who)?;
+        let patient = identified(turn, NAME, &raw.patient_id, &given).await?;
         turn.require(Operation::AddNote)?;
-        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
         let clinician = match patient.usual_clinician.clone().or(turn.desk.settings.default_clinician.clone())
         {
             Some(clinician) => Some(clinician),
@@ -102,7 +95,9 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             }
         };
         let Some(clinician) = clinician else { return Ok(turn.say(&STAFF, &[])) };
-        let intent = ["note", patient.vendor_id.as_str(), &raw.note];
+        // Who says the same in another call, or without one on another day, says it once more.
+        let day = turn.desk.zone.to_datetime(turn.desk.now).date().to_string();
+        let intent = ["note", patient.vendor_id.as_str(), &raw.note, turn.call().unwrap_or(&day)];
         let write = NewWrite {
             intent_key: turn.reception.intent_key(turn.desk, &intent),
             write: Write::AddNote(NewNote {

@@ -9,6 +9,7 @@ use super::alternatives::Wanted;
 use super::check_availability::rfc3339;
 use super::kind::{KIND_UNKNOWN, kind};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
+use crate::own_book::identified;
 use crate::ports::{Claim, NewWrite, Requested, WriteNews};
 use crate::proof::Given;
 use crate::sentences::input as said;
@@ -34,7 +35,7 @@ struct BookAppointment {
     appointment_type: Option<String>,
 }
 
-const THIS: (&str, Access) = ("bookAppointment", Access::Writes);
+const NAME: &str = "bookAppointment";
 
 const CONFIRMED: Template = Template {
     code: "booked",
@@ -134,7 +135,7 @@ pub(super) const DAYS: i64 = 7;
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: THIS.0,
+        name: NAME,
         description: "Book the chosen time for an identified patient. Say exactly what its answer says: only the status confirmed means that the appointment exists.",
         access: Access::Writes,
         needs: &[Operation::BookAppointment, Operation::ReadDayBook],
@@ -150,20 +151,26 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let raw: BookAppointment = arguments.read(turn.desk)?;
         let claim = claim(turn, &raw.slot_id)?;
         let kind = kind(turn, raw.appointment_type.as_deref(), Some(&raw.reason))?.cloned();
+        let (patient, depends_on) = patient(turn, &raw.patient_id).await?;
         turn.require(Operation::BookAppointment)?;
         turn.require(Operation::ReadDayBook)?;
-        let (patient, depends_on) = patient(turn, &raw.patient_id).await?;
         let covers = turn.whole_days(claim.window.start, DAYS).ok_or_else(|| garbled(turn))?;
         let (held, book) = turn.calendar(covers).await?;
-        if turn.too_old(&book.freshness).is_some() {
-            // What is not offered from is not booked into either.
-            return Ok(turn.say(&STAFF, &[]));
-        }
-        let wish =
+        let mut wish =
             Wish { zone: turn.zone(&book), book, held, claim, patient, depends_on, asked: raw.patient_id };
+        if turn.too_old(&wish.book.freshness).is_some() {
+            // What is not offered from is not booked into either.
+            return Ok(wish.say(turn, &STAFF));
+        }
+        // As to one who books it now: what was there before is nothing for everybody.
+        let anybody = turn.is_anybody(&[&wish.patient, &wish.asked]).await?;
         match wish.standing() {
-            Standing::InTheBook => Ok(wish.say(turn, &ALREADY)),
+            Standing::InTheBook => Ok(wish.say(turn, if anybody { &CONFIRMED } else { &ALREADY })),
             Standing::OnItsWay(writeback) => wish.outcome(turn, writeback).await,
+            Standing::PatientElsewhere if anybody => {
+                wish.held_by_another();
+                Ok(wish.taken(turn))
+            }
             Standing::PatientElsewhere => Ok(wish.say(turn, &ELSEWHERE)),
             Standing::New => {
                 let needs = kind.as_ref().and_then(|kind| kind.minutes);
@@ -195,16 +202,10 @@ pub(super) fn claim(turn: &Turn<'_>, slot_id: &str) -> Result<Claim, BadInput> {
 /// patient or speaks for them.
 async fn patient(turn: &mut Turn<'_>, id: &str) -> Result<(String, Option<WritebackId>), Stop> {
     match turn.patient_ref(id).await? {
-        PatientRef::Vendor(vendor_id) => {
-            match turn.writable_patient(&vendor_id).await? {
-                Some(patient) => turn.identified(THIS, &patient, id, &Given::default()).await?,
-                None => turn.known_here(THIS, &[id, &vendor_id]).await?,
-            }
-            Ok((vendor_id, None))
-        }
+        PatientRef::Vendor(_) => Ok((identified(turn, NAME, id, &Given::default()).await?.vendor_id, None)),
         PatientRef::Pending(writeback) => {
             turn.touched(&writeback.to_string());
-            turn.known_here(THIS, &[id]).await?;
+            turn.known_here(NAME, &[id]).await?;
             Ok((writeback.to_string(), Some(writeback)))
         }
     }

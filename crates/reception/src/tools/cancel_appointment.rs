@@ -7,12 +7,12 @@ use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{Own, OwnBook, identified};
 use crate::ports::{NewWrite, Requested, WriteNews};
-use crate::proof::Given;
+use crate::proof::{Given, Who};
 use crate::sentences::changes;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer};
 
-const THIS: (&str, Access) = ("cancelAppointment", Access::Writes);
+const NAME: &str = "cancelAppointment";
 
 /// Arguments of `cancelAppointment`.
 #[derive(Deserialize, JsonSchema)]
@@ -24,15 +24,8 @@ struct CancelAppointment {
     /// The appointmentId of the appointment, exactly as getAppointments gave it.
     #[schemars(length(min = 1, max = 80))]
     appointment_id: String,
-    /// The given name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    first_name: Option<String>,
-    /// The family name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    last_name: Option<String>,
-    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
-    date_of_birth: Option<String>,
+    #[serde(flatten)]
+    who: Who,
 }
 
 const CANCELLED: Template = Template {
@@ -93,9 +86,9 @@ const SENTENCES: &[&Template] = &[
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: THIS.0,
+        name: NAME,
         description: "Cancel an appointment to come of an identified patient. Say exactly what its answer says: only the status confirmed means that it is cancelled.",
-        access: THIS.1,
+        access: Access::Writes,
         needs: &[Operation::CancelAppointment, Operation::ReadPatient, Operation::ReadAppointments],
         audit_action: "appointment.cancel",
         arguments: schema_of::<CancelAppointment>(),
@@ -107,15 +100,14 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: CancelAppointment = arguments.read(turn.desk)?;
-        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
-        turn.require(Operation::CancelAppointment)?;
-        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
-        let book = OwnBook::read(turn, &patient.vendor_id).await?;
-        book.fresh_enough(turn)?;
-        let own = book.to_come(turn, &raw.appointment_id)?;
+        let given = Given::read(turn.desk, raw.who)?;
+        let patient = identified(turn, NAME, &raw.patient_id, &given).await?;
+        let (book, own) = OwnBook::to_change(turn, &patient.vendor_id, &raw.appointment_id).await?;
+        let own = &own;
         if own.cancelled {
             return Ok(book.say(turn, &ALREADY, own));
         }
+        turn.require(Operation::CancelAppointment)?;
         match &own.changing {
             Some(change) if change.to.is_none() => outcome(turn, &book, own, change.writeback).await,
             Some(change) if change.parked => Ok(book.say(turn, &STAFF, own)),

@@ -345,6 +345,6 @@ pub(super) fn slot_json(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone)
 }
 
 /// RFC 3339 with the practice's own offset at that moment.
-pub(super) fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
+pub(crate) fn rfc3339(at: Timestamp, zone: &TimeZone) -> String {
     at.display_with_offset(zone.to_offset(at)).to_string()
 }

@@ -171,6 +171,8 @@ async fn already(turn: &mut Turn<'_>, known: &[Patient], first: &str, phone: &Ph
     }
     let same: Vec<&Patient> = known.iter().filter(|one| fits_given(first, one) == Fit::Wholly).collect();
     let Some(patient) = same.iter().find(|one| has_phone(one, phone)).or(same.first()) else {
+        let ids: Vec<&str> = known.iter().map(|one| one.vendor_id.as_str()).collect();
+        turn.wants("similarTo", ids.join(" "));
         return turn.say(&SIMILAR, &[]);
     };
     turn.remember(&[&patient.vendor_id], Proof::NameAndBirth).await;

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{Own, OwnBook, identified};
-use crate::proof::Given;
+use crate::proof::{Given, Who};
 use crate::turn::Turn;
 use crate::{Status, Template, ToolAnswer, sentences};
 
-const THIS: (&str, Access) = ("getAppointments", Access::Reads);
+const NAME: &str = "getAppointments";
 
 /// Arguments of `getAppointments`.
 #[derive(Deserialize, JsonSchema)]
@@ -19,15 +19,8 @@ struct GetAppointments {
     /// The patient's id, as another tool gave it.
     #[schemars(length(min = 1, max = 80))]
     patient_id: String,
-    /// The given name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    first_name: Option<String>,
-    /// The family name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    last_name: Option<String>,
-    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
-    date_of_birth: Option<String>,
+    #[serde(flatten)]
+    who: Who,
 }
 
 const ONE: Template = Template {
@@ -114,9 +107,9 @@ const MOST: usize = 10;
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: THIS.0,
+        name: NAME,
         description: "Read the appointments to come of an identified patient. Pass the appointmentId of the one they mean to rescheduleAppointment or cancelAppointment.",
-        access: THIS.1,
+        access: Access::Reads,
         needs: &[Operation::ReadPatient, Operation::ReadAppointments],
         audit_action: "appointment.read",
         arguments: schema_of::<GetAppointments>(),
@@ -128,8 +121,8 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: GetAppointments = arguments.read(turn.desk)?;
-        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
-        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
+        let given = Given::read(turn.desk, raw.who)?;
+        let patient = identified(turn, NAME, &raw.patient_id, &given).await?;
         let book = OwnBook::read(turn, &patient.vendor_id).await?;
         book.fresh_enough(turn)?;
         Ok(answer(turn, &book))
@@ -190,7 +183,7 @@ fn shape(book: &OwnBook, own: &Own) -> Value {
     let mut shape = json!({
         "start": rfc3339(own.window.start, &book.zone),
         "durationMinutes": own.window.minutes(),
-        "provider": book.with(own.clinician.as_deref()),
+        "provider": book.with_whom(own.clinician.as_deref()),
         "pending": own.id.is_none(),
         "changing": own.changing.is_some(),
     });

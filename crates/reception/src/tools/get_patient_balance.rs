@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::proof::Given;
-use crate::turn::{PatientRef, Turn};
+use crate::own_book::identified;
+use crate::proof::{Given, Who};
+use crate::turn::Turn;
 use crate::{Status, Template, ToolAnswer, sentences, spoken};
 
 const NAME: &str = "getPatientBalance";
@@ -18,15 +19,8 @@ struct GetPatientBalance {
     /// The patient's id, as another tool gave it.
     #[schemars(length(min = 1, max = 80))]
     patient_id: String,
-    /// The given name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    first_name: Option<String>,
-    /// The family name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    last_name: Option<String>,
-    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
-    date_of_birth: Option<String>,
+    #[serde(flatten)]
+    who: Who,
 }
 
 const OWED: Template = Template {
@@ -105,15 +99,10 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: GetPatientBalance = arguments.read(turn.desk)?;
-        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        let given = Given::read(turn.desk, raw.who)?;
         turn.require(Operation::ReadBalance)?;
-        turn.require(Operation::ReadPatient)?;
-        let id = match turn.patient_ref(&raw.patient_id).await? {
-            PatientRef::Vendor(id) => id,
-            PatientRef::Pending(_) => return Ok(turn.say(&sentences::PATIENT_PENDING, &[])),
-        };
-        let patient = turn.patient(&id).await?;
-        turn.identified((NAME, Access::Reads), &patient, &raw.patient_id, &given).await?;
+        let patient = identified(turn, NAME, &raw.patient_id, &given).await?;
+        let id = patient.vendor_id.clone();
         let first = patient.name.first.expose().as_str();
         // Ours first: what the copy begins to show in between is then known twice, and never not at all.
         let ours = turn.reception.ledger.payments(turn.desk, &id).await;

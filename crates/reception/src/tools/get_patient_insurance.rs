@@ -6,9 +6,10 @@ use serde_json::{Map, Value, json};
 
 use super::get_patient_balance::shown as money;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::proof::Given;
-use crate::turn::{PatientRef, Turn};
-use crate::{Status, Template, sentences, spoken};
+use crate::own_book::identified;
+use crate::proof::{Given, Who};
+use crate::turn::Turn;
+use crate::{Status, Template, spoken};
 
 const NAME: &str = "getPatientInsurance";
 
@@ -19,15 +20,8 @@ struct GetPatientInsurance {
     /// The patient's id, as another tool gave it.
     #[schemars(length(min = 1, max = 80))]
     patient_id: String,
-    /// The given name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    first_name: Option<String>,
-    /// The family name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    last_name: Option<String>,
-    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
-    date_of_birth: Option<String>,
+    #[serde(flatten)]
+    who: Who,
 }
 
 const HERE: Template = Template {
@@ -68,15 +62,10 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: GetPatientInsurance = arguments.read(turn.desk)?;
-        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        let given = Given::read(turn.desk, raw.who)?;
         turn.require(Operation::ReadInsurance)?;
-        turn.require(Operation::ReadPatient)?;
-        let id = match turn.patient_ref(&raw.patient_id).await? {
-            PatientRef::Vendor(id) => id,
-            PatientRef::Pending(_) => return Ok(turn.say(&sentences::PATIENT_PENDING, &[])),
-        };
-        let patient = turn.patient(&id).await?;
-        turn.identified((NAME, Access::Reads), &patient, &raw.patient_id, &given).await?;
+        let patient = identified(turn, NAME, &raw.patient_id, &given).await?;
+        let id = patient.vendor_id.clone();
         let plans = turn.insurance(&id).await?;
         let first = patient.name.first.expose().as_str();
         let mut names: Vec<String> =

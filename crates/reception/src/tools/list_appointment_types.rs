@@ -74,6 +74,6 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
                 shown
             })
             .collect();
-        Ok(answer.with("appointmentTypes", types))
+        Ok(turn.with_list(answer, "appointmentTypes", types))
     })
 }

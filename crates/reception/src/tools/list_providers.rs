@@ -60,7 +60,7 @@ fn run<'a>(turn: &'a mut crate::turn::Turn<'_>, arguments: Arguments<'a>) -> Run
             count => turn.say(&MANY, &[("count", &count.to_string())]),
         };
         let providers: Vec<Value> = people.iter().map(shown).collect();
-        Ok(answer.with("providers", providers))
+        Ok(turn.with_list(answer, "providers", providers))
     })
 }
 

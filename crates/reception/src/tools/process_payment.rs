@@ -3,14 +3,14 @@ use jiff::{SignedDuration, Timestamp};
 use pms::{NewPayment, Operation, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 use super::get_patient_balance::shown;
 use super::{Access, Arguments, Running, Tool, create_patient, schema_of, with_general};
+use crate::own_book::identified;
 use crate::ports::{NewWrite, Requested, WriteNews};
-use crate::proof::Given;
+use crate::proof::{Given, Who};
 use crate::sentences::input as said;
-use crate::turn::{PatientRef, Stop, Turn};
+use crate::turn::{Stop, Turn};
 use crate::{BadInput, Status, Template, ToolAnswer, sentences, spoken};
 
 const NAME: &str = "processPayment";
@@ -34,15 +34,8 @@ struct ProcessPayment {
     /// How it was paid.
     #[schemars(length(min = 1, max = 20), extend("enum" = ["card", "cash", "cheque", "transfer"]))]
     method: String,
-    /// The given name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    first_name: Option<String>,
-    /// The family name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    last_name: Option<String>,
-    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
-    date_of_birth: Option<String>,
+    #[serde(flatten)]
+    who: Who,
 }
 
 const POSTED: Template = Template {
@@ -127,18 +120,12 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let raw: ProcessPayment = arguments.read(turn.desk)?;
         let taken_as = reference(turn, &raw.reference)?;
         let amount = Money::new(raw.amount, currency(turn, &raw.currency)?);
-        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        let given = Given::read(turn.desk, raw.who)?;
+        let patient = identified(turn, NAME, &raw.patient_id, &given).await?;
         turn.require(Operation::RecordPayment)?;
-        turn.require(Operation::ReadPatient)?;
-        let id = match turn.patient_ref(&raw.patient_id).await? {
-            PatientRef::Vendor(id) => id,
-            PatientRef::Pending(_) => return Ok(turn.say(&sentences::PATIENT_PENDING, &[])),
-        };
-        let patient = turn.patient(&id).await?;
-        turn.identified((NAME, Access::Writes), &patient, &raw.patient_id, &given).await?;
         let payment = NewPayment {
             clinician: filed_under(turn, &patient).await?,
-            patient: id,
+            patient: patient.vendor_id.clone(),
             amount: amount.into(),
             // The schema knows no other word.
             method: PaymentMethod::from_word(&raw.method).unwrap_or(PaymentMethod::Card),
@@ -161,11 +148,7 @@ async fn believed(turn: &Turn<'_>, payment: NewPayment, amount: Money) -> Result
     }
     // Which part does not fit is not said: nobody learns of a payment by guessing.
     let said = spoken::money(turn.desk.language, amount);
-    let wanted = json!({
-        "patientId": payment.patient, "reference": payment.taken_as, "amount": shown(amount),
-        "method": payment.method.word(),
-    });
-    Err(Stop::Answer(turn.say(&NOT_ANNOUNCED, &[("amount", &said)]).with("wanted", wanted)))
+    Err(Stop::Answer(turn.say(&NOT_ANNOUNCED, &[("amount", &said)])))
 }
 
 /// Whether a text can be what a payment service calls a payment: 4 to 64 letters, digits, points, hyphens and

@@ -10,12 +10,12 @@ use super::check_availability::rfc3339;
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::{Own, OwnBook, identified};
 use crate::ports::{Claim, NewWrite, Requested, WriteNews};
-use crate::proof::Given;
+use crate::proof::{Given, Who};
 use crate::sentences::changes;
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer};
 
-const THIS: (&str, Access) = ("rescheduleAppointment", Access::Writes);
+const NAME: &str = "rescheduleAppointment";
 
 /// Arguments of `rescheduleAppointment`.
 #[derive(Deserialize, JsonSchema)]
@@ -30,15 +30,8 @@ struct RescheduleAppointment {
     /// The slotId of the new time, exactly as checkAvailability gave it.
     #[schemars(length(min = 1, max = 400))]
     slot_id: String,
-    /// The given name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    first_name: Option<String>,
-    /// The family name the caller said, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 80))]
-    last_name: Option<String>,
-    /// The date of birth the caller said, as YYYY-MM-DD, unless searchPatients was called with it in this call.
-    #[schemars(length(min = 1, max = 40), extend("format" = "date"))]
-    date_of_birth: Option<String>,
+    #[serde(flatten)]
+    who: Who,
 }
 
 const MOVED: Template = Template {
@@ -128,9 +121,9 @@ const LONGEST: i64 = 480;
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: THIS.0,
+        name: NAME,
         description: "Move an appointment to come of an identified patient to the chosen free time. Say exactly what its answer says: only the status confirmed means that it was moved; until then the old time stays.",
-        access: THIS.1,
+        access: Access::Writes,
         needs: &[
             Operation::RescheduleAppointment,
             Operation::ReadPatient,
@@ -147,17 +140,15 @@ pub(crate) fn tool() -> Tool {
 fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let raw: RescheduleAppointment = arguments.read(turn.desk)?;
-        let given = Given::read(turn.desk, raw.first_name, raw.last_name, raw.date_of_birth.as_deref())?;
+        let given = Given::read(turn.desk, raw.who)?;
         let claim = claim(turn, &raw.slot_id)?;
-        turn.require(Operation::RescheduleAppointment)?;
-        turn.require(Operation::ReadDayBook)?;
-        let patient = identified(turn, THIS, &raw.patient_id, &given).await?;
-        let book = OwnBook::read(turn, &patient.vendor_id).await?;
-        book.fresh_enough(turn)?;
-        let own = book.to_come(turn, &raw.appointment_id)?.clone();
+        let patient = identified(turn, NAME, &raw.patient_id, &given).await?;
+        let (book, own) = OwnBook::to_change(turn, &patient.vendor_id, &raw.appointment_id).await?;
         if own.cancelled {
             return Ok(turn.say(&IS_CANCELLED, &[]));
         }
+        turn.require(Operation::RescheduleAppointment)?;
+        turn.require(Operation::ReadDayBook)?;
         let wish = Wish { own_book: book, own, id: raw.appointment_id, claim, patient: patient.vendor_id };
         wish.run(turn).await
     })
@@ -326,7 +317,7 @@ impl Wish {
         turn.say(template, &[("when", &when)])
             .with("appointmentId", self.id.as_str())
             .with("start", rfc3339(self.claim.window.start, &self.own_book.zone))
-            .with("provider", self.own_book.with(clinician))
+            .with("provider", self.own_book.with_whom(clinician))
     }
 }
 

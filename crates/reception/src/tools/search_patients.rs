@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::guesses::Said;
 use crate::identity::{has_phone, matching};
-use crate::proof::Proof;
+use crate::proof::{Proof, SEARCH};
 use crate::turn::{Stop, Turn};
 use crate::{Status, Template, ToolAnswer, input};
 
@@ -100,7 +100,7 @@ const SENTENCES: &[&Template] = &[
 
 pub(crate) fn tool() -> Tool {
     Tool {
-        name: "searchPatients",
+        name: SEARCH,
         description: "Find a patient of the clinic by name and date of birth, or by phone number. Call it before anything else that is about a patient.",
         access: Access::Reads,
         needs: &[Operation::SearchPatients],
@@ -215,8 +215,13 @@ async fn by_name(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, Sto
     match found.as_slice() {
         [] => Ok(turn.say(&NONE, &[])),
         // A family name and a date are not yet a name and a date: many have the first, and the second is no secret.
-        [one] if wanted.first.is_none() && !wanted.is_of(turn, one) => Ok(turn.say(&ASK_WHO, &[])),
-        [one] => Ok(one_found(turn, &FOUND, one, Proof::NameAndBirth).await),
+        [one] if wanted.first.is_none() && (turn.asks_all() || !wanted.is_of(turn, one)) => {
+            Ok(turn.say(&ASK_WHO, &[]))
+        }
+        [one] => {
+            let proof = if wanted.first.is_some() { Proof::NameAndBirth } else { Proof::Phone };
+            Ok(one_found(turn, &FOUND, one, proof).await)
+        }
         [_, ..] if wanted.first.is_none() => Ok(turn.say(&SEVERAL_ASK_FIRST, &[])),
         [_, ..] => Ok(turn.say(&SEVERAL_ASK_PHONE, &[])),
     }
@@ -228,7 +233,7 @@ async fn by_phone(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, St
     let vouched = turn.desk.caller.vouched;
     let more = wanted.first.is_some() || wanted.last.is_some() || wanted.born.is_some();
     let named = (wanted.first.is_some() || wanted.last.is_some()) && wanted.born.is_some();
-    if !wanted.own_phone && !vouched && !named {
+    if turn.asks_all() || (!wanted.own_phone && !vouched && !named) {
         return Ok(turn.say(&ASK_WHO, &[]));
     }
     let proof = if wanted.own_phone { Proof::Phone } else { Proof::NameAndBirth };

@@ -87,6 +87,14 @@ async fn an_insurance_is_named_and_the_members_number_stays_out() {
     let line = handled.answer.line();
     assert!(!line.contains("LM-100123") && line.contains(r#""memberIdEndsWith":"0123""#), "{line}");
     assert_eq!(handled.answer.data["insurances"][0]["used"], json!({ "minor": 12_000, "currency": "USD" }));
+    // Of a short one, no more than half.
+    for (member, end) in [("AB12", "12"), ("7", ""), ("ABC", "C")] {
+        let short = Insurance { member: Some(member.into()), ..insurance(None) };
+        clinic.system(|system| system.insurance = vec![short]);
+        let told = clinic.run("getPatientInsurance", who()).await.answer;
+        assert_eq!(told.data["insurances"][0]["memberIdEndsWith"], end, "{member}");
+    }
+    clinic.system(|system| system.insurance = vec![insurance(Some("Larkmoor Mutual"))]);
     clinic.desk(|desk| desk.caller.vouched = true);
     assert!(clinic.run("getPatientInsurance", who()).await.answer.line().contains("LM-100123"));
 }
@@ -99,6 +107,27 @@ async fn no_insurance_and_one_without_a_name_are_told_apart() {
     clinic.system(|system| system.insurance = vec![insurance(None)]);
     let unnamed = clinic.run("getPatientInsurance", who()).await;
     assert_eq!((unnamed.answer.status, unnamed.answer.code), (Status::Ok, "insurance_unnamed"));
+}
+
+#[tokio::test]
+async fn a_long_list_reaches_a_voice_agent_as_far_as_it_goes_and_everybody_else_whole() {
+    let clinic = clinic();
+    let kind = |number| AppointmentType {
+        vendor_id: format!("K{number}"),
+        name: format!("Revisión número {number} con limpieza y más"),
+        minutes: Some(30),
+    };
+    clinic.desk(|desk| {
+        desk.language = Language::Spanish;
+        desk.settings.appointment_types = (0..100).map(kind).collect();
+    });
+    let told = clinic.run("listAppointmentTypes", json!({})).await.answer;
+    assert!(told.line().len() <= 4_096, "{}", told.line().len());
+    assert!(told.data["appointmentTypes"].as_array().unwrap().len() > 20 && told.data["more"] == true);
+    clinic.desk(|desk| desk.caller.door = reception::Door::Rest);
+    let told = clinic.run("listAppointmentTypes", json!({})).await.answer;
+    assert_eq!(told.data["appointmentTypes"].as_array().unwrap().len(), 100);
+    assert!(told.data.get("more").is_none());
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 use domain::{AppointmentState, WritebackId};
+use jiff::SignedDuration;
 use jiff::civil::date;
 use pms::{ErrorKind, FailureReason, Operation, Write};
 use reception::{BookError, Claim, Language, PendingPatient, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{held, proven_clinic as clinic, taken, window};
+use crate::clinic::{ana, held, proven_clinic as clinic, taken, window};
 
 const DAY: &str = "2026-11-24";
 
@@ -63,12 +64,36 @@ async fn a_patient_made_moments_ago_is_booked_for_before_the_copy_shows_them() {
     let handled = clinic.run("bookAppointment", booking("777", &slot)).await;
     assert_eq!(handled.answer.code, "patient_unknown");
     clinic.rows(|rows| {
-        rows.made.push("777".to_owned());
+        rows.made.push(("777".to_owned(), ana()));
         rows.news = Some(WriteNews::Succeeded { created: None });
     });
     let handled = clinic.run("bookAppointment", booking("777", &slot)).await;
     assert_eq!(handled.answer.status, Status::Confirmed);
     assert_eq!(handled.audit.unwrap().patients, ["777"]);
+}
+
+#[tokio::test]
+async fn nothing_is_booked_into_a_calendar_that_is_too_old_and_staff_know_what_is_wanted() {
+    let clinic = clinic();
+    clinic.calls_from("+15550100020");
+    let slot = clinic.first_slot(DAY).await;
+    clinic.system(|system| system.copied_before = SignedDuration::from_hours(30));
+    let handled = clinic.run("bookAppointment", booking("104", &slot)).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "booking_needs_staff"));
+    assert_eq!(
+        handled.answer.say,
+        "I couldn't complete the request for Tuesday, November 24 at 9 AM with Dr Lee in the clinic's system. The \
+         clinic's staff will have to arrange it with you."
+    );
+    assert_eq!(
+        Value::from(handled.wanted.unwrap().expose().clone()),
+        json!({
+            "patientId": "104", "patientName": "Daniel Okafor", "callerPhone": "+15550100020",
+            "start": "2026-11-24T09:00:00-05:00", "provider": "Dr Lee", "providerId": "DR1",
+            "reason": "toothache",
+        })
+    );
+    assert!(clinic.writes().is_empty());
 }
 
 #[tokio::test]

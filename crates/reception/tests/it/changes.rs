@@ -373,6 +373,22 @@ async fn what_a_system_cannot_do_is_left_to_the_staff_and_never_attempted() {
 }
 
 #[tokio::test]
+async fn an_appointment_booked_lately_is_no_other_one_of_the_patients() {
+    let clinic = with_an_appointment();
+    clinic.system(|system| system.appointments.clear());
+    let claim = Claim { window: tuesday(9), clinician: "DR1".into(), chair: "OP1".into() };
+    let booked = Held { appointment: Some("a1".into()), ..held(&claim, Some(WritebackId::new()), &["104"]) };
+    let slots = async |provider: &str| {
+        let asked = json!({ "from": "2026-11-24", "provider": provider });
+        clinic.run("checkAvailability", asked).await.answer.data["slots"][0]["slotId"].clone()
+    };
+    let slot = slots("Dr Osei").await;
+    clinic.rows(|rows| rows.held.push(booked));
+    let handled = clinic.run("rescheduleAppointment", moving("a1", slot.as_str().unwrap())).await;
+    assert_eq!(handled.answer.code, "reschedule_on_its_way", "{:?}", handled.answer.say);
+}
+
+#[tokio::test]
 async fn rows_that_do_not_answer_leave_it_open_whether_a_change_was_kept() {
     let clinic = with_an_appointment();
     clinic.rows(|rows| rows.fails = true);

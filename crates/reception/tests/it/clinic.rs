@@ -13,7 +13,7 @@ use domain::{
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use pms::{Capabilities, NewPayment, Operation, PatientQuery, Write};
+use pms::{Capabilities, NewPatient, NewPayment, Operation, PatientQuery, Write};
 use reception::{
     Answered, BookError, Caller, Change, Claim, Desk, Door, Guessing, Handled, Held, Language, Ledger,
     LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient, PracticeBook, Proof, Reception, RequestError,
@@ -96,6 +96,17 @@ pub(crate) fn taken(who: Option<&str>, chair: Option<&str>, window: Window) -> A
     }
 }
 
+/// Somebody we made whom no copy shows yet.
+pub(crate) fn ana() -> NewPatient {
+    NewPatient {
+        name: PersonName { first: "Ana".into(), last: "Silva".into() },
+        born: date(1992, 5, 6).into(),
+        phone: Phone::read("+15550100033", "US").unwrap(),
+        email: None,
+        clinician: "DR2".to_owned(),
+    }
+}
+
 /// Open on weekdays from 9 to 17: two dentists, a hygienist, two chairs.
 pub(crate) fn day_book(covers: Window) -> DayBook {
     let first = zone().to_datetime(covers.start).date();
@@ -161,7 +172,7 @@ pub(crate) struct Rows {
     pub(crate) news: Option<WriteNews>,
     pub(crate) pending: Option<(WritebackId, PendingPatient)>,
     /// Patients we made, by the vendor's id.
-    pub(crate) made: Vec<String>,
+    pub(crate) made: Vec<(String, NewPatient)>,
     pub(crate) fails: bool,
     pub(crate) wait_fails: bool,
     /// A hold that another caller gets between our looking and our asking.
@@ -450,8 +461,10 @@ impl Ledger for Clinic {
         self.ledger_answers(|rows| rows.news.clone().unwrap())
     }
 
-    async fn made_patient(&self, _: &Desk, vendor_id: &str) -> Result<bool, LedgerError> {
-        self.ledger_answers(|rows| rows.made.iter().any(|made| made == vendor_id))
+    async fn made_patient(&self, _: &Desk, vendor_id: &str) -> Result<Option<NewPatient>, LedgerError> {
+        self.ledger_answers(|rows| {
+            rows.made.iter().find(|made| made.0 == vendor_id).map(|made| made.1.clone())
+        })
     }
 
     async fn recorded(&self, _: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {

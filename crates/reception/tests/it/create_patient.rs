@@ -1,8 +1,9 @@
+use domain::ClinicianKind;
 use pms::{ErrorKind, FailureReason, Write};
 use reception::{BookError, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{MARIAS_PHONE, clinic};
+use crate::clinic::{MARIAS_PHONE, clinic, clinician};
 
 fn ana() -> Value {
     json!({
@@ -48,11 +49,21 @@ async fn a_new_patient_is_written_as_heard_and_filed_under_a_clinician() {
     assert_eq!((&write.claim, write.depends_on), (&None, None));
     assert!(!write.intent_key.contains("Ana") && write.intent_key.len() == 64);
 
-    clinic.desk(|desk| desk.settings.default_clinician = Some("DR2".into()));
+    // A hygienist who happens to be listed first is nobody's dentist.
+    clinic.system(|system| {
+        let hygienist = clinician("HY1", "Sam Reyes", ClinicianKind::Hygienist);
+        system.people = Some(vec![hygienist, clinician("DR2", "Dr Osei", ClinicianKind::Provider)]);
+    });
+    let cleo = json!({ "firstName": "Cleo", "lastName": "Silva", "dateOfBirth": "1992-05-06", "phone": "5550100033" });
+    clinic.run("createPatient", cleo).await;
+    let Write::CreatePatient(new) = &clinic.writes()[1].1.write else { panic!("not a patient") };
+    assert_eq!(new.clinician, "DR2");
+
+    clinic.desk(|desk| desk.settings.default_clinician = Some("DR1".into()));
     let other = json!({ "firstName": "Ben", "lastName": "Silva", "dateOfBirth": "1992-05-06", "phone": "5550100033" });
     clinic.run("createPatient", other).await;
-    let Write::CreatePatient(new) = &clinic.writes()[1].1.write else { panic!("not a patient") };
-    assert_eq!((new.clinician.as_str(), &new.email), ("DR2", &None));
+    let Write::CreatePatient(new) = &clinic.writes()[2].1.write else { panic!("not a patient") };
+    assert_eq!((new.clinician.as_str(), &new.email), ("DR1", &None));
 }
 
 #[tokio::test]

@@ -1,10 +1,11 @@
 //! `addPatientNote`.
 
+use jiff::SignedDuration;
 use pms::{ErrorKind, FailureReason, Operation, Write};
 use reception::{BookError, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::clinic;
+use crate::clinic::{clinic, now};
 use crate::own_appointments::DANIELS_PHONE;
 
 fn note() -> Value {
@@ -48,6 +49,23 @@ async fn p3_the_same_note_twice_is_one_note_filed_under_the_patients_own_clinici
     other["note"] = json!("Prefers mornings");
     clinic.run("addPatientNote", other).await;
     assert_eq!(clinic.writes().len(), 2);
+}
+
+#[tokio::test]
+async fn the_same_words_in_another_call_or_on_another_day_are_another_note() {
+    let clinic = clinic();
+    clinic.calls_from(DANIELS_PHONE);
+    for (call, notes) in [("call-1", 1), ("call-1", 1), ("call-2", 2)] {
+        clinic.desk(|desk| desk.caller.call = Some(call.to_owned()));
+        clinic.run("addPatientNote", note()).await;
+        assert_eq!(clinic.writes().len(), notes, "{call}");
+    }
+    clinic.desk(|desk| (desk.caller.call, desk.caller.vouched) = (None, true));
+    for (hours, notes) in [(0, 3), (1, 3), (24, 4)] {
+        clinic.desk(|desk| desk.now = now() + SignedDuration::from_hours(hours));
+        clinic.run("addPatientNote", note()).await;
+        assert_eq!(clinic.writes().len(), notes, "{hours} hours later");
+    }
 }
 
 #[tokio::test]

@@ -204,11 +204,11 @@ async fn p5_a_callers_word_alone_puts_no_payment_on_an_account() {
             "{wish}"
         );
         assert_eq!(
-            Value::from(handled.answer.data),
-            json!({ "wanted": {
-                "patientId": "104", "reference": reference, "method": "card",
-                "amount": { "minor": minor, "currency": "USD" },
-            } })
+            Value::from(handled.wanted.unwrap().expose().clone()),
+            json!({
+                "patientId": "104", "patientName": "Daniel Okafor", "reference": reference, "method": "card",
+                "amount": minor, "currency": "USD",
+            })
         );
         assert!(clinic.writes().is_empty(), "{wish}");
     }

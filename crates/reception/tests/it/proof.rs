@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use domain::WritebackId;
+use jiff::civil::date;
+use pms::Write;
 use reception::{Handled, IdentityRules, PendingPatient, Proof, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{Clinic, MARIAS_PHONE, clinic};
+use crate::clinic::{Clinic, MARIAS_PHONE, ana, clinic, taken, window};
 
 const DAY: &str = "2026-11-24";
 const DANIELS_PHONE: &str = "+15550100020";
@@ -134,7 +136,7 @@ async fn a_patient_being_made_is_booked_for_in_the_call_that_makes_them_and_in_n
 
     // Made since, and not shown by the practice's copy: neither by its own id in another call.
     clinic.rows(|rows| {
-        rows.made.push("777".to_owned());
+        rows.made.push(("777".to_owned(), crate::clinic::ana()));
         rows.pending = Some((id, PendingPatient::Created { vendor_id: "777".into() }));
     });
     in_call(&clinic, "call-2");
@@ -182,10 +184,136 @@ async fn a_tenant_may_let_anybody_book_and_still_nobody_hears_anything() {
     let handled = book(&clinic, "104").await;
     assert_eq!(handled.answer.status, Status::Accepted);
     assert!(!handled.answer.line().contains("Daniel"));
-    for tool in ["getPatientInfo", "getPatientBalance", "getPatientInsurance"] {
-        let handled = clinic.run(tool, json!({ "patientId": "104" })).await;
-        assert_eq!(handled.answer.code, "identity_needed", "{tool}");
+    // Every other tool asks whoever comes with an id.
+    clinic.system(|system| {
+        system.appointments.push(taken(Some("DR1"), Some("OP1"), window(date(2026, 11, 25), 9, 0, 30)));
+    });
+    let slot = clinic.first_slot("2026-11-26").await;
+    for tool in reception::tools().iter().filter(|tool| tool.name != "bookAppointment") {
+        if tool.arguments["properties"]["patientId"].is_null() {
+            continue;
+        }
+        for appointment in ["a1", "no such thing"] {
+            let arguments = json!({
+                "patientId": "104", "appointmentId": appointment, "slotId": slot, "note": "late",
+                "phone": "+15550100077", "reference": "pi_3QabCD", "amount": 4_070, "currency": "USD",
+                "method": "card",
+            });
+            let handled = clinic.run(tool.name, arguments).await;
+            assert_eq!(handled.answer.code, "identity_needed", "{}", tool.name);
+            assert!(handled.answer.data.is_empty(), "{}", tool.name);
+        }
     }
+    assert_eq!(clinic.writes().len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_books_without_showing_who_they_are_does_not_hear_what_the_patient_has() {
+    let at_nine = || taken(Some("DR1"), Some("OP1"), window(date(2026, 11, 24), 9, 0, 30));
+    for (proven, with, code) in [
+        (false, "DR1", "booked"),
+        (false, "DR2", "slot_taken"),
+        (true, "DR1", "already_booked"),
+        (true, "DR2", "patient_busy"),
+    ] {
+        let clinic = clinic();
+        rules(&clinic, &json!({ "otherwise": "none" }));
+        let ask = json!({ "from": DAY, "provider": if with == "DR1" { "Dr Lee" } else { "Dr Osei" } });
+        let slots = clinic.run("checkAvailability", ask).await.answer.data["slots"].clone();
+        clinic.system(|system| system.appointments.push(at_nine()));
+        if proven {
+            clinic.run("searchPatients", daniel()).await;
+        }
+        let booking = json!({ "patientId": "104", "slotId": slots[0]["slotId"], "reason": "pain" });
+        let handled = clinic.run("bookAppointment", booking).await;
+        assert_eq!(handled.answer.code, code, "{proven} {with}");
+        assert!(clinic.writes().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_rule_for_the_search_is_kept_and_one_for_a_tool_without_a_patient_is_refused() {
+    let clinic = clinic();
+    clinic.calls_from(DANIELS_PHONE);
+    rules(&clinic, &json!({ "tools": { "searchPatients": "name_and_birth" } }));
+    for said in [
+        json!({}),
+        json!({ "phone": DANIELS_PHONE }),
+        json!({ "firstName": "Daniel" }),
+        json!({ "lastName": "Okafor", "dateOfBirth": "1990-01-31" }),
+    ] {
+        let handled = clinic.run("searchPatients", said.clone()).await;
+        assert_eq!((handled.answer.code, handled.answer.data.is_empty()), ("ask_who", true), "{said}");
+    }
+    assert_eq!(clinic.run("searchPatients", daniel()).await.answer.code, "patient_found");
+    for tool in ["createPatient", "checkAvailability", "listProviders"] {
+        assert!(IdentityRules::read(&json!({ "tools": { tool: "name_and_birth" } })).is_err(), "{tool}");
+    }
+}
+
+#[tokio::test]
+async fn who_says_no_first_name_has_not_said_the_name() {
+    let clinic = clinic();
+    clinic.calls_from(MARIAS_PHONE);
+    let mother = json!({ "lastName": "Núñez", "dateOfBirth": "1985-02-28" });
+    assert_eq!(clinic.run("searchPatients", mother).await.answer.data["patientId"], "101");
+    let asked = json!({ "patientId": "101" });
+    assert_eq!(clinic.run("getPatientBalance", asked.clone()).await.answer.code, "identity_needed");
+    assert_eq!(clinic.run("getPatientInfo", asked).await.answer.code, "patient_info");
+}
+
+#[tokio::test]
+async fn a_family_name_that_begins_anothers_does_not_open_the_others_record() {
+    let clinic = clinic();
+    clinic.system(|system| {
+        let mut other = system.patients[3].clone();
+        other.vendor_id = "106".to_owned();
+        other.name.last = "Okaforson".into();
+        system.patients.push(other);
+    });
+    let mut said = daniel();
+    said["patientId"] = json!("106");
+    assert_eq!(clinic.run("getPatientInfo", said).await.answer.code, "identity_needed");
+}
+
+#[tokio::test]
+async fn a_former_patient_of_the_same_name_is_nobody_to_choose_from() {
+    let clinic = clinic();
+    clinic.system(|system| {
+        let mut former = system.patients[3].clone();
+        (former.vendor_id, former.active) = ("90".to_owned(), false);
+        system.patients.insert(0, former);
+    });
+    assert_eq!(clinic.run("searchPatients", daniel()).await.answer.data["patientId"], "104");
+    clinic.system(|system| system.patients.retain(|one| one.vendor_id != "104"));
+    assert_eq!(clinic.run("searchPatients", daniel()).await.answer.data["patientId"], "90");
+}
+
+#[tokio::test]
+async fn a_patient_we_made_is_known_to_every_tool_before_the_copy_shows_them() {
+    let clinic = clinic();
+    clinic.rows(|rows| rows.made.push(("777".to_owned(), ana())));
+    let asked = |more: Value| {
+        let mut asked = json!({ "patientId": "777", "firstName": "Ana", "lastName": "Silva" });
+        asked["dateOfBirth"] = json!("1992-05-06");
+        asked.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asked
+    };
+    for (tool, more, code) in [
+        ("addPatientNote", json!({ "note": "Allergic to latex" }), "note_on_its_way"),
+        ("getAppointments", json!({}), "appointments_none"),
+        ("getPatientInfo", json!({}), "patient_info"),
+        ("getPatientBalance", json!({}), "balance_unknown"),
+        ("getPatientInsurance", json!({}), "insurance_none"),
+        ("updatePatient", json!({ "email": "ana@clinic.test" }), "cannot_here"),
+    ] {
+        assert_eq!(clinic.run(tool, asked(more)).await.answer.code, code, "{tool}");
+    }
+    let Write::AddNote(note) = &clinic.writes()[0].1.write else { panic!("not a note") };
+    assert_eq!((note.patient.as_str(), note.clinician.as_str()), ("777", "DR2"));
+    in_call(&clinic, "call-2");
+    let wrong = json!({ "patientId": "777", "firstName": "Ana", "lastName": "Silva", "note": "x" });
+    assert_eq!(clinic.run("addPatientNote", wrong).await.answer.code, "identity_needed");
 }
 
 #[tokio::test]

@@ -25,11 +25,13 @@ async fn p5_a_change_of_a_record_is_left_to_the_staff_with_what_is_wanted_and_ne
         let handled = clinic.run("updatePatient", moved()).await;
         assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "cannot_here"));
         assert_eq!(
-            Value::from(handled.answer.data),
-            json!({ "wanted": {
-                "patientId": "104", "phone": "+15550100077", "email": "dan@clinic.test", "address": "7 Harbour Lane",
-            } })
+            Value::from(handled.wanted.unwrap().expose().clone()),
+            json!({
+                "patientId": "104", "patientName": "Daniel Okafor", "phone": "+15550100077",
+                "email": "dan@clinic.test", "address": "7 Harbour Lane", "callerPhone": DANIELS_PHONE,
+            })
         );
+        assert!(handled.answer.data.is_empty(), "whoever asked knows it");
         let audit = handled.audit.unwrap();
         assert_eq!((audit.action, audit.patients), ("patient.update", vec!["104".to_owned()]));
         assert!(clinic.writes().is_empty());

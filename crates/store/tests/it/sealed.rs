@@ -108,7 +108,7 @@ pub(crate) async fn read_everywhere(store: &Store, clinic: Clinic) {
     let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();
     assert!(matches!(claim, ToolCallClaim::Answered(_)));
     assert!(tx.call_report("call").await.unwrap().is_some());
-    let tasks = tx.tasks(10).await.unwrap();
+    let tasks = tx.tasks(10, None).await.unwrap();
     assert!(String::from_utf8_lossy(tasks[0].wanted.as_ref().unwrap().expose()).contains(MARKER));
     assert!(tx.verify_audit(None).await.unwrap().faults.is_empty());
     tx.commit().await.unwrap();

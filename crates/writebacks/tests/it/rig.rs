@@ -167,7 +167,7 @@ impl Rig {
 
     pub(crate) async fn tasks(&self) -> Vec<StaffTask> {
         let mut tx = self.store.tenant(self.due.tenant).await.unwrap();
-        let tasks = tx.tasks(100).await.unwrap();
+        let tasks = tx.tasks(100, None).await.unwrap();
         tx.commit().await.unwrap();
         tasks
     }

@@ -7,7 +7,7 @@ use domain::{Phone, TenantId};
 use messages::{Named as _, Unreadable, v1};
 use reception::{Access, Caller, Door, Language};
 use serde_json::{Map, Value, json};
-use store::ToolCallKey;
+use store::{StoreError, ToolCallKey};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -72,24 +72,27 @@ async fn answer(context: &Context, letter: &Letter) -> v1::ToolReply {
     };
     match run_tool(context, used, caller).await {
         Ok(told) => reply(told),
-        // Another delivery of this call, or this one, may have come as far as the wish before the
-        // database was gone: nothing may be said that a booking would make untrue.
-        Err(ToolError::Unavailable) if writes(&question.tool) => not_sure(&question.language),
         Err(error) => {
-            if matches!(error, ToolError::NoIntegration) {
-                staff_will_help(context, tenant, &question).await;
+            let language = language(context, tenant, &question, &error).await;
+            let reply = not_used(&error, &question.tool, language);
+            if matches!(error, ToolError::NoIntegration | ToolError::PracticeUnclear) {
+                staff_will_help(context, tenant, &question, &reply.code).await;
             }
-            sorry(&error, &question.language)
+            reply
         }
     }
 }
 
 /// Leaves the front desk a task, because the caller is told that they will help.
-async fn staff_will_help(context: &Context, tenant: TenantId, question: &v1::ToolQuestion) {
+async fn staff_will_help(context: &Context, tenant: TenantId, question: &v1::ToolQuestion, code: &str) {
+    let arguments = serde_json::from_str(&question.arguments_json).unwrap_or(Value::Null);
+    // Of which country the clinic is, nobody knows here; a carrier gives its number with one.
+    let phone = Phone::read(&question.caller_phone, "US").ok();
+    let wanted = reception::wish(&question.tool, &arguments, phone.as_ref());
     let key = ToolCallKey { call_id: plain(&question.call_id), tool_call_id: plain(&question.tool_call_id) };
     let left = async {
         let mut tx = context.store.tenant(tenant).await?;
-        leave_task_unconnected(&mut tx, &question.tool, &key).await?;
+        leave_task_unconnected(&mut tx, &question.tool, &key, code, &wanted).await?;
         tx.commit().await
     };
     if let Err(error) = left.await {
@@ -97,13 +100,22 @@ async fn staff_will_help(context: &Context, tenant: TenantId, question: &v1::Too
     }
 }
 
+fn not_used(error: &ToolError, tool: &str, language: Language) -> v1::ToolReply {
+    match error {
+        // Another delivery of this call, or this one, may have come as far as the wish before the
+        // database was gone: nothing may be said that a booking would make untrue.
+        ToolError::Unavailable if writes(tool) => not_sure(language),
+        _ => sorry(error, language),
+    }
+}
+
 fn writes(tool: &str) -> bool {
     reception::tool(tool).is_some_and(|tool| tool.access == Access::Writes)
 }
 
-fn not_sure(language: &str) -> v1::ToolReply {
+fn not_sure(language: Language) -> v1::ToolReply {
     tracing::warn!("whether a write was recorded is not known");
-    let say = match spoken(language) {
+    let say = match language {
         Language::English => "I couldn't make sure that your request was saved. Shall I try once more?",
         Language::Spanish => {
             "No pude comprobar si su solicitud quedó guardada. ¿Quiere que lo intente otra vez?"
@@ -141,6 +153,25 @@ fn spoken(language: &str) -> Language {
     Language::read(language).unwrap_or_default()
 }
 
+/// The call's language, or the tenant's own.
+async fn language(
+    context: &Context,
+    tenant: TenantId,
+    question: &v1::ToolQuestion,
+    error: &ToolError,
+) -> Language {
+    if Language::read(&question.language).is_some() || matches!(error, ToolError::Unavailable) {
+        return spoken(&question.language);
+    }
+    let own = async {
+        let mut tx = context.store.tenant(tenant).await?;
+        let language = tx.tenant_row().await?.language;
+        tx.commit().await?;
+        Ok::<_, StoreError>(language)
+    };
+    own.await.map(|own| spoken(&own)).unwrap_or_default()
+}
+
 /// A sentence in every language, in the order of [`Language::ALL`].
 type Sentence = [&'static str; 3];
 
@@ -162,18 +193,19 @@ const UNAVAILABLE: Sentence = [
 
 fn unreadable(error: &Unreadable) -> v1::ToolReply {
     tracing::error!(error = %error, "a tool question cannot be read");
-    sorry(&ToolError::Unavailable, "")
+    sorry(&ToolError::Unavailable, Language::English)
 }
 
 /// What may be said when the tool was not used: nothing about the patient, and nothing untrue.
-fn sorry(error: &ToolError, language: &str) -> v1::ToolReply {
+fn sorry(error: &ToolError, language: Language) -> v1::ToolReply {
     tracing::warn!(error = %error, "a tool was not used");
     let (code, [english, spanish, french]) = match error {
         ToolError::NoIntegration => ("no_integration", NO_INTEGRATION),
+        ToolError::PracticeUnclear => ("practice_unclear", NO_INTEGRATION),
         ToolError::StillRunning => ("still_running", STILL_RUNNING),
         ToolError::KeyReused | ToolError::Unavailable => ("unavailable", UNAVAILABLE),
     };
-    let say = match spoken(language) {
+    let say = match language {
         Language::English => english,
         Language::Spanish => spanish,
         Language::French => french,
@@ -198,7 +230,9 @@ mod tests {
             [ToolError::NoIntegration, ToolError::Unavailable, ToolError::KeyReused, ToolError::StillRunning];
         let mut said = std::collections::BTreeSet::new();
         for language in ["en", "es-MX", "fr-CA"] {
-            for reply in errors.iter().map(|error| sorry(error, language)).chain([not_sure(language)]) {
+            for reply in
+                errors.iter().map(|error| sorry(error, spoken(language))).chain([not_sure(spoken(language))])
+            {
                 assert!(reply.say.ends_with(['.', '?']) && reply.say.len() > 20, "{}", reply.say);
                 for claim in ["booked", "reservad", "réservé", "confirm"] {
                     assert!(!reply.say.to_lowercase().contains(claim), "{}", reply.say);
@@ -206,7 +240,14 @@ mod tests {
                 said.insert(reply.say);
             }
         }
+        for (tool, error, code) in [
+            ("bookAppointment", ToolError::Unavailable, "not_sure_recorded"),
+            ("bookAppointment", ToolError::StillRunning, "still_running"),
+            ("getPatientInfo", ToolError::Unavailable, "unavailable"),
+        ] {
+            assert_eq!(not_used(&error, tool, Language::English).code, code, "{tool}");
+        }
         assert_eq!(said.len(), 3 * 4, "each sentence is said in its own language");
-        assert_eq!(sorry(&ToolError::Unavailable, "de").say, UNAVAILABLE[0]);
+        assert_eq!(sorry(&ToolError::Unavailable, spoken("de")).say, UNAVAILABLE[0]);
     }
 }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::account::Account;
 use crate::context::Context;
-use crate::run_tool::{Told, ToolError, ToolUse, run_tool};
+use crate::run_tool::{Told, ToolError, ToolUse, is_passing, run_tool};
 
 /// How long a repeat waits for the one that is running.
 const JOIN: Duration = Duration::from_secs(20);
@@ -69,6 +69,9 @@ fn language(request: &HttpRequest) -> Option<&str> {
 fn refusal(error: &ToolError) -> ApiError {
     match error {
         ToolError::NoIntegration => ApiError::new(Code::NotFound, "no PMS integration found"),
+        ToolError::PracticeUnclear => {
+            ApiError::invalid([("practiceId", "is required: you have several locations")])
+        }
         ToolError::KeyReused => {
             ApiError::new(Code::Conflict, "this Idempotency-Key was used for a different request")
         }
@@ -83,11 +86,11 @@ fn answer(told: Told) -> Result<HttpResponse, ApiError> {
     if let Some(field) = told.field {
         return Err(ApiError::invalid([field]));
     }
-    let status = match (told.status.as_str(), told.code.as_str()) {
-        (_, "records_unreachable" | "not_sure_recorded") => {
-            return Err(ApiError::unavailable(Duration::from_secs(5)));
-        }
-        ("accepted" | "unknown", _) => StatusCode::ACCEPTED,
+    if is_passing(&told.code) {
+        return Err(ApiError::unavailable(Duration::from_secs(5)));
+    }
+    let status = match told.status.as_str() {
+        "accepted" | "unknown" => StatusCode::ACCEPTED,
         _ => StatusCode::OK,
     };
     let mut body = told.data;
@@ -99,4 +102,35 @@ fn answer(told: Told) -> Result<HttpResponse, ApiError> {
         response.insert_header(("idempotent-replayed", "true"));
     }
     Ok(response.json(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p5_only_what_is_over_is_answered_with_200() {
+        for (status, code, http) in [
+            ("confirmed", "booked", 200),
+            ("needs_staff", "cannot_here", 200),
+            ("refused", "slot_taken", 200),
+            ("accepted", "booking_on_its_way", 202),
+            ("unknown", "booking_not_known_yet", 202),
+            ("unknown", "records_unreachable", 503),
+            ("unknown", "not_sure_recorded", 503),
+        ] {
+            let told = Told {
+                status: status.to_owned(),
+                say: String::new(),
+                code: code.to_owned(),
+                data: Map::new(),
+                field: None,
+                patients: None,
+                vendor_ms: 0,
+                repeated: false,
+            };
+            let answered = answer(told).map_or(503, |response| response.status().as_u16());
+            assert_eq!(answered, http, "{code}");
+        }
+    }
 }

@@ -71,6 +71,9 @@ fn operation(tool: &Tool, method: &str, path_field: Option<&str>) -> Value {
             "503": error("Not now; see `Retry-After`."),
         },
     });
+    let which = json!({
+        "type": "string", "description": "The location, `prac_…`: needed where the tenant has several.",
+    });
     let mut parameters = vec![json!({
         "name": "Accept-Language", "in": "header", "required": false,
         "description": "`en`, `es` or `fr`: what the sentence is said in.", "schema": { "type": "string" },
@@ -91,9 +94,14 @@ fn operation(tool: &Tool, method: &str, path_field: Option<&str>) -> Value {
             parameters.push(json!({ "name": name, "in": "query", "required": needed, "schema": schema }));
         }
     }
+    let in_body = matches!(method, "post" | "patch");
+    if !in_body {
+        parameters.push(json!({ "name": "practiceId", "in": "query", "required": false, "schema": which }));
+    }
     if let Some(fields) = operation.as_object_mut() {
-        if matches!(method, "post" | "patch") {
-            let body = body_of(&tool.arguments, path_field);
+        if in_body {
+            let mut body = body_of(&tool.arguments, path_field);
+            body["properties"]["practiceId"] = which;
             fields.insert(
                 "requestBody".to_owned(),
                 json!({ "required": true, "content": { "application/json": { "schema": body } } }),

@@ -1,13 +1,12 @@
-use std::collections::BTreeSet;
-
 use actix_web::HttpResponse;
 use actix_web::web::{Bytes, Data};
+use domain::Permission;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::{ApiError, Code, Path, Query};
 use store::{NewAudit, StaffTask, StoreError};
 use uuid::Uuid;
-use writebacks::{DropError, EndTaskError, end_task};
+use writebacks::{DropError, EndTaskError, Wanted, end_task, wanted, whose};
 
 use super::account::Account;
 use super::writebacks::{not_dropped, not_settled, outcome};
@@ -18,6 +17,7 @@ use crate::context::Context;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Page {
     limit: Option<i64>,
+    cursor: Option<Uuid>,
 }
 
 /// `GET /api/pms/tasks`: what staff have to do, the most pressing first.
@@ -27,26 +27,34 @@ pub(crate) async fn list(
     Query(page): Query<Page>,
 ) -> Result<HttpResponse, ApiError> {
     let mut tx = context.store.tenant(owner.tenant).await?;
-    let tasks = tx.tasks(page.limit.unwrap_or(100).clamp(1, 1_000)).await?;
-    let wishes: Vec<Value> = tasks.iter().filter_map(wanted).collect();
-    if !wishes.is_empty() {
-        let whose: BTreeSet<&str> = wishes.iter().filter_map(|wish| wish["patientId"].as_str()).collect();
-        let whose = whose.into_iter().collect::<Vec<_>>().join(" ");
-        tx.audit(&NewAudit {
-            actor: &owner.actor(),
-            action: "task.read",
-            patient: Some(whose.as_str()).filter(|ids| !ids.is_empty()),
-            call_id: None,
-            tool: None,
-            outcome: "ok",
-            ms: 0,
-            detail: json!({ "tasks": wishes.len() }),
-        })
-        .await?;
+    let limit = page.limit.unwrap_or(100).clamp(1, 1_000);
+    let tasks = tx.tasks(limit, page.cursor).await.map_err(|error| match error {
+        StoreError::NotFound => ApiError::invalid([("cursor", "must be one that a page of tasks gave")]),
+        other => ApiError::internal(other),
+    })?;
+    let may = owner.may(Permission::PATIENTS_READ);
+    let wishes = if may { wanted(&mut tx, &tasks).await? } else { Vec::new() };
+    let told = wishes.iter().filter(|wish| !wish.is_empty()).count();
+    if told > 0 {
+        let whose = whose(&wishes);
+        tx.audit(&read(&owner.actor(), "task.read", whose.as_deref(), json!({ "tasks": told }))).await?;
     }
     tx.commit().await?;
-    let tasks: Vec<Value> = tasks.iter().map(object).collect();
-    Ok(HttpResponse::Ok().json(json!({ "tasks": tasks })))
+    let is_full = i64::try_from(tasks.len()).is_ok_and(|found| found == limit);
+    let next = tasks.last().filter(|_| is_full).map(|last| last.id);
+    let mut wishes = wishes.into_iter();
+    let tasks: Vec<Value> = tasks.iter().map(|task| object(task, wishes.next(), may)).collect();
+    Ok(HttpResponse::Ok().json(json!({ "tasks": tasks, "nextCursor": next })))
+}
+
+/// That somebody was shown what is wanted.
+pub(super) fn read<'a>(
+    actor: &'a str,
+    action: &'a str,
+    patient: Option<&'a str>,
+    detail: Value,
+) -> NewAudit<'a> {
+    NewAudit { actor, action, patient, call_id: None, tool: None, outcome: "ok", ms: 0, detail }
 }
 
 /// What was done about the write of a task.
@@ -106,12 +114,7 @@ pub(crate) async fn done(
     Ok(HttpResponse::Ok().json(json!({ "id": task, "done": true, "before": !ended })))
 }
 
-/// What somebody wants done, where the task holds it.
-fn wanted(task: &StaffTask) -> Option<Value> {
-    serde_json::from_slice(task.wanted.as_ref()?.expose()).ok()
-}
-
-fn object(task: &StaffTask) -> Value {
+fn object(task: &StaffTask, wanted: Option<Wanted>, may: bool) -> Value {
     json!({
         "id": task.id,
         "code": task.code,
@@ -120,7 +123,8 @@ fn object(task: &StaffTask) -> Value {
         "writebackId": task.writeback.map(|id| id.to_string()),
         "connectionId": task.connection.map(|id| id.to_string()),
         "callId": task.call_id,
-        "wanted": wanted(task),
+        "wanted": wanted.filter(|wanted| !wanted.is_empty()),
+        "wantedHidden": !may,
         "dueAt": task.due_at.map(|at| at.to_string()),
         "createdAt": task.created_at.to_string(),
     })

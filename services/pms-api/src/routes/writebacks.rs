@@ -2,16 +2,19 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
-use domain::{PracticeId, TenantId, WritebackId, WritebackState as S};
+use domain::{Permission, PracticeId, TenantId, WritebackId, WritebackState as S};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use service::{ApiError, Code, Json, Path, Query};
 use store::{ListedWriteback, StoreError, WritebackFilter};
 use uuid::Uuid;
-use writebacks::{BusLookout, DropError, DropOutcome, Found, SettleError, UnknownOutcome, reason, start_run};
+use writebacks::{
+    BusLookout, DropError, DropOutcome, Found, SettleError, UnknownOutcome, Wanted, reason, start_run, wanted_of, whose,
+};
 
 use super::account::Account;
+use super::tasks::read;
 use crate::context::Context;
 
 /// How long a practice may take to say what it shows.
@@ -104,6 +107,12 @@ pub(crate) async fn show(
     let write = tx.writeback(id).await.map_err(no_such)?;
     let attempts = tx.attempts(id).await?;
     let replayed_as = tx.replay_of(id).await?;
+    let may = owner.may(Permission::PATIENTS_READ);
+    let wanted = if may { wanted_of(&mut tx, &write).await? } else { Wanted::new() };
+    if !wanted.is_empty() {
+        let (whose, detail) = (whose([&wanted]), json!({ "writeback": id.to_string() }));
+        tx.audit(&read(&owner.actor(), "writeback.read", whose.as_deref(), detail)).await?;
+    }
     tx.commit().await?;
     let why = write.reason.as_deref().map(reason);
     let attempts: Vec<Value> = attempts
@@ -125,6 +134,7 @@ pub(crate) async fn show(
         "dependsOn": write.depends_on.map(|id| id.to_string()),
         "replays": write.replays.map(|id| id.to_string()),
         "replayedAs": replayed_as.map(|id| id.to_string()), "attempts": attempts,
+        "wanted": Some(wanted).filter(|wanted| !wanted.is_empty()), "wantedHidden": !may,
     })))
 }
 

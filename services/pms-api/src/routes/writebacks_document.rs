@@ -27,13 +27,17 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     add("/api/pms/writebacks/{id}/settle", "post", settle(), &[rule, no_write, not_parked]);
     let tasks = operation(
         "listTasks",
-        "What staff have to do, the most pressing first. `wanted` says for which patient and what, where somebody asked for what only staff can do; reading it is audited.",
+        "What staff have to do, the most pressing first. `wanted` says for whom and what, by what was asked and by what its write was to enter; who may not read patients does not see it, and reading it is audited.",
     );
     let limit = query("limit", &json!({ "type": "integer", "minimum": 1, "maximum": 1000, "default": 100 }));
-    add("/api/pms/tasks", "get", with(tasks, "", &[limit]), &[rule]);
+    let cursor = query(
+        "cursor",
+        &json!({ "type": "string", "format": "uuid", "description": "The `nextCursor` of the page before." }),
+    );
+    add("/api/pms/tasks", "get", with(tasks, "", &[limit, cursor]), &[rule]);
     let open = (
         "409",
-        "Its write is still open, and nothing says what became of it; or it cannot be dropped or settled.",
+        "Its write is still open, and no `outcome` says what became of it; or it cannot be dropped or settled.",
     );
     add("/api/pms/tasks/{task}/done", "post", end_task(), &[rule, ("404", "There is no such task."), open]);
 }

@@ -131,6 +131,21 @@ async fn p8_a_card_number_reaches_neither_the_practice_nor_a_write_nor_a_log() {
     assert!(posted(&stack).await.is_empty());
     assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["0"]);
     assert!(!stack.logs().contains(CARD), "a card number is in a log");
+    // What is kept of the call, sealed, is without it too.
+    let clinic = &stack.clinics[0];
+    let said = format!("It is {CARD}, or 4111 1111 1111 1111, thank you.");
+    let ended = json!({ "type": "end-of-call-report", "artifact": { "transcript": said } });
+    assert_eq!(stack.webhook(clinic, "call-1", ended).await.unwrap().status, 200);
+    let report = until(SOON, "the report", || async {
+        let mut tx = stack.store.tenant(clinic.tenant).await.unwrap();
+        let report = tx.call_report("call-1").await.ok().flatten();
+        tx.commit().await.unwrap();
+        report
+    })
+    .await;
+    let report = String::from_utf8(report).unwrap();
+    assert!(report.contains("It is [card number]") && report.contains("thank you."), "{report}");
+    assert!(!report.contains("1111"), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -162,8 +177,8 @@ async fn p5_on_a_call_only_what_the_payment_service_announced_is_put_on_an_accou
     assert_eq!(
         tasks["tasks"][0]["wanted"],
         json!({
-            "patientId": "101", "reference": "pi_3QabCD", "method": "card",
-            "amount": { "minor": 4_070, "currency": "USD" },
+            "patientId": "101", "patientName": "Maria Lopez", "reference": "pi_3QabCD", "method": "card",
+            "amount": 4_070, "currency": "USD", "callerPhone": "+15550100099",
         })
     );
     // The payment service tells of it, twice; another amount under its reference is another payment.

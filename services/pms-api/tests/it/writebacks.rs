@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use testbed::{Plan, Stack, until};
 
+use crate::access::{new_key, with_key};
 use crate::rest::{SOON, ask, book, ended, error, free_times, wish};
 
 async fn parked(stack: &Stack, key: &str, slot: &Value) -> String {
@@ -42,6 +43,20 @@ async fn p3_a_parked_booking_is_listed_planned_replayed_and_lands_once() {
     assert!(one["nextAction"].as_str().unwrap().contains("Look in your own system"), "{one}");
     let tasks = ask(&stack, "GET", "/api/pms/tasks", None).await.json();
     assert_eq!(tasks["tasks"][0]["writebackId"], json!(id), "{tasks}");
+    // For whom and what is told to who may read patients.
+    let wanted = &tasks["tasks"][0]["wanted"];
+    for (name, value) in
+        [("patientId", &json!("101")), ("start", &slot["start"]), ("reason", &json!("checkup"))]
+    {
+        assert_eq!(&wanted[name], value, "{tasks}");
+    }
+    let path = format!("/api/pms/writebacks/{id}");
+    assert_eq!(ask(&stack, "GET", &path, None).await.json()["wanted"]["start"], slot["start"]);
+    let (_, auditor) = new_key(&stack, &["writebacks.read"]).await;
+    let hidden = with_key(&stack, &auditor, "GET", &path, None).await.json();
+    assert_eq!((&hidden["wanted"], &hidden["wantedHidden"]), (&Value::Null, &json!(true)), "{hidden}");
+    let read = "SELECT action, patient FROM audit_log WHERE action IN ('task.read', 'writeback.read') ORDER BY sequence";
+    assert_eq!(stack.sql(read).await.unwrap(), [["task.read", "101"], ["writeback.read", "101"]]);
     let plan = ask(&stack, "POST", "/api/pms/writebacks/plan", Some(&json!({}))).await.json();
     let verdict = (plan["plan"][0]["verdict"].as_str(), plan["plan"][0]["why"].as_str());
     assert_eq!(verdict, (Some("safe"), Some("only_its_outcome_is_asked_for")), "{plan}");

@@ -123,6 +123,9 @@ pub(crate) enum WritebacksAction {
     },
     /// List what staff have to do, the most pressing first.
     Tasks {
+        /// Also say for whom and what: it is patients' data, and reading it is audited.
+        #[arg(long)]
+        wanted: bool,
         #[command(flatten)]
         target: Target,
     },

@@ -39,7 +39,7 @@ pub(crate) async fn run(args: IdentityArgs, out: Out) -> anyhow::Result<ExitCode
     let rules = IdentityRules::read(&tx.identity_rules().await?)?;
     tx.commit().await?;
     for tool in tools() {
-        let needed = serde_json::to_value(rules.needed(tool.name, tool.access))?;
+        let needed = serde_json::to_value(rules.needed(tool.name))?;
         let kind = if matches!(tool.access, Access::Reads) { "reads" } else { "writes" };
         out.say(format!("{:22} {kind:7} {}", tool.name, needed.as_str().unwrap_or_default()));
         out.object(&json!({ "tool": tool.name, "needed": needed }));

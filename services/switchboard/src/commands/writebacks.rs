@@ -1,13 +1,15 @@
 mod replay;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use domain::{TenantId, WritebackId, WritebackState};
 use jiff::civil::Time;
 use serde_json::{Value, json};
-use store::{ListedWriteback, Store, WritebackFilter};
-use writebacks::{DropOutcome, Found, give_up, reason, settle};
+use store::{ListedWriteback, NewAudit, StaffTask, Store, WritebackFilter};
+use uuid::Uuid;
+use writebacks::{DropOutcome, Found, Wanted, give_up, reason, settle, wanted, whose};
 
 use crate::cli::{WhichWrites, WritebacksAction};
 use crate::out::Out;
@@ -70,7 +72,9 @@ pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<Ex
             out.say(format!("{id} is settled: {how}."));
             out.object(&json!({ "settled": id.to_string(), "landed": landed }));
         }
-        WritebacksAction::Tasks { target } => tasks(&place::store(&target.state).await?, out).await?,
+        WritebacksAction::Tasks { wanted, target } => {
+            tasks(&place::store(&target.state).await?, wanted, out).await?;
+        }
         WritebacksAction::Hours { connection, night, up_from, up_until, target } => {
             let store = place::store(&target.state).await?;
             let mut tx = store.machinery().await?;
@@ -193,7 +197,7 @@ async fn show(store: &Store, id: WritebackId, out: Out) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn tasks(store: &Store, out: Out) -> anyhow::Result<()> {
+async fn tasks(store: &Store, with_wanted: bool, out: Out) -> anyhow::Result<()> {
     let mut tx = store.machinery().await?;
     let tasks = tx.open_tasks(MOST).await?;
     tx.commit().await?;
@@ -203,7 +207,9 @@ async fn tasks(store: &Store, out: Out) -> anyhow::Result<()> {
     if i64::try_from(tasks.len()).is_ok_and(|found| found == MOST) {
         out.say(format!("These are the {MOST} most pressing; there may be more."));
     }
+    let mut wishes = if with_wanted { wanted_by(store, &tasks).await? } else { BTreeMap::new() };
     for task in tasks {
+        let wanted = wishes.remove(&task.id).filter(|wanted| !wanted.is_empty());
         let due = task.due_at.map(|at| format!("  by {at}")).unwrap_or_default();
         let about = task.writeback.map(|id| id.to_string());
         out.say(format!(
@@ -214,11 +220,42 @@ async fn tasks(store: &Store, out: Out) -> anyhow::Result<()> {
             task.sentence,
             task.next_action
         ));
+        for (name, value) in wanted.iter().flatten() {
+            out.say(format!("    {name}: {}", value.as_str().map_or(value.to_string(), str::to_owned)));
+        }
         out.object(&json!({
             "id": task.id, "tenant": task.tenant.to_string(), "code": task.code, "sentence": task.sentence,
             "next_action": task.next_action, "writeback": about,
             "due_at": task.due_at.map(|at| at.to_string()), "created_at": task.created_at.to_string(),
+            "call": task.call_id, "wanted": wanted,
         }));
     }
     Ok(())
+}
+
+/// What each task is about, by its id, read as the tenant whose it is and noted there.
+async fn wanted_by(store: &Store, tasks: &[StaffTask]) -> anyhow::Result<BTreeMap<Uuid, Wanted>> {
+    let mut by_tenant: BTreeMap<TenantId, Vec<StaffTask>> = BTreeMap::new();
+    for task in tasks {
+        by_tenant.entry(task.tenant).or_default().push(task.clone());
+    }
+    let mut found = BTreeMap::new();
+    for (tenant, tasks) in by_tenant {
+        let mut tx = store.tenant(tenant).await?;
+        let wishes = wanted(&mut tx, &tasks).await?;
+        tx.audit(&NewAudit {
+            actor: OPERATOR,
+            action: "task.read",
+            patient: whose(&wishes).as_deref(),
+            call_id: None,
+            tool: None,
+            outcome: "ok",
+            ms: 0,
+            detail: json!({ "tasks": tasks.len() }),
+        })
+        .await?;
+        tx.commit().await?;
+        found.extend(tasks.iter().map(|task| task.id).zip(wishes));
+    }
+    Ok(found)
 }

@@ -45,6 +45,11 @@ async fn p3_parked_writes_are_listed_planned_replayed_and_dropped() {
     assert!(reasons.is_empty(), "{reasons:?}");
     let (_, tasks) = ours(&stack, &["tasks"]).await;
     assert_eq!(tasks.len(), 2, "{tasks:?}");
+    assert!(tasks[0]["wanted"].is_null(), "{tasks:?}");
+    let (_, tasks) = ours(&stack, &["tasks", "--wanted"]).await;
+    assert!(tasks.iter().all(|task| task["wanted"]["start"].is_string()), "{tasks:?}");
+    let read = "SELECT actor FROM audit_log WHERE action = 'task.read' AND patient IS NOT NULL";
+    assert_eq!(stack.sql(read).await.unwrap().concat(), ["operator"]);
     let (well, doctor) = run(&stack, &["doctor"]).await;
     assert!(!well && doctor.contains("LOOK  tasks"), "{doctor}");
     // The practice has done one of them after all, and its copy shows it.
