@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use writebacks::Offices as _;
 
+use crate::connect::Heard;
 use crate::context::Context;
 
 /// Answers `pms.query.sikka`: what a practice's system holds.
@@ -35,7 +36,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Resul
     Ok(())
 }
 
-async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
+async fn answer(context: &Arc<Context>, letter: &Letter) -> v1::PmsReply {
     let question = match read(letter) {
         Ok(question) => question,
         Err(error) => {
@@ -45,6 +46,16 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
     };
     let (due, ask) = question;
     let _place = context.place(due).await;
+    let reply = asked(context, due, ask).await;
+    if let Some(heard) = Heard::of(&reply) {
+        // Whoever asked does not wait for it.
+        let context = context.clone();
+        tokio::spawn(async move { context.connector.heed(due, heard).await });
+    }
+    reply
+}
+
+async fn asked(context: &Context, due: DueConnection, ask: Ask) -> v1::PmsReply {
     match ask {
         Ask::DayBook(query) => match context.calendar(due, query).await {
             Ok((book, took)) => v1::PmsReply {
