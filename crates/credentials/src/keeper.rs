@@ -10,7 +10,7 @@ use store::{NewAlert, OutgoingLetter, Store, StoreError, TenantTx, Tokens};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use crate::schedule::{ask_again_at, refresh_at, retry_at};
+use crate::schedule::{ask_again_at, put_off, refresh_at, retry_at};
 
 /// Why there is no key.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +35,9 @@ impl From<RefreshError> for PmsError {
     }
 }
 
+/// A key that ends this soon and was not refreshed is worth a word.
+const LITTLE_LEFT: SignedDuration = SignedDuration::from_hours(2);
+
 type KeyResult = Result<(SessionKey, Timestamp), RefreshError>;
 
 /// How a keeper goes about it.
@@ -51,7 +54,8 @@ pub struct KeeperSettings {
 impl Default for KeeperSettings {
     fn default() -> Self {
         Self {
-            lease: Duration::from_secs(20),
+            // A refused refresh is asked about up to five times: refresh, log-in, list, log-in.
+            lease: Duration::from_secs(60),
             wait: Duration::from_secs(10),
             margin: Duration::from_secs(30),
         }
@@ -179,6 +183,11 @@ impl KeyKeeper {
                 tracing::info!(connection.id = %connection, "a connection has a new key");
                 Ok((grant.key, grant.expires_at))
             }
+            Err(Refused::ForNow(error)) if error.kind == ErrorKind::RateLimited => {
+                self.put_off(tenant, connection, tokens, &error).await?;
+                metrics::counter!("token_refreshes", "outcome" => "put_off").increment(1);
+                Err(error.into())
+            }
             Err(refused) => {
                 self.failed(tenant, connection, &refused).await?;
                 let error = refused.into_error();
@@ -255,6 +264,38 @@ impl KeyKeeper {
         tx.commit().await
     }
 
+    /// Tells the operator that it is not about one practice.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn our_keys_are_refused(&self) -> Result<(), StoreError> {
+        let mut tx = self.store.machinery().await?;
+        let alert = NewAlert {
+            connection: None,
+            kind: AlertKind::ApplicationRefused,
+            happened: "The vendor refused the application's own list of practices.",
+        };
+        tx.raise(None, &alert).await?;
+        tx.commit().await
+    }
+
+    /// Room for one more log-in will be there: nothing is wrong with the practice, nor with the vendor.
+    async fn put_off(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        tokens: &Tokens,
+        error: &PmsError,
+    ) -> Result<(), StoreError> {
+        let now = Timestamp::now();
+        let mut tx = self.store.tenant(tenant).await?;
+        tx.postpone_refresh(connection, put_off(now, advised(error))).await?;
+        if tokens.expires_at.is_some_and(|at| at.duration_since(now) < LITTLE_LEFT) {
+            tx.note_refresh(connection, &error.to_string()).await?;
+        }
+        tx.commit().await
+    }
+
     async fn failed(
         &self,
         tenant: TenantId,
@@ -279,14 +320,7 @@ impl KeyKeeper {
         }
         tx.commit().await?;
         if matches!(refused, Refused::AllOfUs(_)) {
-            let mut tx = self.store.machinery().await?;
-            let alert = NewAlert {
-                connection: None,
-                kind: AlertKind::ApplicationRefused,
-                happened: "The vendor refused a practice's log-in, and the application's own list of practices as well.",
-            };
-            tx.raise(None, &alert).await?;
-            tx.commit().await?;
+            self.our_keys_are_refused().await?;
         }
         Ok(())
     }
@@ -318,6 +352,14 @@ impl Refused {
                 .code("application_refused")
                 .caused_by(error),
         }
+    }
+}
+
+/// How long a vendor, or our own budget, asks to be left alone.
+fn advised(error: &PmsError) -> Duration {
+    match error.advice {
+        Advice::RetryAfter(wait) => wait,
+        _ => Duration::from_secs(5),
     }
 }
 

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use rand::RngExt as _;
 
@@ -9,6 +11,13 @@ pub(crate) fn refresh_at(now: Timestamp, expires_at: Timestamp) -> Timestamp {
     // Finer than a per cent: of a day that is a quarter of an hour, and thousands would share eleven moments.
     let share = rand::rng().random_range(450_000..=550_000);
     now + SignedDuration::from_millis(i64::try_from(life * share / 1_000_000).unwrap_or(0))
+}
+
+/// When to try again what only found no room: not before `wait`, and not all at once.
+#[must_use]
+pub(crate) fn put_off(now: Timestamp, wait: Duration) -> Timestamp {
+    let wait = i64::try_from(wait.as_millis()).unwrap_or(i64::MAX).clamp(1_000, 3_600_000);
+    now + SignedDuration::from_millis(wait + rand::rng().random_range(0..=wait / 4))
 }
 
 /// When to ask again whether the vendor takes a grant that it refused: access comes back without our being told.

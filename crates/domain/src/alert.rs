@@ -31,11 +31,17 @@ pub enum AlertKind {
     WebhooksUnbalanced,
     /// A vendor refuses this installation's own keys.
     ApplicationRefused,
+    /// A vendor gives many practices no keys.
+    VendorDown,
+    /// The vendor no longer serves a connection's location.
+    LocationOff,
+    /// A vendor told of an install in words that nobody knows.
+    NoticeUnclear,
 }
 
 impl AlertKind {
     /// Every kind.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Reauthorise,
         Self::RefreshFailing,
         Self::TokenExpiring,
@@ -50,6 +56,9 @@ impl AlertKind {
         Self::AuditBroken,
         Self::WebhooksUnbalanced,
         Self::ApplicationRefused,
+        Self::VendorDown,
+        Self::LocationOff,
+        Self::NoticeUnclear,
     ];
 
     /// The word for it, in the database, on the bus and in metrics.
@@ -70,6 +79,9 @@ impl AlertKind {
             Self::AuditBroken => "audit_broken",
             Self::WebhooksUnbalanced => "webhooks_unbalanced",
             Self::ApplicationRefused => "application_refused",
+            Self::VendorDown => "vendor_down",
+            Self::LocationOff => "location_off",
+            Self::NoticeUnclear => "notice_unclear",
         }
     }
 
@@ -97,6 +109,9 @@ impl AlertKind {
             Self::AuditBroken => "The audit chain of a tenant is broken",
             Self::WebhooksUnbalanced => "The ledger of webhooks does not balance",
             Self::ApplicationRefused => "The vendor refuses this installation's own keys",
+            Self::VendorDown => "The vendor gives many practices no keys",
+            Self::LocationOff => "The vendor no longer shows a practice's data",
+            Self::NoticeUnclear => "A notice of an install was not understood",
         }
     }
 
@@ -147,6 +162,18 @@ impl AlertKind {
             Self::ApplicationRefused => {
                 "Compare SIKKA_APP_ID and SIKKA_APP_KEY with the vendor's portal, and whether the application is \
                  active there. Practices work until their keys end; it is tried again by itself."
+            }
+            Self::VendorDown => {
+                "Is the vendor up, and does this installation reach it? Practices work until their keys end; it is \
+                 tried again by itself."
+            }
+            Self::LocationOff => {
+                "Look in the vendor's portal whether the location is switched off there, and why. \
+                 `switchboard connections enable` switches it on, and it is billed again."
+            }
+            Self::NoticeUnclear => {
+                "Nothing was changed. Look in the vendor's portal what became of the install, connect or disable the \
+                 office by hand, and close this with `switchboard alerts resolve`."
             }
         }
     }

@@ -35,7 +35,7 @@ use client::office::{Filter, other_phone_filters, phone_filters, typed_filters};
 pub use client::{Sikka, SikkaApp};
 pub use discover::{AuthorizedPractice, OfficeProfile, PracticeLists};
 pub use login::{SikkaLogin, office_credentials};
-pub use notice::{ChangeNotice, InstallNotice};
+pub use notice::{ChangeNotice, InstallNotice, Says};
 pub use words::{UnknownWord, Words};
 
 /// Patients that one search gives at most, as the port promises.

@@ -18,12 +18,38 @@ const LONGEST_ID: usize = 40;
 pub struct InstallNotice {
     /// The customer: `D12345`.
     pub office: String,
-    /// Whether it says that the install is over.
-    pub is_cancelled: bool,
+    /// What became of the install.
+    pub says: Says,
     /// The date it bears, of the purchase or of the cancellation. Its zone is not told: UTC.
     pub told_at: Option<Timestamp>,
     /// The date names a day and no time of it.
     pub is_day: bool,
+}
+
+/// What an install notice says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Says {
+    /// The clinic has the application.
+    Bought,
+    /// It has it no more.
+    Cancelled,
+    /// Something in words that nobody knows.
+    Unclear,
+}
+
+impl Says {
+    /// Which words there are is not documented. A cancellation that is none would take a clinic off the air, and a
+    /// purchase that is none would have it billed: only known words count, or the date where there is no word at all.
+    fn of(status: &str, has_end: bool) -> Self {
+        match status.trim().to_ascii_lowercase().as_str() {
+            "" if has_end => Self::Cancelled,
+            "" | "active" | "purchased" | "purchase" | "new" | "installed" | "install" | "enabled" => {
+                Self::Bought
+            }
+            word if word.contains("cancel") => Self::Cancelled,
+            _ => Self::Unclear,
+        }
+    }
 }
 
 /// Something is new in the copy of a practice (9.1). What it is has to be asked for.
@@ -88,14 +114,11 @@ impl InstallNotice {
     #[must_use]
     pub fn read(body: &[u8]) -> Option<Self> {
         let raw: Install = serde_json::from_slice(body).ok()?;
-        // Which words there are is not documented. A cancellation that is none would take a clinic off the air, so only
-        // the word itself counts, or a date where there is no word at all.
-        let status = raw.status.str().to_ascii_lowercase();
-        let is_cancelled = status.contains("cancel") || (status.is_empty() && date(&raw.cancelled).is_some());
-        let told = date(if is_cancelled { &raw.cancelled } else { &raw.purchased });
+        let says = Says::of(raw.status.str(), date(&raw.cancelled).is_some());
+        let told = date(if says == Says::Cancelled { &raw.cancelled } else { &raw.purchased });
         Some(Self {
             office: id(&raw.office)?,
-            is_cancelled,
+            says,
             told_at: told.map(|(at, _)| at),
             is_day: told.is_some_and(|(_, is_day)| is_day),
         })
@@ -162,24 +185,46 @@ mod tests {
             "PurchaseDate": "2026-11-20T09:30:00", "CancelDate": "",
         });
         let notice = read(&bought).unwrap();
-        assert!(!notice.is_cancelled && notice.office == "D10001", "{notice:?}");
+        assert!(notice.says == Says::Bought && notice.office == "D10001", "{notice:?}");
         assert_eq!(notice.told_at, Some("2026-11-20T09:30:00Z".parse().unwrap()));
         let gone = serde_json::json!({
             "MasterCustomerID": "D10001", "Status": "Cancelled", "PurchaseDate": "2026-11-20", "CancelDate": "12/01/2026",
         });
         let notice = read(&gone).unwrap();
-        assert!(notice.is_cancelled, "{notice:?}");
+        assert_eq!(notice.says, Says::Cancelled);
         assert_eq!(notice.told_at, Some("2026-12-01T00:00:00Z".parse().unwrap()));
-        // A word that nobody knows cancels nothing, whatever stands in the date.
-        let odd =
-            serde_json::json!({ "MasterCustomerID": 10001, "Status": "Renewed", "CancelDate": "2027-12-01" });
-        assert!(!read(&odd).unwrap().is_cancelled);
         assert_eq!(
             read(&serde_json::json!({ "MasterCustomerID": "D1", "CancelDate": "1111-11-11" }))
                 .unwrap()
                 .told_at,
             None
         );
+    }
+
+    #[test]
+    fn only_known_words_are_a_purchase_or_a_cancellation_whatever_stands_in_the_dates() {
+        for (status, end, says) in [
+            ("Active", "", Says::Bought),
+            (" NEW ", "", Says::Bought),
+            ("Purchased", "2026-12-01", Says::Bought),
+            ("", "", Says::Bought),
+            ("", "1111-11-11", Says::Bought),
+            ("", "2026-12-01", Says::Cancelled),
+            ("Canceled", "", Says::Cancelled),
+            ("Cancellation pending", "", Says::Cancelled),
+            ("Inactive", "2026-12-01", Says::Unclear),
+            ("Suspended", "2026-12-01", Says::Unclear),
+            ("Expired", "", Says::Unclear),
+            ("Terminated", "", Says::Unclear),
+            ("Refunded", "", Says::Unclear),
+            ("Declined", "", Says::Unclear),
+            ("Renewed", "2027-12-01", Says::Unclear),
+        ] {
+            let body = serde_json::json!({
+                "MasterCustomerID": "D1", "Status": status, "PurchaseDate": "2026-11-20", "CancelDate": end,
+            });
+            assert_eq!(read(&body).unwrap().says, says, "{status:?} {end:?}");
+        }
     }
 
     #[test]

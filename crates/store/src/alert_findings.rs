@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff_diesel::NullableTimestamp;
 use uuid::Uuid;
 
+use crate::schema::pms_connections as c;
 use crate::{MachineryTx, StoreError};
 
 /// From when on something is worth an alert.
@@ -28,7 +29,8 @@ pub struct AlertRules {
 impl Default for AlertRules {
     fn default() -> Self {
         Self {
-            refresh_failures: 3,
+            // Backing off, eight take ten minutes: what a restart of the vendor's mends is nobody's alert.
+            refresh_failures: 8,
             expiring_minutes: 120,
             stuck_minutes: 30,
             failing_percent: 5,
@@ -94,12 +96,13 @@ const FINDINGS: &str = "
     SELECT tenant_id, id, 'refresh_failing', refresh_failures::bigint, NULL, updated_at
     FROM pms_connections WHERE status = 'active' AND refresh_failures >= $1
         -- Then it is all of them, for one reason that is told of once.
-        AND NOT EXISTS (SELECT FROM alerts WHERE tenant_id IS NULL AND code = 'application_refused'
-            AND cleared_at IS NULL)
+        AND NOT EXISTS (SELECT FROM alerts WHERE tenant_id IS NULL AND cleared_at IS NULL
+            AND code IN ('application_refused', 'vendor_down'))
     UNION ALL
     SELECT tenant_id, id, 'token_expiring', refresh_failures::bigint, NULL, token_expires_at
     FROM pms_connections WHERE status = 'active' AND token_expires_at < now() + make_interval(mins => $2)
-        AND (refresh_failures > 0 OR refresh_due_at < now() - interval '5 min')
+        -- What was only put off, by a limit, is no failure; with the key's end so near it is told of.
+        AND (refresh_failures > 0 OR last_error IS NOT NULL OR refresh_due_at < now() - interval '5 min')
     UNION ALL
     SELECT q.tenant_id, q.connection_id, 'writebacks_stuck', count(*), NULL, min(q.created_at)
     FROM pms_writebacks q
@@ -127,6 +130,18 @@ const FINDINGS: &str = "
     WHERE spent_at IS NOT NULL OR greatest(reached_80_at, reached_93_at, reached_100_at) > since";
 
 impl MachineryTx {
+    /// How many of a vendor's connections could not refresh their keys the last `times` times.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn refreshes_failing(&mut self, vendor: &str, times: i32) -> Result<i64, StoreError> {
+        let failing = c::table
+            .filter(c::vendor.eq(vendor))
+            .filter(c::status.eq("active"))
+            .filter(c::refresh_failures.ge(times));
+        Ok(failing.count().get_result(&mut self.conn).await?)
+    }
+
     /// Everything that is worth an alert now, whoever's.
     ///
     /// # Errors

@@ -376,15 +376,30 @@ impl TenantTx {
         Ok((row.refresh_failures, row.status == "reauthorise"))
     }
 
-    /// Puts the next try at a refresh off to `due_at`.
+    /// Puts the next try at a refresh off to `due_at`, and gives the lease back.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn postpone_refresh(&mut self, id: ConnectionId, due_at: Timestamp) -> Result<(), StoreError> {
         diesel::update(c::table.filter(c::id.eq(id.uuid())))
-            .set(c::refresh_due_at.eq(due_at.to_diesel()))
+            .set((
+                c::refresh_due_at.eq(due_at.to_diesel()),
+                c::refresh_lease_until.eq(None::<jiff_diesel::Timestamp>),
+            ))
             .execute(&mut self.conn)
             .await?;
+        Ok(())
+    }
+}
+
+impl TenantTx {
+    /// Has `error` stand beside a connection whose key was not refreshed in time.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn note_refresh(&mut self, id: ConnectionId, error: &str) -> Result<(), StoreError> {
+        let own = c::table.filter(c::id.eq(id.uuid()));
+        diesel::update(own).set(c::last_error.eq(Some(error))).execute(&mut self.conn).await?;
         Ok(())
     }
 }

@@ -163,6 +163,18 @@ impl MachineryTx {
         Ok(set == 1)
     }
 
+    /// Has a connection in use, and only such a one, wait for its practice's data as a new one does.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn await_data(&mut self, id: ConnectionId) -> Result<bool, StoreError> {
+        let set = diesel::update(c::table.filter(c::id.eq(id.uuid())).filter(c::status.eq("active")))
+            .set((c::status.eq("pending"), c::updated_at.eq(diesel::dsl::now)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(set == 1)
+    }
+
     /// Gives a location the zone and the country that its system tells, where it was made before they were known.
     ///
     /// # Errors

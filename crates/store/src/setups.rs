@@ -160,10 +160,11 @@ impl TenantTx {
         // One that came by a notice may not know yet what it will become: without a location it is the office's main
         // one, as the worker takes it.
         diesel::sql_query(
-            "UPDATE pms_setups s SET state = 'cancelled', reason = 'by_hand', updated_at = now()
+            "UPDATE pms_setups s SET state = CASE s.state WHEN 'done' THEN 'done' ELSE 'cancelled' END,
+                 reason = 'by_hand', updated_at = now()
              FROM (SELECT vendor, upper(config ->> 'office_id') AS office, config ->> 'practice_id' AS location
                    FROM pms_connections WHERE id = $1) c
-             WHERE s.state IN ('confirming', 'onboarding', 'gave_up') AND (s.connection_id = $1
+             WHERE s.state IN ('confirming', 'onboarding', 'gave_up', 'done') AND (s.connection_id = $1
                 OR s.connection_id IS NULL AND s.vendor = c.vendor AND s.office = c.office
                 AND (s.location = c.location OR s.location = '' AND NOT EXISTS (
                     SELECT FROM pms_connections o
@@ -180,8 +181,9 @@ impl TenantTx {
 }
 
 impl MachineryTx {
-    /// Notes that an office is to be connected, from the beginning where it ended before. `told` is the date that
-    /// the vendor's notice bears. False: a later notice was taken before this one.
+    /// Notes that the vendor told of an office that is to be connected, from the beginning where it ended before.
+    /// `told` is the date that its notice bears. False: a later notice was taken before this one, or somebody switched
+    /// it off since, and only a purchase after the one that is known opens it again.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -224,8 +226,10 @@ impl MachineryTx {
              SET state = EXCLUDED.state, reason = NULL, attempts = 0, due_at = now(),
                  give_up_at = now() + interval '7 days', told_at = greatest(EXCLUDED.told_at, s.told_at),
                  updated_at = now()
-             WHERE EXCLUDED.told_at IS NULL OR s.told_at IS NULL OR EXCLUDED.told_at >=
-                 CASE WHEN $8 THEN date_trunc('day', s.told_at, 'UTC') ELSE s.told_at END",
+             WHERE (EXCLUDED.told_at IS NULL OR s.told_at IS NULL OR EXCLUDED.told_at >=
+                 CASE WHEN $8 THEN date_trunc('day', s.told_at, 'UTC') ELSE s.told_at END)
+               AND (EXCLUDED.state <> 'confirming' OR s.reason IS DISTINCT FROM 'by_hand'
+                 OR EXCLUDED.told_at > coalesce(s.told_at, '-infinity'))",
         )
         .bind::<SqlUuid, _>(Uuid::now_v7())
         .bind::<SqlUuid, _>(key.tenant.uuid())
@@ -323,27 +327,32 @@ impl MachineryTx {
         if moved == 1 { Ok(Moved::Yes) } else { self.why_not_moved(setup).await }
     }
 
-    /// Writes down what an office that somebody asked for by hand is becoming: in the same moment as the connection.
+    /// Has a connection be made, or looked at anew, step by step, from the beginning where that ended before: one that
+    /// somebody asked for by hand, in the same moment as the connection, or one whose data is missing.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn bind_setup(
+    pub async fn take_up_setup(
         &mut self,
         key: SetupKey<'_>,
         connection: ConnectionId,
     ) -> Result<(), StoreError> {
         diesel::sql_query(
-            "UPDATE pms_setups SET connection_id = $5
-             WHERE (tenant_id, vendor, office, location) = ($1, $2, $3, $4)",
+            "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, connection_id)
+             VALUES ($6, $1, $2, $3, $4, $5)
+             ON CONFLICT (tenant_id, vendor, office, location) DO UPDATE
+             SET state = 'confirming', reason = NULL, attempts = 0, due_at = now(), updated_at = now(),
+                 give_up_at = now() + interval '7 days', connection_id = EXCLUDED.connection_id",
         )
         .bind::<SqlUuid, _>(key.tenant.uuid())
         .bind::<Text, _>(key.vendor)
         .bind::<Text, _>(key.office.to_ascii_uppercase())
         .bind::<Text, _>(key.location)
         .bind::<SqlUuid, _>(connection.uuid())
+        .bind::<SqlUuid, _>(Uuid::now_v7())
         .execute(&mut self.conn)
         .await?;
-        Ok(())
+        self.clear_failed_setups(key.tenant).await
     }
 
     /// Writes down what a setup is becoming, while its lease is still good: in the same moment as the connection.
@@ -387,7 +396,7 @@ impl MachineryTx {
         diesel::sql_query(
             "UPDATE pms_setups SET state = 'done', reason = NULL, connection_id = $6, lease_until = NULL,
                  lease_owner = NULL, updated_at = now()
-             WHERE tenant_id = $1 AND vendor = $2 AND state <> 'done' AND (connection_id = $6
+             WHERE tenant_id = $1 AND vendor = $2 AND (state <> 'done' OR reason IS NOT NULL) AND (connection_id = $6
                 OR office = $3 AND (location = $4 OR $5 AND location = ''))",
         )
         .bind::<SqlUuid, _>(key.tenant.uuid())
@@ -422,9 +431,9 @@ impl MachineryTx {
     /// [`StoreError`].
     pub async fn adopt_pending(&mut self, vendor: &str, minutes: i32) -> Result<usize, StoreError> {
         Ok(diesel::sql_query(
-            "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, connection_id)
+            "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, connection_id, updated_at)
              SELECT gen_random_uuid(), c.tenant_id, c.vendor, upper(c.config ->> 'office_id'),
-                 c.config ->> 'practice_id', c.id
+                 c.config ->> 'practice_id', c.id, c.updated_at
              FROM pms_connections c
              WHERE c.vendor = $1 AND c.status = 'pending' AND c.updated_at < now() - make_interval(mins => $2)
                AND c.config ->> 'office_id' <> '' AND c.config ->> 'practice_id' <> ''
@@ -433,7 +442,8 @@ impl MachineryTx {
              ON CONFLICT (tenant_id, vendor, office, location) DO UPDATE
              SET state = 'confirming', reason = NULL, attempts = 0, due_at = now(), updated_at = now(),
                  give_up_at = now() + interval '7 days', connection_id = EXCLUDED.connection_id
-             WHERE s.state <> 'cancelled'",
+             -- A connection that was begun after a cancellation is not what was cancelled.
+             WHERE s.state <> 'cancelled' OR s.updated_at < EXCLUDED.updated_at",
         )
         .bind::<Text, _>(vendor)
         .bind::<Integer, _>(minutes)

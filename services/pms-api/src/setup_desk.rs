@@ -83,6 +83,7 @@ pub(crate) fn standing(one: &Connection, setups: &[Setup]) -> Told {
             let why = own().find(|setup| matches!(setup.state.as_str(), "gave_up" | "refused"));
             told(why.and_then(|setup| setup.reason.as_deref()).unwrap_or("error"))
         }
+        "active" if one.last_error.as_deref() == Some("location_off") => told("location_off"),
         status => told(status),
     }
 }
@@ -124,6 +125,14 @@ pub(crate) fn told(kind: &str) -> Told {
         "cust_id" => (
             "The vendor does not name the practice's database, without which its chairs cannot be listed.",
             "Ask the vendor, then connect it again.",
+        ),
+        "application_refused" => (
+            "The vendor refuses this installation's own keys: it is not about this office.",
+            "Ask the operator. It is tried again by itself.",
+        ),
+        "location_off" => (
+            "The vendor lets us in and does not show us this location's data: it is switched off there.",
+            "Look in the vendor's portal why. Enabling it switches it on again.",
         ),
         "interrupted" => (
             "It was not connected to its end.",
@@ -197,6 +206,9 @@ mod tests {
         assert!(standing(&one, &[]).sentence.contains("not connected to its end"));
         let failed = connection("error");
         assert!(standing(&failed, &[setup(&failed, "gave_up", "time_zone")]).sentence.contains("time zone"));
+        assert!(said("confirming", "application_refused").contains("installation's own keys"));
         assert_eq!(standing(&connection("active"), &[]).sentence, "It works.");
+        let off = Connection { last_error: Some("location_off".into()), ..connection("active") };
+        assert!(standing(&off, &[]).sentence.contains("switched off there"));
     }
 }

@@ -4,6 +4,7 @@ mod activate;
 mod admit;
 mod ask;
 mod choose;
+mod heed;
 mod reason;
 mod trial;
 
@@ -14,8 +15,8 @@ use credentials::{ConnectionKeys, KeyKeeper};
 use domain::{ConnectionId, TenantId};
 use messages::{Named as _, v1};
 use moka::future::Cache;
-use pms::{Advice, ErrorKind, PmsError};
-use pms_sikka::{AuthorizedPractice, Sikka, SikkaLogin};
+use pms::{Advice, ErrorKind, KeySource, PmsError};
+use pms_sikka::{AuthorizedPractice, OfficeProfile, Sikka, SikkaLogin};
 use seal::KeyRing;
 use serde_json::json;
 use service::{Base, Relay};
@@ -29,6 +30,8 @@ use crate::config::Own;
 use activate::{Activated, By};
 use admit::{Asks, NotAdmitted};
 use reason::{reason_of, told};
+
+pub(crate) use heed::Heard;
 
 pub(crate) const VENDOR: &str = "sikka";
 
@@ -67,6 +70,8 @@ pub(crate) struct Connector {
     strangers: Cache<String, Arc<dyn Budget>>,
     /// One test of a connection at a time.
     trials: Cache<ConnectionId, Arc<Mutex<()>>>,
+    /// What callers' questions last told of a connection.
+    heard: Cache<ConnectionId, Heard>,
 }
 
 /// Where one step of a setup led.
@@ -101,6 +106,7 @@ impl Connector {
             listed: Cache::builder().max_capacity(1).time_to_live(LIST_FRESH).build(),
             strangers: Cache::builder().max_capacity(10_000).time_to_idle(BUDGET_KEPT).build(),
             trials: Cache::builder().max_capacity(10_000).build(),
+            heard: Cache::builder().max_capacity(10_000).time_to_live(heed::KEPT).build(),
         }
     }
 
@@ -149,21 +155,15 @@ impl Connector {
                 self.end(setup, "gave_up", &why, id).await?;
             }
             Step::Onboarding(id) => {
-                let wait_s = self.wait(setup, "onboarding").min(ONBOARDING_WAIT_S);
+                let wait_s = wait_s(self.own.setup_wait_seconds, setup, "onboarding");
                 self.wait_for(setup, "onboarding", Some("not_ready"), Some(id), wait_s).await?;
             }
             Step::Waits(why, id) => {
-                let wait_s = self.wait(setup, "confirming").min(LONGEST_WAIT_S);
+                let wait_s = wait_s(self.own.setup_wait_seconds, setup, "confirming");
                 self.wait_for(setup, "confirming", Some(&why), id, wait_s).await?;
             }
         }
         Ok(())
-    }
-
-    /// Twice as long each time.
-    fn wait(&self, setup: &Setup, state: &str) -> f64 {
-        let tried = if setup.state == state { setup.attempts.clamp(0, 20) } else { 0 };
-        self.own.setup_wait_seconds * 2f64.powi(tried)
     }
 
     async fn wait_for(
@@ -239,15 +239,20 @@ impl Connector {
             Err(refused) => return after(refused, setup.connection),
         };
         let id = admitted.connection;
-        if admitted.is_active {
-            self.wait_for(setup, "done", None, Some(id), 0.0).await?;
-            return Ok(Step::Done);
-        }
-        let of = |error| StepError::Vendor(error, Some(id));
-        let budget = self.budget_of(setup.tenant, id);
-        self.sikka.switch_on(&practice.office_id, &practice.practice_id).await.map_err(of)?;
+        // One that is in use may have been bought anew: then it is off, or has no data, like any new one.
         let keys = Arc::new(ConnectionKeys::new(self.keeper.clone(), setup.tenant, id));
-        let profile = self.sikka.inspect(practice, keys, budget).await.map_err(of)?;
+        let profile = match self.open(practice, keys, self.budget_of(setup.tenant, id)).await {
+            Ok(profile) => profile,
+            Err(error) if admitted.is_active && !is_on_its_way(&error, true) => {
+                return Ok(Step::Waits(reason_of(&error), Some(id)));
+            }
+            Err(error) => {
+                if admitted.is_active && self.data_is_missing(setup.tenant, id).await? {
+                    tracing::warn!(connection.id = %id, "a practice's data is on its way to the vendor anew");
+                }
+                return Err(StepError::Vendor(error, Some(id)));
+            }
+        };
         match self.activate((setup.tenant, id), &found, profile, By::Setup(setup)).await {
             Ok(Activated::Yes) => {}
             Ok(Activated::Over(moved)) => return Ok(Step::Over(moved, Some(id))),
@@ -259,13 +264,58 @@ impl Connector {
         Ok(Step::Done)
     }
 
+    /// Has the vendor serve a location, and reads it. A location that is on is billed: one that this call switched on,
+    /// and that cannot be used, is switched off again.
+    async fn open(
+        &self,
+        practice: &AuthorizedPractice,
+        keys: Arc<dyn KeySource>,
+        budget: Arc<dyn Budget>,
+    ) -> Result<OfficeProfile, PmsError> {
+        let (office, location) = (practice.office_id.as_str(), practice.practice_id.as_str());
+        let is_new = self.sikka.switch_on(office, location).await?;
+        let read = self.sikka.inspect(practice, keys, budget).await;
+        let is_useless =
+            |error: &PmsError| (error.kind, error.advice) == (ErrorKind::Unsupported, Advice::Permanent);
+        if is_new
+            && read.as_ref().is_err_and(is_useless)
+            && let Err(error) = self.sikka.switch_off(office, location).await
+        {
+            tracing::warn!(error = %error, "a location that cannot be used stays switched on, and is billed");
+        }
+        read
+    }
+
+    /// A connection that was in use waits for its first data, as a new one does. False: it was in use no more.
+    async fn data_is_missing(&self, tenant: TenantId, id: ConnectionId) -> Result<bool, StoreError> {
+        let mut tx = self.store.machinery().await?;
+        let was_used = tx.await_data(id).await?;
+        if was_used {
+            changed(&mut tx, tenant, id, "connection.changed").await?;
+        }
+        tx.commit().await?;
+        self.relay.poke();
+        Ok(was_used)
+    }
+
     /// One location of an office, as the vendor lists those that let the application in.
     async fn find(&self, office: &str, location: &str) -> Result<Option<Found>, PmsError> {
         let reading = async { self.sikka.authorized_practices().await.map(Arc::new) };
-        let listed = self.listed.try_get_with((), reading).await.map_err(|error| {
-            let told = PmsError::new(error.kind, error.advice).caused_by(error.clone());
-            error.code.iter().fold(told, |told, code| told.code(code))
-        })?;
+        let listed = match self.listed.try_get_with((), reading).await {
+            Ok(listed) => listed,
+            // The list is the application's: that it is refused says nothing of the office.
+            Err(error) if error.kind == ErrorKind::AccessWithdrawn => {
+                if let Err(error) = self.keeper.our_keys_are_refused().await {
+                    tracing::error!(error = %error, "that our own keys are refused could not be told");
+                }
+                let down = PmsError::new(ErrorKind::VendorDown, Advice::Retry);
+                return Err(down.code("application_refused").caused_by(error));
+            }
+            Err(error) => {
+                let told = PmsError::new(error.kind, error.advice).caused_by(error.clone());
+                return Err(error.code.iter().fold(told, |told, code| told.code(code)));
+            }
+        };
         let of_office = || listed.iter().filter(|one| one.office_id.eq_ignore_ascii_case(office));
         let main = main_of(of_office());
         let found =
@@ -323,6 +373,19 @@ impl From<StoreError> for StepError {
     }
 }
 
+/// Twice as long each time, up to what is worth it.
+fn wait_s(first_s: f64, setup: &Setup, state: &str) -> f64 {
+    let tried = if setup.state == state { setup.attempts.clamp(0, 20) } else { 0 };
+    let longest = if state == "onboarding" { ONBOARDING_WAIT_S } else { LONGEST_WAIT_S };
+    (first_s * 2f64.powi(tried)).min(longest)
+}
+
+/// Whether the practice's data is on its way for the first time. Of one that is in use only the vendor's own word for
+/// that is believed: something else that is missing for a moment takes nobody off the air.
+fn is_on_its_way(error: &PmsError, is_used: bool) -> bool {
+    error.kind == ErrorKind::NotReady && (!is_used || error.code.as_deref() == Some(heed::NO_DATA))
+}
+
 /// The location that an office's own id stands for: its only one, or the one the vendor numbers first.
 fn main_of<'a>(of_office: impl Iterator<Item = &'a AuthorizedPractice>) -> Option<&'a AuthorizedPractice> {
     of_office.min_by_key(|one| (one.practice_id != "1", one.practice_id.len(), one.practice_id.clone()))
@@ -357,4 +420,61 @@ pub(crate) async fn changed(
         body: &body.to_bytes(),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn an_offices_main_location_is_its_only_one_or_the_one_that_is_numbered_first() {
+        let main = |ids: &[&str]| {
+            let listed: Vec<AuthorizedPractice> = ids.iter().map(|id| admit::listed("Elm", id)).collect();
+            main_of(listed.iter()).map(|one| one.practice_id.clone())
+        };
+        assert_eq!(main(&["7"]).as_deref(), Some("7"));
+        assert_eq!(main(&["2", "1", "10"]).as_deref(), Some("1"));
+        assert_eq!(main(&["10", "3", "2"]).as_deref(), Some("2"), "2 comes before 10");
+        assert_eq!(main(&[]), None);
+    }
+
+    #[test]
+    fn waits_double_up_to_an_hour_and_for_first_data_up_to_ten_minutes() {
+        let waits = |was: &str, attempts: i32, state: &str| {
+            let now = Timestamp::now();
+            let setup = Setup {
+                id: Uuid::nil(),
+                tenant: TenantId::new(),
+                vendor: VENDOR.into(),
+                office: "D10001".into(),
+                location: String::new(),
+                connection: None,
+                state: was.into(),
+                reason: None,
+                attempts,
+                due_at: now,
+                give_up_at: now,
+                created_at: now,
+                lease: Uuid::nil(),
+            };
+            wait_s(30.0, &setup, state)
+        };
+        let confirming: Vec<f64> = (0..9).map(|tried| waits("confirming", tried, "confirming")).collect();
+        assert_eq!(confirming, [30.0, 60.0, 120.0, 240.0, 480.0, 960.0, 1_920.0, 3_600.0, 3_600.0]);
+        assert!((waits("onboarding", 9, "onboarding") - 600.0).abs() < 1e-9);
+        assert!((waits("confirming", 9, "onboarding") - 30.0).abs() < 1e-9, "it has come a step on");
+    }
+
+    #[test]
+    fn of_a_connection_in_use_only_the_vendors_own_word_says_that_its_data_is_on_its_way() {
+        let not_ready = |code: &str| PmsError::new(ErrorKind::NotReady, Advice::Retry).code(code);
+        assert!(
+            is_on_its_way(&not_ready("time_zone"), false) && !is_on_its_way(&not_ready("time_zone"), true)
+        );
+        assert!(is_on_its_way(&not_ready("API2010"), false) && is_on_its_way(&not_ready("API2010"), true));
+        let down = PmsError::new(ErrorKind::VendorDown, Advice::Retry);
+        assert!(!is_on_its_way(&down, false));
+    }
 }

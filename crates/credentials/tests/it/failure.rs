@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use credentials::RefreshError;
+use credentials::{KeeperSettings, RefreshError};
 use domain::AlertKind;
 use pms::{Advice, ErrorKind, PmsError};
 use store::NewAlert;
@@ -15,6 +15,39 @@ fn vendor_said(error: RefreshError) -> PmsError {
         RefreshError::Vendor(error) => error,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_that_finds_no_room_is_put_off_as_long_as_advised_and_is_no_failure() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    let no_room = Fate::Refuse(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(40)));
+    rig.vendor.next((0..3).map(|_| no_room.clone()));
+    for _ in 0..3 {
+        let mut tx = rig.store.tenant(rig.tenant).await.unwrap();
+        assert!(tx.lease_refresh(rig.connection, 60.0).await.unwrap(), "the lease was given back");
+        tx.commit().await.unwrap();
+        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        let due_in = rig.due_in().await;
+        assert!((35.0..=52.0).contains(&due_in), "{due_in}");
+    }
+    let row = "SELECT refresh_failures, last_error FROM pms_connections";
+    let row = rig.owner.query_one(row, &[]).await.unwrap();
+    assert_eq!((row.get::<_, i32>(0), row.get::<_, Option<String>>(1)), (0, None));
+    assert!(rig.findings().await.is_empty());
+    // A key that ends soon is told of, whyever it was not refreshed.
+    rig.key(&keeper).await;
+    let soon = "UPDATE pms_connections SET token_expires_at = now() + interval '1 h'";
+    rig.owner.batch_execute(soon).await.unwrap();
+    rig.vendor.next([no_room]);
+    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    assert_eq!(rig.findings().await, ["token_expiring"]);
+}
+
+#[test]
+fn a_lease_outlives_the_longest_refresh_of_a_worker() {
+    // A refusal is asked about: refresh, log-in, a page of the list, log-in; each may take eight seconds.
+    assert!(KeeperSettings::default().lease > Duration::from_secs(4 * 8));
 }
 
 #[tokio::test(flavor = "multi_thread")]

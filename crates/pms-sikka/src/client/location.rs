@@ -12,6 +12,7 @@ use crate::wire;
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Location {
+    office_id: wire::Text,
     practice_id: wire::Text,
     access: wire::Text,
 }
@@ -37,13 +38,36 @@ impl Sikka {
             Err(error) if error.kind == ErrorKind::Unsupported => return Ok(false),
             answer => answer?,
         };
-        let own = rows.iter().find(|row| row.practice_id.str() == practice_id);
+        // `1` is somebody's everywhere: where the list does not keep to the office, another one's row says nothing.
+        let is_here =
+            |row: &&Location| row.office_id.filled().is_none_or(|id| id.eq_ignore_ascii_case(office_id));
+        let own = rows.iter().filter(is_here).find(|row| row.practice_id.str() == practice_id);
         if own.is_some_and(|row| row.access.str().eq_ignore_ascii_case("on")) {
             return Ok(false);
         }
-        let body = Access { office_id, practice_id, access: "ON" };
-        let request = post("post_practice_location", "/practice_location", &body)?;
-        let reply = calls.send(Door::App, &request, Call::Write).await?;
+        calls.switch(&Access { office_id, practice_id, access: "ON" }).await?;
+        Ok(true)
+    }
+
+    /// Has the vendor serve a location no more: it is billed no more.
+    ///
+    /// # Errors
+    /// [`PmsError`].
+    pub async fn switch_off(
+        &self,
+        office_id: &str,
+        practice_id: &str,
+        budget: Arc<dyn Budget>,
+    ) -> Result<(), PmsError> {
+        let calls = Calls { sikka: self.clone(), budget, keys: None };
+        calls.switch(&Access { office_id, practice_id, access: "OFF" }).await
+    }
+}
+
+impl Calls {
+    async fn switch(&self, body: &Access<'_>) -> Result<(), PmsError> {
+        let request = post("post_practice_location", "/practice_location", body)?;
+        let reply = self.send(Door::App, &request, Call::Write).await?;
         if !reply.is_success() {
             return Err(error::refused(&reply, Call::Write));
         }
@@ -51,6 +75,6 @@ impl Sikka {
         if error::is_failure(message.error_code.str()) {
             return Err(error::refused(&reply, Call::Write));
         }
-        Ok(true)
+        Ok(())
     }
 }

@@ -222,13 +222,21 @@ fn supports(
     supported: &[wire::SupportedPms],
     available: impl Fn(&wire::SupportedPms) -> bool,
 ) -> bool {
-    let system = plain(system);
-    let rows = || supported.iter().filter(|row| plain(row.practice_management_system.str()) == system);
-    let exact = rows().find(|row| plain(row.practice_management_system_version.str()) == plain(version));
-    match exact {
-        Some(row) => available(row),
-        None => rows().next().is_some() && rows().all(available),
+    let own = known(system).map(|known| known.name);
+    // One list says "Dentrix", the other "Dentrix G6".
+    let is_it =
+        |name: &str| plain(name) == plain(system) || own.is_some() && known(name).map(|one| one.name) == own;
+    let rows = || supported.iter().filter(|row| is_it(row.practice_management_system.str()));
+    // A dot in a version means something: 2.41 is not 24.1.
+    let is_version = |row: &&wire::SupportedPms| {
+        row.practice_management_system_version.str().trim().eq_ignore_ascii_case(version.trim())
+    };
+    // There may be a row for each specialty.
+    let mut of_version = rows().filter(is_version).peekable();
+    if of_version.peek().is_some() {
+        return of_version.all(available);
     }
+    rows().next().is_some() && rows().all(available)
 }
 
 #[cfg(test)]
@@ -296,6 +304,70 @@ mod tests {
         assert_eq!(note(&["Clinical Note", "Appointment Note"]), None);
         assert_eq!(note(&[]), None);
         assert!(words_of("Opendental", "24.1", &[], &[]).may_note);
+    }
+
+    /// Table 8 of the contract, row by row: create, status, PUT, new patient, patch patient, note, payment, slots.
+    /// `y` as it stands there; `n` no; `?` not stated, which is no yes; `d` yes there, and left out here: it wants
+    /// fields that nobody asks the caller for, or there is no write for it.
+    const TABLE: [(&str, &str); 8] = [
+        ("Open Dental", "yyyynyyn"),
+        ("Dentrix", "ynyynyyn"),
+        ("Eaglesoft", "yyyynydn"),
+        ("OrthoTrac", "dd?ddd?y"),
+        ("Dolphin Management", "dd?ddd?y"),
+        ("ClearDent", "d??dn??n"),
+        ("Planet DDS", "dd?dnddy"),
+        ("Tracker", "????n?dn"),
+    ];
+
+    #[test]
+    fn every_system_can_do_what_the_contracts_table_says_and_what_is_not_stated_is_no_yes() {
+        let names: Vec<&str> = SYSTEMS.iter().map(|system| system.name).collect();
+        assert_eq!(names, TABLE.map(|(name, _)| name));
+        for (system, (name, row)) in SYSTEMS.iter().zip(TABLE) {
+            let ours = [
+                system.writes,
+                system.cancel != Cancel::No,
+                system.reschedules,
+                system.writes,
+                false,
+                system.notes,
+                system.pays,
+                system.slots,
+            ];
+            let told: Vec<bool> = row.chars().map(|cell| cell == 'y').collect();
+            assert_eq!(ours.to_vec(), told, "{name}");
+            // Whatever the plan and the vendor allow, a patient's record is changed by staff.
+            for spelling in system.spellings {
+                let all = capabilities(spelling, "", SCOPE, &supported()).operations;
+                assert!(!all.contains(&Operation::UpdatePatient), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_version_that_is_not_listed_can_do_what_every_listed_one_can() {
+        let row = |system: &str, version: &str, writes: &str| {
+            serde_json::json!({
+                "practice_management_system": system, "practice_management_system_version": version,
+                "new_appointment_writeback": writes, "new_patient_writeback": writes,
+            })
+        };
+        let books = |system: &str, version: &str, rows: serde_json::Value| {
+            let rows: Vec<wire::SupportedPms> = serde_json::from_value(rows).unwrap();
+            capabilities(system, version, SCOPE, &rows).operations.contains(&Operation::BookAppointment)
+        };
+        let (yes, no) = (row("Dentrix", "G6.6", "Available"), row("Dentrix", "G5", "Not available"));
+        assert!(books("Dentrix", "G6.6", serde_json::json!([no, yes])));
+        assert!(!books("Dentrix", "G7", serde_json::json!([no, yes])), "one of them cannot");
+        assert!(books("Dentrix", "G7", serde_json::json!([yes])));
+        assert!(!books("Dentrix", "G7", serde_json::json!([])), "nothing is listed");
+        assert!(books("Dentrix G6", "G6.6", serde_json::json!([yes])), "one system under two names");
+        let dotted =
+            serde_json::json!([row("Open Dental", "24.1", "Available"), row("Open Dental", "2.41", "No")]);
+        assert!(!books("Open Dental", "2.41", dotted), "a dot means something");
+        let twice = serde_json::json!([yes, row("Dentrix", "G6.6", "Not available")]);
+        assert!(!books("Dentrix", "G6.6", twice), "it cannot in every specialty");
     }
 
     #[test]

@@ -53,6 +53,13 @@ mod dentrix_with_every_quirk {
     pms::contract_tests!(stage);
 }
 
+mod eaglesoft_with_every_quirk {
+    async fn stage() -> super::Sandbox {
+        super::quirky("eaglesoft").await
+    }
+    pms::contract_tests!(stage);
+}
+
 mod dentrix {
     async fn stage() -> super::Sandbox {
         super::sandbox("dentrix_g6").await
@@ -140,15 +147,15 @@ async fn started(system: &str) -> (Process, u16, u16) {
 }
 
 async fn sandbox(system: &str) -> Sandbox {
-    seeded(system, None).await
+    prepared(system, None).await
 }
 
-async fn seeded(system: &str, seed: Option<Value>) -> Sandbox {
+/// As the vendor is after a call of its admin API: from the first thing that is asked of it.
+async fn prepared(system: &str, call: Option<(&'static str, Value)>) -> Sandbox {
     let (process, port, admin) = started(system).await;
     let admin = VendorClient::new(VendorConfig::new("sandbox", format!("http://127.0.0.1:{admin}"))).unwrap();
-    if let Some(seed) = seed {
-        let reply =
-            admin.write(&Unlimited, &Request::post("admin", "/admin/seed", seed.to_string()), &[]).await;
+    if let Some((path, body)) = call {
+        let reply = admin.write(&Unlimited, &Request::post("admin", path, body.to_string()), &[]).await;
         assert!(reply.unwrap().is_success());
     }
     let budget = Arc::new(Unlimited);
@@ -169,7 +176,13 @@ async fn seeded(system: &str, seed: Option<Value>) -> Sandbox {
         credentials: practice.credentials.clone(),
         held: Mutex::new(None),
     });
+    let is_on = |on: Result<bool, PmsError>| on.unwrap();
+    sikka.switch_off("D10001", &practice.practice_id, budget.clone()).await.unwrap();
+    assert!(is_on(sikka.switch_on("D10001", &practice.practice_id, budget.clone()).await), "it was off");
+    assert!(!is_on(sikka.switch_on("D10001", &practice.practice_id, budget.clone()).await), "it is on");
     let mut profile = sikka.inspect(&practice, keys.clone(), budget.clone()).await.unwrap();
+    let lists = sikka.lists(&practice.practice_id, keys.clone(), budget.clone()).await.unwrap();
+    assert!(lists.clinicians.contains(&"DR1".to_owned()) && !lists.payment_types.is_empty(), "{lists:?}");
     if system == "eaglesoft" {
         // Nobody knows the word of such a system but the practice: staff choose it from their own list.
         assert!(!profile.capabilities.allows(Operation::CancelAppointment));
@@ -181,9 +194,7 @@ async fn seeded(system: &str, seed: Option<Value>) -> Sandbox {
 }
 
 async fn quirky(system: &str) -> Sandbox {
-    let stage = sandbox(system).await;
-    stage.post("/admin/sikka/quirks", json!({})).await;
-    stage
+    prepared(system, Some(("/admin/sikka/quirks", json!({})))).await
 }
 
 async fn scene(office: &SikkaOffice, profile: &OfficeProfile) -> Scene {
@@ -324,7 +335,7 @@ impl Stage for Sandbox {
 #[tokio::test]
 async fn p4_chairs_and_hours_of_another_location_are_offered_to_nobody() {
     let seed = json!({ "second_location": true, "zones": ["Central Standard Time"], "fill": 0.0 });
-    let stage = seeded("open_dental", Some(seed)).await;
+    let stage = prepared("open_dental", Some(("/admin/seed", seed))).await;
     let monday = stage.scene.days.start;
     let week = Window::new(monday, monday.checked_add(jiff::SignedDuration::from_hours(7 * 24)).unwrap());
     let book = stage.office.day_book(&pms::DayBookQuery { covers: week.unwrap() }).await.unwrap();

@@ -11,6 +11,8 @@ mod contract;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod locations;
+#[cfg(test)]
 mod login;
 #[cfg(test)]
 mod payments;

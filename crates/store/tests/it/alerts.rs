@@ -123,12 +123,44 @@ async fn a_key_is_told_of_when_it_cannot_be_refreshed_when_it_is_about_to_end_an
     );
     let expiring = set("refresh_due_at = now() - interval '6 min'").await;
     assert_eq!(expiring, [("token_expiring", 0, None)], "nobody refreshes it");
-    let failing = set("refresh_failures = 2, refresh_due_at = now() + interval '3 min'").await;
-    assert_eq!(failing, [("token_expiring", 2, None)], "it is tried, and fails");
-    let failing = set("refresh_failures = 3, token_expires_at = now() + interval '5 h'").await;
-    assert_eq!(failing, [("refresh_failing", 3, None)]);
+    let failing = set("refresh_failures = 7, refresh_due_at = now() + interval '3 min'").await;
+    assert_eq!(failing, [("token_expiring", 7, None)], "it is tried, and fails");
+    let failing = set("refresh_failures = 8, token_expires_at = now() + interval '5 h'").await;
+    assert_eq!(failing, [("refresh_failing", 8, None)]);
+    // Where it is the vendor, one alert says so for all.
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert_eq!(tx.refreshes_failing("sikka", 8).await.unwrap(), 1);
+    assert_eq!(tx.refreshes_failing("sikka", 9).await.unwrap(), 0);
+    let down = NewAlert { connection: None, kind: AlertKind::VendorDown, happened: "It gives no keys." };
+    tx.raise(None, &down).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(findings(&rig).await, []);
+    // A limit puts a refresh off without failing; with the key's end so near it is told of all the same.
+    let put_off =
+        "refresh_failures = 0, last_error = 'rate_limited', token_expires_at = now() + interval '1 h'";
+    assert_eq!(set(put_off).await, [("token_expiring", 0, None)]);
     assert_eq!(set("status = 'reauthorise'").await, [("reauthorise", 0, None)]);
     assert_eq!(set("status = 'disabled'").await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_keys_that_are_due_the_one_that_ends_sooner_is_refreshed_first() {
+    let rig = Rig::new().await;
+    let (late, soon) = (rig.clinic("late").await, rig.clinic("soon").await);
+    for (clinic, hours) in [(late, 5), (soon, 1)] {
+        let sql = format!(
+            "UPDATE pms_connections SET refresh_due_at = now(), token_expires_at = now() + interval '{hours} h'
+             WHERE id = '{}'",
+            clinic.connection.uuid()
+        );
+        rig.owner.batch_execute(&sql).await.unwrap();
+    }
+    let mut tx = rig.store.machinery().await.unwrap();
+    for clinic in [soon, late] {
+        let due = tx.claim_due_refreshes("sikka", 1, 60.0).await.unwrap();
+        assert_eq!(due[0].connection, clinic.connection);
+    }
+    tx.commit().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -223,6 +223,17 @@ async fn p12_a_connection_that_nobody_makes_any_more_is_taken_up_again() {
         .unwrap();
     assert_eq!((adopted().await, adopted().await), (1, 0), "once");
     assert_eq!(claimed(&rig).await.connection, Some(clinic.connection));
+    // What was cancelled stays so; a connection that was begun after the cancellation is another matter.
+    let cancelled = async |hours: i32| {
+        let sql = format!(
+            "UPDATE pms_setups SET state = 'cancelled', updated_at = now() - interval '{hours} h', lease_until = NULL"
+        );
+        rig.owner.batch_execute(&sql).await.unwrap();
+        adopted().await
+    };
+    assert_eq!(cancelled(0).await, 0);
+    assert_eq!(cancelled(2).await, 1);
+    assert_eq!(claimed(&rig).await.connection, Some(clinic.connection));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -253,6 +264,71 @@ async fn each_office_that_was_given_up_has_an_alert_of_its_own_until_it_is_tried
     tx.settle_setups(done, true, clinic.connection).await.unwrap();
     tx.commit().await.unwrap();
     assert!(open_alerts(&rig).await.is_empty(), "it is connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancellation_ends_every_location_of_its_office_and_a_connection_only_what_led_to_it() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let second = SetupKey { location: "2", ..key(clinic) };
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.ask_setup(key(clinic), None).await.unwrap();
+    tx.ask_setup(second, None).await.unwrap();
+    tx.settle_setups(second, false, clinic.connection).await.unwrap();
+    tx.commit().await.unwrap();
+    let states = async || {
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        let mut states: Vec<_> =
+            tx.setups(10).await.unwrap().into_iter().map(|one| (one.location, one.state)).collect();
+        tx.commit().await.unwrap();
+        states.sort();
+        states.into_iter().map(|(_, state)| state).collect::<Vec<_>>()
+    };
+    assert_eq!(states().await, ["confirming", "done"], "the main location is still on its way");
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.cancel_setup(key(clinic), None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(states().await, ["cancelled", "cancelled"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_somebody_switched_off_is_opened_by_a_later_purchase_alone() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    is_to(&rig, clinic.connection, ("D10001", "1"), "active").await;
+    let then = Timestamp::now();
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert!(tx.ask_setup(key(clinic), at(then)).await.unwrap());
+    tx.settle_setups(SetupKey { location: "1", ..key(clinic) }, true, clinic.connection).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.disable_connection(clinic.connection).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert!(!tx.ask_setup(key(clinic), at(then)).await.unwrap(), "the same purchase in other words");
+    assert!(!tx.ask_setup(key(clinic), None).await.unwrap(), "nothing says that it is a new one");
+    assert!(tx.ask_setup(key(clinic), at(then + SignedDuration::from_secs(1))).await.unwrap());
+    // A cancellation, and a purchase of the same date, are not somebody's hand.
+    let later = at(then + SignedDuration::from_secs(2));
+    assert!(tx.cancel_setup(key(clinic), later).await.unwrap());
+    assert!(tx.ask_setup(key(clinic), later).await.unwrap());
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_taken_up_is_looked_at_whatever_became_of_its_setup() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let own = SetupKey { location: "1", ..key(clinic) };
+    for state in ["done", "cancelled", "gave_up"] {
+        let mut tx = rig.store.machinery().await.unwrap();
+        tx.take_up_setup(own, clinic.connection).await.unwrap();
+        tx.commit().await.unwrap();
+        let setup = claimed(&rig).await;
+        assert_eq!((setup.connection, setup.location.as_str()), (Some(clinic.connection), "1"), "{state}");
+        let sql = format!("UPDATE pms_setups SET state = '{state}', reason = 'by_hand', lease_until = NULL");
+        rig.owner.batch_execute(&sql).await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use domain::{ConnectionId, TenantId};
 use messages::v1;
@@ -115,7 +116,7 @@ pub(crate) async fn test(
     let actor = owner.actor();
     let question = question(owner.tenant, &actor, v1::setup_question::Ask::Test(test));
     let problem = ask(&context, &vendor, &question).await?.err().map(|problem| {
-        let why = told(&problem.kind);
+        let why = told(if problem.code == "application_refused" { &problem.code } else { &problem.kind });
         json!({
             "kind": problem.kind, "code": Some(problem.code).filter(|code| !code.is_empty()),
             "sentence": why.sentence, "nextAction": why.next_action,
@@ -137,8 +138,11 @@ pub(crate) async fn enable(
     let test = v1::ConnectionTest { connection_id: id.to_string(), enable: true };
     let actor = owner.actor();
     let question = question(owner.tenant, &actor, v1::setup_question::Ask::Test(test));
-    ask(&context, &vendor, &question).await?.map_err(|problem| refusal(&problem))?;
-    Ok(HttpResponse::Ok().json(one(&context, owner.tenant, id).await?))
+    let report = ask(&context, &vendor, &question).await?.map_err(|problem| refusal(&problem))?;
+    let shown = one(&context, owner.tenant, id).await?;
+    // Its data is on its way: it becomes active by itself.
+    let status = if report.status == "pending" { StatusCode::ACCEPTED } else { StatusCode::OK };
+    Ok(HttpResponse::build(status).json(shown))
 }
 
 /// `POST /api/pms/connections/{id}/disable`: uses it no more, until somebody enables it. Nothing of it is deleted.

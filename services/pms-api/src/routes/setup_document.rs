@@ -36,7 +36,9 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     add(one, "patch", choices(), &[rule, taken, later]);
     let test = operation("testConnection", "Tries it, and reads anew what it can do.", &tested());
     add(&format!("{one}/test"), "post", test, &[later]);
-    let enable = operation("enableConnection", "Tries it, and uses it again if it works.", &connection());
+    let mut enable = operation("enableConnection", "Tries it, and uses it again if it works.", &connection());
+    enable["responses"]["202"] = json!({ "description": "The vendor has no data of the practice yet: it becomes \
+        active by itself.", "content": { "application/json": { "schema": connection() } } });
     add(&format!("{one}/enable"), "post", enable, &[taken, later]);
     let off = "Uses it no more, until it is enabled. Nothing of it is deleted.";
     add(&format!("{one}/disable"), "post", operation("disableConnection", off, &connection()), &[]);

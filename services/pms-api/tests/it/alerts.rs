@@ -8,7 +8,7 @@ use testbed::{Plan, Stack, until};
 
 use crate::rest::{SOON, ask, book, ended, error, free_times, wish};
 
-const FAILING: &str = "UPDATE pms_connections SET refresh_failures = 3 WHERE id = ";
+const FAILING: &str = "UPDATE pms_connections SET refresh_failures = 8 WHERE id = ";
 const WELL: &str = "UPDATE pms_connections SET refresh_failures = 0 WHERE id = ";
 
 async fn stack(replicas: usize, local: bool) -> Stack {
@@ -60,7 +60,7 @@ async fn an_alert_and_its_end_reach_slack_and_the_tenants_webhook_once_each_and_
     let secret = made.json()["secret"].as_str().unwrap().to_owned();
     set(&stack, FAILING).await;
     let alert = raised(&stack, "refresh_failing").await;
-    assert!(alert["happened"].as_str().unwrap().starts_with("3 refreshes"), "{alert}");
+    assert!(alert["happened"].as_str().unwrap().starts_with("8 refreshes"), "{alert}");
     assert!(alert["whatToDo"].as_str().unwrap().len() > 20, "{alert}");
     arrived(&stack, 2).await;
     set(&stack, WELL).await;

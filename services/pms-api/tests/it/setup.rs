@@ -124,6 +124,7 @@ async fn a_setup_tells_its_features_and_books_and_its_words_are_chosen_by_staff(
     assert_eq!((tested["ok"].as_bool(), tested["status"].as_str()), (Some(true), Some("active")), "{tested}");
     assert_eq!(tested["connection"]["words"]["cancel"]["chosen"], "complete", "{tested}");
     assert_eq!(tested["connection"]["defaultClinician"], "DR1", "{tested}");
+    assert_eq!(tested["connection"]["paymentTypes"]["card"], "CC", "{tested}");
     // Off, and nothing is asked there any more; on again.
     let off = ask(&stack, &who, "POST", &path(&made, "/disable"), None).await.json();
     assert_eq!(off["status"], "disabled", "{off}");
@@ -392,4 +393,118 @@ async fn a_set_up_that_is_done_says_how_its_connection_stands_now() {
     for one in status["setups"].as_array().unwrap() {
         assert_eq!(one["sentence"], "It is switched off.", "{status}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enabling_switches_the_location_on_at_the_vendor() {
+    let (stack, who) = started().await;
+    let made = connect(&stack, &who, OFFICE).await;
+    ask(&stack, &who, "POST", &path(&made, "/disable"), None).await;
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&json!({ "access_on": false }))).await.unwrap();
+    let on = ask(&stack, &who, "POST", &path(&made, "/enable"), None).await;
+    assert_eq!((on.status, on.json()["status"].as_str()), (200, Some("active")), "{on:?}");
+    let office = stack.sandbox.office("GET", OFFICE, "", None).await.unwrap();
+    assert_eq!(office["access_on"], true, "{office}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_that_is_on_its_way_is_no_error_of_a_test_nor_of_an_enabling() {
+    let (stack, who) = started().await;
+    let empty = json!({ "loaded": false, "access_on": false });
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&empty)).await.unwrap();
+    let own = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
+    let made = ask(&stack, &who, "POST", "/api/pms/setup", Some(&own)).await.json();
+    let tested = ask(&stack, &who, "POST", &path(&made, "/test"), None).await.json();
+    assert_eq!(
+        (tested["ok"].as_bool(), tested["status"].as_str(), &tested["problem"]),
+        (Some(true), Some("onboarding"), &Value::Null),
+        "{tested}"
+    );
+    // Switched off by mistake it is taken up again, and a test alone does not do that.
+    ask(&stack, &who, "POST", &path(&made, "/disable"), None).await;
+    let tested = ask(&stack, &who, "POST", &path(&made, "/test"), None).await.json();
+    assert_eq!(
+        (tested["ok"].as_bool(), tested["status"].as_str()),
+        (Some(true), Some("disabled")),
+        "{tested}"
+    );
+    let on = ask(&stack, &who, "POST", &path(&made, "/enable"), None).await;
+    assert_eq!((on.status, on.json()["status"].as_str()), (202, Some("onboarding")), "{on:?}");
+    stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
+    until(SOON, "the connection to become active", || async {
+        let shown = ask(&stack, &who, "GET", &path(&made, ""), None).await.json();
+        (shown["status"] == "active").then_some(())
+    })
+    .await;
+    assert_eq!(stack.sql("SELECT count(*) FROM alerts").await.unwrap().concat(), ["0"], "it was no error");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_location_that_the_vendor_serves_no_more_is_told_of_until_it_does_again() {
+    let (stack, who) = started().await;
+    let made = connect(&stack, &who, OFFICE).await;
+    let access = async |on: bool| {
+        let on = json!({ "access_on": on });
+        stack.sandbox.office("PUT", OFFICE, "/install", Some(&on)).await.unwrap();
+    };
+    let search = async || {
+        ask(&stack, &who, "GET", "/api/pms/patients/search?phone=5550100010", None).await;
+        ask(&stack, &who, "GET", &path(&made, ""), None).await.json()
+    };
+    let alerts =
+        async || stack.sql("SELECT code FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
+    access(false).await;
+    let off = until(SOON, "the connection to say so", || async {
+        let shown = search().await;
+        (shown["lastError"] == "location_off").then_some(shown)
+    })
+    .await;
+    assert!(off["sentence"].as_str().unwrap().contains("switched off there"), "{off}");
+    assert_eq!(alerts().await, ["location_off"]);
+    access(true).await;
+    until(SOON, "the connection to work again", || async {
+        (search().await["sentence"] == "It works.").then_some(())
+    })
+    .await;
+    assert!(alerts().await.is_empty());
+    // Data that is gone is waited for, as a new office's is.
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&json!({ "loaded": false }))).await.unwrap();
+    until(SOON, "the connection to wait for its data", || async {
+        (search().await["status"] == "onboarding").then_some(())
+    })
+    .await;
+    stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
+    until(SOON, "the connection to become active", || async {
+        let shown = ask(&stack, &who, "GET", &path(&made, ""), None).await.json();
+        (shown["status"] == "active").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_office_that_was_bound_to_the_wrong_location_is_bound_anew_by_who_switches_it_off() {
+    let (stack, who) = started().await;
+    let first = connect(&stack, &who, OFFICE).await;
+    let other = connect(&stack, &who, "D10003").await;
+    ask(&stack, &who, "POST", &path(&other, "/disable"), None).await;
+    let mut wish = wish(OFFICE, &format!("sandbox-secret-{OFFICE}"));
+    wish["practiceId"] = other["practiceId"].clone();
+    let refused = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!(error(&refused)["fields"][0]["path"], "practiceId", "it is in use: {refused:?}");
+    ask(&stack, &who, "POST", &path(&first, "/disable"), None).await;
+    let moved = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!(
+        (moved.status, moved.json()["practiceId"].clone()),
+        (201, other["practiceId"].clone()),
+        "{moved:?}"
+    );
+    // From now on it is that one.
+    let back = ask(&stack, &who, "POST", &path(&first, "/enable"), None).await;
+    assert_eq!(back.status, 422, "an office is one location: {back:?}");
+    let again = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!(
+        (again.status, &again.json()["connectionId"]),
+        (200, &moved.json()["connectionId"]),
+        "{again:?}"
+    );
 }

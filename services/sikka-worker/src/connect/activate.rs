@@ -79,7 +79,12 @@ impl Connector {
         }
         let (office, location) = (listed.office_id.as_str(), listed.practice_id.as_str());
         tx.settle_setups(SetupKey { tenant, vendor: VENDOR, office, location }, found.is_main, id).await?;
-        for cause in [AlertKind::Reauthorise, AlertKind::SetupFailed, AlertKind::InstallCancelled] {
+        for cause in [
+            AlertKind::Reauthorise,
+            AlertKind::SetupFailed,
+            AlertKind::InstallCancelled,
+            AlertKind::LocationOff,
+        ] {
             tx.clear(Some(tenant), Some(id), cause).await?;
         }
         changed(&mut tx, tenant, id, "connection.changed").await?;

@@ -6,7 +6,7 @@ use seal::Secret;
 use serde_json::{Value, json};
 use store::{Connection, MachineryTx, Moved, NewConnection, Practice, Setup, SetupKey, StoreError};
 
-use super::{Connector, VENDOR};
+use super::{Connector, VENDOR, changed};
 
 /// The rule of the schema: a location has one connection that is not switched off.
 const ONE_OF_PRACTICE: &str = "pms_connections_one_of_practice";
@@ -41,8 +41,12 @@ impl From<StoreError> for NotAdmitted {
 pub(super) enum Asks<'a> {
     /// A setup that is under way: what it becomes is written into it.
     Setup(&'a Setup),
-    /// A person who gave the office's secret. `waits`: for the vendor to have the practice's data.
-    Hand { waits: bool },
+    /// A person, about an office that works.
+    Hand,
+    /// A person, about an office whose data is on its way: it is waited for.
+    Wait,
+    /// The same, of somebody who only asked whether it works: what is switched off stays so.
+    Look,
 }
 
 /// What an office is to a tenant.
@@ -80,12 +84,19 @@ impl Connector {
         let mut tx = self.store.machinery().await?;
         let admitted = match decide(&mut tx, tenant, listed, wanted).await? {
             Place::Known(known) => {
-                let is_active = known.status == "active";
+                if matches!(asks, Asks::Look) && known.status == "disabled" {
+                    return Err(NotAdmitted::Over(Moved::Lost));
+                }
+                let was_active = known.status == "active";
+                let is_active = was_active && !matches!(asks, Asks::Wait | Asks::Look);
                 if !is_active {
                     let row = row((known.id, known.practice), known.config, known.capabilities, listed);
                     tx.put_connection(tenant, row).await?;
                 }
-                if !is_active && known.status != "pending" {
+                if was_active && !is_active {
+                    changed(&mut tx, tenant, known.id, "connection.changed").await?;
+                }
+                if !was_active && known.status != "pending" {
                     // Whatever was wrong with its keys is over: it is connected anew.
                     tx.forget_keys(known.id).await?;
                 }
@@ -107,15 +118,15 @@ impl Connector {
                 Moved::Yes => {}
                 other => return Err(NotAdmitted::Over(other)),
             },
-            Asks::Hand { waits } if waits && !admitted.is_active => {
+            Asks::Wait | Asks::Look => {
                 let (office, location) = (listed.office_id.as_str(), listed.practice_id.as_str());
                 let key = SetupKey { tenant, vendor: VENDOR, office, location };
-                tx.ask_setup(key, None).await?;
-                tx.bind_setup(key, admitted.connection).await?;
+                tx.take_up_setup(key, admitted.connection).await?;
             }
-            Asks::Hand { .. } => {}
+            Asks::Hand => {}
         }
         tx.commit().await?;
+        self.relay.poke();
         Ok(admitted)
     }
 }
@@ -168,12 +179,16 @@ async fn decide(
         .iter()
         .filter(|one| one.due.tenant == tenant && one.location == listed.practice_id)
         .filter_map(|one| connections.iter().find(|own| own.id == one.due.connection))
-        .find(|own| !is_occupied(&connections, own.practice, Some(own.id)));
-    let Some(known) = known else { return place(&practices, &connections, listed, wanted) };
-    if wanted.is_some_and(|wanted| wanted != known.practice) {
-        return Err(NotAdmitted::WrongPractice);
+        .filter(|own| !is_occupied(&connections, own.practice, Some(own.id)))
+        .min_by_key(|own| (own.status == "disabled", wanted != Some(own.practice)));
+    match known {
+        Some(known) if wanted.is_none_or(|wanted| wanted == known.practice) => {
+            Ok(Place::Known(known.clone()))
+        }
+        Some(known) if known.status != "disabled" => Err(NotAdmitted::WrongPractice),
+        // What it was bound to by mistake keeps its past, and the office goes where it belongs.
+        _ => place(&practices, &connections, listed, wanted),
     }
-    Ok(Place::Known(known.clone()))
 }
 
 /// Whether another tenant is connected to an office. Nobody else decides about it until the transaction ends.
@@ -184,7 +199,10 @@ pub(super) async fn is_elsewhere(
 ) -> Result<bool, StoreError> {
     tx.lock_office(VENDOR, office).await?;
     let everybodys = tx.connections_of_office(VENDOR, office).await?;
-    Ok(everybodys.iter().any(|one| one.due.tenant != tenant && one.status != "disabled"))
+    // One that never came about holds nothing.
+    Ok(everybodys
+        .iter()
+        .any(|one| one.due.tenant != tenant && !matches!(one.status.as_str(), "disabled" | "error")))
 }
 
 /// Whether a location has a connection other than `own` that is not switched off.
@@ -224,6 +242,21 @@ fn place(
 }
 
 #[cfg(test)]
+pub(super) fn listed(name: &str, practice_id: &str) -> AuthorizedPractice {
+    AuthorizedPractice {
+        office_id: "D10001".into(),
+        practice_id: practice_id.into(),
+        credentials: "open sesame".into(),
+        name: name.into(),
+        system: String::new(),
+        system_version: String::new(),
+        time_zone: None,
+        zone_name: String::new(),
+        country: "US",
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -250,17 +283,7 @@ mod tests {
     }
 
     fn office(name: &str) -> AuthorizedPractice {
-        AuthorizedPractice {
-            office_id: "D10001".into(),
-            practice_id: "1".into(),
-            credentials: "open sesame".into(),
-            name: name.into(),
-            system: String::new(),
-            system_version: String::new(),
-            time_zone: None,
-            zone_name: String::new(),
-            country: "US",
-        }
+        listed(name, "1")
     }
 
     fn place_of(practices: &[Practice], connections: &[Connection], wanted: Option<PracticeId>) -> Place {

@@ -14,7 +14,7 @@ use vendor_http::{Budget, MemoryBudget};
 use super::activate::{Activated, By};
 use super::admit::{Asks, NotAdmitted, Place};
 use super::trial::TrialKeys;
-use super::{Connector, Found, changed};
+use super::{Connector, Found, changed, is_on_its_way};
 
 pub(super) type Asked = Result<v1::ConnectionReport, v1::SetupProblem>;
 
@@ -104,20 +104,16 @@ impl Connector {
         let listed = &found.practice;
         // Only who knows the secret learns that somebody has it. A location that is on is billed: what cannot be used
         // is not switched on.
-        let budget = match self.foresee(tenant, listed, wanted).await.map_err(not_admitted)? {
-            Place::Known(known) => self.budget_of(tenant, known.id),
-            Place::Free(_) | Place::New => stranger,
+        let (budget, is_used) = match self.foresee(tenant, listed, wanted).await.map_err(not_admitted)? {
+            Place::Known(known) => (self.budget_of(tenant, known.id), known.status == "active"),
+            Place::Free(_) | Place::New => (stranger, false),
         };
-        self.sikka
-            .switch_on(&listed.office_id, &listed.practice_id)
-            .await
-            .map_err(|error| of_vendor(&error))?;
-        let profile = match self.sikka.inspect(listed, keys, budget).await {
+        let profile = match self.open(listed, keys, budget).await {
             Ok(profile) => Some(profile),
-            Err(error) if error.kind == ErrorKind::NotReady => None,
+            Err(error) if is_on_its_way(&error, is_used) => None,
             Err(error) => return Err(of_vendor(&error)),
         };
-        let asks = Asks::Hand { waits: profile.is_none() };
+        let asks = if profile.is_none() { Asks::Wait } else { Asks::Hand };
         let admitted = self.admit(tenant, listed, wanted, asks).await.map_err(not_admitted)?;
         let id = admitted.connection;
         let status = match profile {
@@ -125,7 +121,6 @@ impl Connector {
                 self.activate((tenant, id), &found, profile, By::Wish).await.map_err(not_admitted)?;
                 "active"
             }
-            None if admitted.is_active => "active",
             None => "pending",
         };
         self.record(tenant, actor, "connection.connect", id).await.map_err(of_store)?;
@@ -158,15 +153,46 @@ impl Connector {
         let budget = self.budget_of(tenant, id);
         let login = self.login.within(budget.clone());
         let keys = Arc::new(TrialKeys::new(login, found.practice.credentials.clone()));
-        let profile =
-            self.sikka.inspect(&found.practice, keys, budget).await.map_err(|error| of_vendor(&error))?;
+        let read = if ask.enable {
+            self.open(&found.practice, keys, budget).await
+        } else {
+            self.sikka.inspect(&found.practice, keys, budget).await
+        };
+        let status = match read {
+            Ok(profile) => {
+                let by = if ask.enable { By::Wish } else { By::Test };
+                match self.activate((tenant, id), &found, profile, by).await.map_err(not_admitted)? {
+                    Activated::Yes => "active",
+                    Activated::StillOff | Activated::Over(_) => "disabled",
+                }
+            }
+            Err(error) if is_on_its_way(&error, known.status == "active") => {
+                self.await_first_data(tenant, &known, &found, ask.enable).await?
+            }
+            Err(error) => return Err(of_vendor(&error)),
+        };
         self.record(tenant, actor, if ask.enable { "connection.enable" } else { "connection.test" }, id)
             .await
             .map_err(of_store)?;
-        let by = if ask.enable { By::Wish } else { By::Test };
-        match self.activate((tenant, id), &found, profile, by).await.map_err(not_admitted)? {
-            Activated::Yes => Ok(report(id, false, "active")),
-            Activated::StillOff | Activated::Over(_) => Ok(report(id, false, "disabled")),
+        Ok(report(id, false, status))
+    }
+
+    /// Has a connection waited for whose data is on its way for the first time: that is no error. How it stands then.
+    async fn await_first_data(
+        &self,
+        tenant: TenantId,
+        known: &Connection,
+        found: &Found,
+        enable: bool,
+    ) -> Result<&'static str, v1::SetupProblem> {
+        if !enable && known.status == "disabled" {
+            return Ok("disabled");
+        }
+        let asks = if enable { Asks::Wait } else { Asks::Look };
+        match self.admit(tenant, &found.practice, Some(known.practice), asks).await {
+            Ok(_) => Ok("pending"),
+            Err(NotAdmitted::Over(_)) => Ok("disabled"),
+            Err(refused) => Err(not_admitted(refused)),
         }
     }
 

@@ -7,6 +7,7 @@ pub(super) fn reason_of(error: &PmsError) -> String {
     let kind = error.kind.word();
     match error.code.as_deref() {
         Some(own @ ("time_zone" | "cust_id")) if error.kind == ErrorKind::Unsupported => own.to_owned(),
+        Some(own @ "application_refused") => own.to_owned(),
         Some(code) if code.starts_with("API") => format!("{kind} {code}"),
         _ => kind.to_owned(),
     }
@@ -24,6 +25,7 @@ pub(super) fn told(reason: &str) -> &'static str {
         "unsupported" => "The vendor's plan or the practice's system does not allow what is needed.",
         "access_withdrawn" | "key_expired" => "The vendor does not let us in.",
         "practice_offline" => "The practice's own server was never reachable.",
+        "application_refused" => "The vendor refuses this installation's own keys.",
         "office_of_another_tenant" => "It is connected to another account.",
         "practice_connected" | "practice" => "The location that it belongs to has another connection.",
         _ => "The vendor did not answer as it should.",

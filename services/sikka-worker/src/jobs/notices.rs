@@ -5,7 +5,7 @@ use bus::{ConsumeOptions, Letter, Outcome};
 use domain::{AlertKind, TenantId, WebhookEventId};
 use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
-use pms_sikka::{ChangeNotice, InstallNotice};
+use pms_sikka::{ChangeNotice, InstallNotice, Says};
 use serde_json::json;
 use service::event_outcome;
 use store::{EventState, NewAlert, NewAudit, NewEvent, SetupKey, SetupRef, StoreError, Taken, Told};
@@ -61,7 +61,7 @@ async fn handle(
         )
         .await?;
     if let (Taken::Duplicate, Some(tenant), Some(notice)) = (&taken, tenant, &notice)
-        && !notice.is_cancelled
+        && notice.says == Says::Bought
     {
         // What was given up has no effect to be had twice: a purchase that is sent again asks for it again.
         tx.reopen_setup(SetupRef::Key(key(tenant, notice))).await?;
@@ -90,6 +90,26 @@ async fn reject(context: &Context, id: WebhookEventId, why: &str) -> Result<&'st
     Ok("rejected")
 }
 
+/// A notice in words that nobody knows changes nothing: somebody has to look.
+async fn unclear(
+    context: &Context,
+    id: WebhookEventId,
+    tenant: TenantId,
+    notice: &InstallNotice,
+) -> Result<&'static str, StoreError> {
+    tracing::warn!(tenant.id = %tenant, "the vendor told of an install in words that nobody knows");
+    let happened =
+        format!("The vendor sent a notice about office {} in words that nobody knows.", notice.office);
+    let mut tx = context.store.tenant(tenant).await?;
+    tx.raise(&NewAlert { connection: None, kind: AlertKind::NoticeUnclear, happened: &happened }).await?;
+    tx.commit().await?;
+    let mut tx = context.store.machinery().await?;
+    let why = "its status is neither a purchase nor a cancellation";
+    tx.event_done(id, EventState::Handled, Some(tenant), Some(why)).await?;
+    tx.commit().await?;
+    Ok("unclear")
+}
+
 /// A clinic bought the application or cancelled it. A purchase is only noted: the vendor is asked whether it is true.
 async fn install(
     context: &Context,
@@ -98,13 +118,18 @@ async fn install(
     notice: &InstallNotice,
     received_at: Timestamp,
 ) -> Result<&'static str, StoreError> {
+    let is_over = match notice.says {
+        Says::Bought => false,
+        Says::Cancelled => true,
+        Says::Unclear => return unclear(context, id, tenant, notice).await,
+    };
     let key = key(tenant, notice);
     // What is dated ahead would make every notice until then a late one.
     let told = notice.told_at.map(|at| Told { at: at.min(received_at), is_day: notice.is_day });
     let mut ended = Vec::new();
     let mut tx = context.store.machinery().await?;
     tx.lock_office(VENDOR, &notice.office).await?;
-    let was_taken = if notice.is_cancelled {
+    let was_taken = if is_over {
         let cancelled = tx.cancel_setup(key, told).await?;
         if cancelled {
             let of_office = tx.connections_of_office(VENDOR, &notice.office).await?;
@@ -116,7 +141,7 @@ async fn install(
         tx.ask_setup(key, told).await?
     };
     tx.commit().await?;
-    let what = match (notice.is_cancelled, was_taken) {
+    let what = match (is_over, was_taken) {
         (true, true) => "install.cancelled",
         (false, true) => "install.told",
         (_, false) => "install.late",
@@ -151,7 +176,8 @@ async fn install(
     for connection in &ended {
         changed(&mut tx, tenant, *connection, "connection.changed").await?;
     }
-    let late = (!was_taken).then_some("a later notice was taken before it");
+    let late = (!was_taken)
+        .then_some("a later notice was taken before it, or somebody switched the office off since");
     tx.event_done(id, EventState::Handled, Some(tenant), late).await?;
     tx.commit().await?;
     Ok("handled")

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use writebacks::Offices as _;
 
+use crate::connect::Heard;
 use crate::context::Context;
 
 /// How long a look for writes takes at most, whoever waits for it.
@@ -40,7 +41,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Resul
     Ok(())
 }
 
-async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
+async fn answer(context: &Arc<Context>, letter: &Letter) -> v1::PmsReply {
     let question = match read(letter) {
         Ok(question) => question,
         Err(error) => {
@@ -50,6 +51,16 @@ async fn answer(context: &Context, letter: &Letter) -> v1::PmsReply {
     };
     let (due, ask) = question;
     let _place = context.place(due).await;
+    let reply = asked(context, due, ask).await;
+    if let Some(heard) = Heard::of(&reply) {
+        // Whoever asked does not wait for it.
+        let context = context.clone();
+        tokio::spawn(async move { context.connector.heed(due, heard).await });
+    }
+    reply
+}
+
+async fn asked(context: &Context, due: DueConnection, ask: Ask) -> v1::PmsReply {
     match ask {
         Ask::DayBook(query) => match context.calendar(due, query).await {
             Ok((book, took)) => v1::PmsReply {

@@ -144,6 +144,9 @@ async fn row(store: &Store, id: ConnectionId) -> anyhow::Result<(TenantId, Conne
     Ok((tenant, one))
 }
 
+const ON_ITS_WAY: &str = "The practice's data is on its way to the vendor for the first time. That takes hours and is no \
+     error: it becomes active by itself.";
+
 /// Asks the worker that owns the connection, and tells what came of it.
 async fn asked(
     state: &Path,
@@ -164,9 +167,9 @@ async fn asked(
     bus.close().await;
     let reply = reply.context("no worker answered; does sikka-worker run?")?;
     match v1::SetupReply::from_bytes(&reply.body)?.answer.context("the worker's answer is empty")? {
-        v1::setup_reply::Answer::Connection(_) => {
+        v1::setup_reply::Answer::Connection(report) => {
             let (tenant, one) = row(&store, id).await?;
-            out.say(well);
+            out.say(if report.status == "pending" { ON_ITS_WAY } else { well });
             show(&object(tenant, &one, &setups(&store, tenant).await?), out)?;
             Ok(ExitCode::SUCCESS)
         }

@@ -238,3 +238,111 @@ async fn a_notice_that_the_first_data_is_there_is_acted_on_at_once() {
     stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
     until_status(&stack, &who, "active", |status| status["connections"][0]["status"] == "active").await;
 }
+
+async fn post(stack: &Stack, path: &str, body: &Value) {
+    let answer = stack.http.send("POST", &format!("{}{path}", stack.gateways[0].url), &[], Some(body)).await;
+    assert_eq!(answer.unwrap().status, 200);
+}
+
+/// A clinic that bought the application and whose connection is in use.
+async fn bought(stack: &Stack, who: &Newcomer) -> String {
+    let path = link(stack, who).await;
+    stack.tell_by_webhook(Some(&path)).await.unwrap();
+    let purchase = json!({ "lag_seconds": 0, "load_seconds": 0 });
+    stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
+    until_status(stack, who, "active", |status| status["connections"][0]["status"] == "active").await;
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_that_buys_again_while_it_is_connected_is_switched_on_and_tested_like_a_new_one() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = bought(&stack, &who).await;
+    // Its server moved: the cancellation is lost, and the vendor begins anew with it.
+    advance(&stack, 60).await;
+    let purchase = json!({ "lag_seconds": 0, "load_seconds": 3_600 });
+    stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
+    let onboarding = until_status(&stack, &who, "onboarding", |status| {
+        status["setups"][0]["state"] == "onboarding" && status["connections"][0]["status"] == "onboarding"
+    })
+    .await;
+    assert!(onboarding["connections"][0]["sentence"].as_str().unwrap().contains("no error"), "{onboarding}");
+    let office = stack.sandbox.office("GET", OFFICE, "", None).await.unwrap();
+    assert_eq!(office["access_on"], true, "the location was switched on: {office}");
+    // Asked while it waits, the operator's tool calls it no error either.
+    let connection = onboarding["connections"][0]["connectionId"].as_str().unwrap().to_owned();
+    let (well, printed) = run(&stack, &["connections", "test", &connection]).await;
+    assert!(well && printed.contains("no error"), "{printed}");
+    stack.sandbox.office("POST", OFFICE, "/refresh", None).await.unwrap();
+    until_status(&stack, &who, "active", |status| status["connections"][0]["status"] == "active").await;
+    assert_eq!(stack.sql("SELECT count(*) FROM alerts").await.unwrap().concat(), ["0"], "it was no error");
+    back_to_now(&stack).await;
+    books(&stack, &who).await;
+    // A purchase that is dated ahead does not make the cancellation after it a late one.
+    let ahead =
+        json!({ "MasterCustomerID": OFFICE, "Status": "Active", "PurchaseDate": "2099-01-01T00:00:00" });
+    post(&stack, &path, &ahead).await;
+    until(SOON, "the notice in the ledger", || async { (events(&stack).await.len() == 3).then_some(()) })
+        .await;
+    until_status(&stack, &who, "active", |status| status["setups"][0]["state"] == "done").await;
+    advance(&stack, 60).await;
+    stack.sandbox.office("POST", OFFICE, "/cancel", Some(&json!({}))).await.unwrap();
+    until_status(&stack, &who, "disabled", |status| status["connections"][0]["status"] == "disabled").await;
+    let open = async || stack.sql("SELECT code FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
+    assert_eq!(open().await, ["install_cancelled"]);
+    let purchase = json!({ "lag_seconds": 0, "load_seconds": 0 });
+    stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
+    until_status(&stack, &who, "active", |status| status["connections"][0]["status"] == "active").await;
+    assert!(open().await.is_empty(), "it is connected again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_in_words_that_nobody_knows_switches_nothing_on_and_is_told_of() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = bought(&stack, &who).await;
+    let shown = status(&stack, &who).await;
+    let connection = shown["connections"][0]["connectionId"].as_str().unwrap().to_owned();
+    ask(&stack, &who, "POST", &format!("/api/pms/connections/{connection}/disable"), None).await;
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&json!({ "access_on": false }))).await.unwrap();
+    let body = |status: &str, date: &str| json!({ "MasterCustomerID": OFFICE, "Status": status, "PurchaseDate": date, "PartnerRegistrationID": "x" });
+    let dated = "SELECT told_at - interval '1 s' FROM pms_setups WHERE location = ''";
+    let before = stack.sql(&format!("SELECT to_char(({dated}), 'YYYY-MM-DD\"T\"HH24:MI:SS')")).await.unwrap();
+    // Another word, and the same purchase in other words: neither is a new purchase.
+    post(&stack, &path, &body("Suspended", "2026-01-01T00:00:00")).await;
+    post(&stack, &path, &body("Purchased", &before.concat()[0])).await;
+    until(SOON, "all three notices in the ledger", || async {
+        let rows = events(&stack).await;
+        (rows.len() == 3 && rows.iter().all(|row| row[0] == "handled")).then_some(())
+    })
+    .await;
+    let after = status(&stack, &who).await;
+    assert_eq!(after["connections"][0]["status"], "disabled", "{after}");
+    assert_eq!(after["setups"][0]["state"], "done", "nothing is on its way: {after}");
+    let office = stack.sandbox.office("GET", OFFICE, "", None).await.unwrap();
+    assert_eq!(office["access_on"], false, "{office}");
+    let alerts = stack.sql("SELECT code, happened FROM alerts WHERE cleared_at IS NULL").await.unwrap();
+    assert_eq!((alerts.len(), alerts[0][0].as_str()), (1, "notice_unclear"), "{alerts:?}");
+    assert!(alerts[0][1].contains(OFFICE), "{alerts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn our_own_wrong_keys_are_the_operators_matter_and_not_a_clinics() {
+    let settings = vec![("SIKKA_APP_KEY".to_owned(), "mistyped".to_owned())];
+    let stack = Stack::start(Plan { spare_offices: 1, settings, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = link(&stack, &who).await;
+    let office = json!({ "MasterCustomerID": OFFICE, "Status": "Active", "PartnerRegistrationID": "x" });
+    post(&stack, &path, &office).await;
+    let waits = until_status(&stack, &who, "the reason", |status| {
+        status["setups"][0]["reason"] == "application_refused"
+    })
+    .await;
+    assert!(waits["setups"][0]["nextAction"].as_str().unwrap().contains("operator"), "{waits}");
+    let alerts = stack.sql("SELECT tenant_id, code FROM alerts WHERE cleared_at IS NULL").await.unwrap();
+    assert_eq!((alerts.len(), alerts[0][1].as_str()), (1, "application_refused"), "{alerts:?}");
+    let wish = json!({ "officeId": OFFICE, "secretKey": format!("sandbox-secret-{OFFICE}") });
+    let refused = stack.rest(&who.api_key, ("POST", "/api/pms/setup"), &[], Some(&wish)).await.unwrap();
+    assert_eq!(refused.status, 503, "{refused:?}");
+}

@@ -59,3 +59,24 @@ async fn p12_keys_are_refreshed_before_they_die() {
     );
     assert_eq!(stack.sql(&open).await.unwrap().concat(), ["0"], "the key is sealed at rest");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_gives_nobody_a_key_is_one_alert_and_its_end_one() {
+    let stack = Stack::start(Plan { clinics: 5, ..Plan::default() }).await.unwrap();
+    let failing = async |times: u8| {
+        let set = "refresh_due_at = now() + interval '1 h', token_expires_at = now() + interval '12 h'";
+        stack.sql(&format!("UPDATE pms_connections SET {set}, refresh_failures = {times}")).await.unwrap();
+    };
+    let open = async || stack.sql("SELECT code FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
+    until(SOON, "every key", || async {
+        let keyless =
+            stack.sql("SELECT id FROM pms_connections WHERE token_expires_at IS NULL").await.unwrap();
+        keyless.is_empty().then_some(())
+    })
+    .await;
+    failing(3).await;
+    until(SOON, "one alert", || async { (open().await == ["vendor_down"]).then_some(()) }).await;
+    failing(0).await;
+    until(SOON, "its end", || async { open().await.is_empty().then_some(()) }).await;
+    assert_eq!(stack.sql("SELECT code FROM alerts").await.unwrap().concat(), ["vendor_down"]);
+}

@@ -26,10 +26,8 @@ pub(super) async fn install(
         context.directory.install_link(hash).await.map_err(|_| ApiError::unavailable(RETRY_AFTER))?;
     let Some(tenant) = tenant else { return Err(refused("install")) };
     let whose = tenant.to_string();
-    let fields =
-        ["MasterCustomerID", "PartnerRegistrationID", "Order#", "Status", "PurchaseDate", "CancelDate"];
-    keep(&context, "install", Some(tenant), message_id(&["sikka.install", &whose], &body, &fields), body)
-        .await
+    let id = install_id(&whose, &body, Timestamp::now());
+    keep(&context, "install", Some(tenant), id, body).await
 }
 
 /// `POST /api/sikka/webhook`: something changed in the copy of a practice.
@@ -74,6 +72,20 @@ fn change_id(body: &[u8], fields: &[&str]) -> Uuid {
     let read: Value = serde_json::from_slice(body).unwrap_or_default();
     let dated = read["generated_time"].as_str().is_some_and(|time| !time.trim().is_empty());
     if dated || !read.is_object() { message_id(&["sikka.change"], body, fields) } else { Uuid::now_v7() }
+}
+
+/// As [`message_id`]. One that bears no date says the same whenever it comes: on another day it is another event, for a
+/// clinic may buy, cancel and buy again.
+fn install_id(tenant: &str, body: &[u8], received_at: Timestamp) -> Uuid {
+    let fields =
+        ["MasterCustomerID", "PartnerRegistrationID", "Order#", "Status", "PurchaseDate", "CancelDate"];
+    let read: Value = serde_json::from_slice(body).unwrap_or_default();
+    let is_dated = fields[4..].iter().any(|name| {
+        // `1111-11-11` and the like stand for no date.
+        read[name].as_str().is_some_and(|date| date.contains("20"))
+    });
+    let day = if is_dated { String::new() } else { received_at.strftime("%F").to_string() };
+    message_id(&["sikka.install", tenant, &day], body, &fields)
 }
 
 /// The same for every delivery of one event: made of what the fields say that tell events apart; of the whole body
@@ -125,6 +137,24 @@ mod tests {
         assert_ne!(first, later);
         assert_ne!(id("not json"), id("not json either"));
         assert_eq!(id(r#"{"event":"x","office_id":1}"#), id(r#"{"event":"x","office_id":"1"}"#));
+    }
+
+    #[test]
+    fn p2_a_purchase_without_a_date_is_one_event_a_day_and_one_with_a_date_is_one_for_ever() {
+        let (today, tomorrow): (Timestamp, Timestamp) =
+            ("2026-11-20T02:00:00Z".parse().unwrap(), "2026-11-21T02:00:00Z".parse().unwrap());
+        for (undated, is_dated) in [
+            (
+                r#"{"MasterCustomerID":"D1","Status":"Active","PurchaseDate":"","CancelDate":"1111-11-11"}"#,
+                false,
+            ),
+            (r#"{"MasterCustomerID":"D1","Status":"Active"}"#, false),
+            (r#"{"MasterCustomerID":"D1","Status":"Active","PurchaseDate":"11/20/2026"}"#, true),
+        ] {
+            let id = |at| install_id("t", undated.as_bytes(), at);
+            assert_eq!(id(today), id(today), "{undated}");
+            assert_eq!(id(today) == id(tomorrow), is_dated, "{undated}");
+        }
     }
 
     #[test]

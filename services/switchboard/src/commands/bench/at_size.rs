@@ -42,8 +42,28 @@ pub(super) async fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
     let outcome = measure(bench, &fleet, practices, each).await;
     let retired = retire_demos(&bench.store).await;
     fleet.stop().await;
-    bench.out.result(&outcome?);
-    retired
+    let result = outcome?;
+    bench.out.result(&result);
+    retired?;
+    judge(&result)
+}
+
+/// A figure that breaks a promise is no result to go on with.
+fn judge(result: &Value) -> anyhow::Result<()> {
+    let writes = &result["writes"];
+    ensure!(
+        result["practices_over_budget"] == 0,
+        "{} practices over budget",
+        result["practices_over_budget"]
+    );
+    ensure!(result["ended"]["succeeded"] == *writes, "of {writes} writes ended: {}", result["ended"]);
+    ensure!(
+        result["writes_at_the_vendor"] == *writes && result["appointments_in_the_practices"] == *writes,
+        "of {writes} wishes the vendor has {} writes and the practices {} appointments",
+        result["writes_at_the_vendor"],
+        result["appointments_in_the_practices"],
+    );
+    Ok(())
 }
 
 async fn measure(bench: &Bench<'_>, fleet: &Fleet, practices: usize, each: usize) -> anyhow::Result<Value> {
@@ -252,4 +272,21 @@ async fn report(sandbox: &Sandbox, clinics: &[Seeded], each: usize, done: &Done)
         "memory_mb": done.watched.memory,
         "processor_ms_per_write": rounded(count(usize::try_from(done.cpu)?) / 1_000.0 / count(writes)),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_practice_over_budget_a_write_that_failed_and_one_that_was_sent_twice_fail_the_bench() {
+        let result = |over: u64, succeeded: u64, at_the_vendor: u64| {
+            judge(&json!({
+                "writes": 20, "practices_over_budget": over, "ended": { "succeeded": succeeded },
+                "writes_at_the_vendor": at_the_vendor, "appointments_in_the_practices": at_the_vendor,
+            }))
+        };
+        assert!(result(0, 20, 20).is_ok());
+        assert!(result(1, 20, 20).is_err() && result(0, 19, 20).is_err() && result(0, 20, 21).is_err());
+    }
 }

@@ -42,6 +42,14 @@ pub(super) async fn run(bench: &Bench<'_>) -> anyhow::Result<()> {
     retired?;
     result["logins_per_minute_allowed"] = json!(logins.parse::<u64>().ok());
     bench.out.result(&result);
+    judge(&result)
+}
+
+/// A figure that breaks a promise is no result to go on with.
+fn judge(result: &Value) -> anyhow::Result<()> {
+    for (name, what) in [("expired", "keys expired"), ("reauthorise", "connections lost their access")] {
+        ensure!(result[name] == 0, "{} {what}", result[name]);
+    }
     Ok(())
 }
 
@@ -183,5 +191,18 @@ impl Asked {
             requests.as_object().into_iter().flatten().filter_map(|(_, counts)| counts[name].as_u64()).sum()
         };
         Ok(Self { total: count(usize::try_from(of("total"))?), refused: of("refused") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_expired_fails_the_bench() {
+        let result = |expired: u64, lost: u64| judge(&json!({ "expired": expired, "reauthorise": lost }));
+        assert!(result(0, 0).is_ok());
+        assert!(result(1, 0).is_err() && result(0, 1).is_err());
+        assert!(judge(&json!({})).is_err(), "what was not measured is not well");
     }
 }
