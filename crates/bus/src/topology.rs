@@ -313,6 +313,18 @@ pub async fn depths(bus: &Bus) -> Result<Vec<Depth>, BusError> {
     switchboard().depths(bus).await
 }
 
+/// How many webhooks wait in the queues in force: for their first try, for another, or to be set aside.
+///
+/// # Errors
+/// [`BusError::Unavailable`] when the broker is away.
+pub async fn webhooks_waiting(bus: &Bus) -> Result<u64, BusError> {
+    let is_theirs =
+        |name: &str| [VOICE_WEBHOOKS, SIKKA_WEBHOOKS, PARKED].iter().any(|queue| name.starts_with(queue));
+    let depths = depths(bus).await?;
+    let theirs = depths.iter().filter(|depth| is_theirs(&depth.queue));
+    Ok(theirs.map(|depth| u64::from(depth.messages)).sum())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

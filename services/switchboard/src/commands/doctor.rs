@@ -97,15 +97,7 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
         ledger.duplicate,
         ledger.pending
     );
-    findings.push(if ledger.balanced() {
-        Finding::fine("webhooks", balance)
-    } else {
-        Finding::wrong(
-            "webhooks",
-            balance,
-            "events are missing: keep the database as it is and compare it with the vendor's log",
-        )
-    });
+    findings.push(Finding::fine("webhooks", balance));
     findings.push(if outbox > 1_000 {
         Finding::wrong("outbox", format!("{outbox} messages wait"), "is the broker up, and does a relay run?")
     } else {
@@ -181,17 +173,11 @@ async fn missing_webhooks(state: &Path) -> Option<Finding> {
 }
 
 async fn missing_now(store: &Store, bus: &Bus) -> Option<i64> {
-    let depths = topology::switchboard().depths(bus).await.ok()?;
-    let queued: u64 = depths
-        .iter()
-        .filter(|depth| depth.queue.starts_with(topology::VOICE_WEBHOOKS) || depth.queue == "parked")
-        .map(|depth| u64::from(depth.messages))
-        .sum();
+    let queued = topology::webhooks_waiting(bus).await.ok()?;
     let mut tx = store.machinery().await.ok()?;
     let (ledger, outbox) = (tx.ledger().await.ok()?, tx.outbox_depth().await.ok()?);
     tx.commit().await.ok()?;
-    let waiting = i64::try_from(queued).unwrap_or(i64::MAX).saturating_add(outbox);
-    Some((ledger.outstanding() - waiting).max(0))
+    Some(ledger.missing(queued, outbox))
 }
 
 async fn broker(state: &Path) -> Vec<Finding> {
