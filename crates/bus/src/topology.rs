@@ -313,9 +313,31 @@ pub async fn depths(bus: &Bus) -> Result<Vec<Depth>, BusError> {
     switchboard().depths(bus).await
 }
 
+/// How many webhooks wait in the queues in force: for their first try, for another, or to be set aside.
+///
+/// # Errors
+/// [`BusError::Unavailable`] when the broker is away.
+pub async fn webhooks_waiting(bus: &Bus) -> Result<u64, BusError> {
+    let depths = depths(bus).await?;
+    let theirs = depths.iter().filter(|depth| may_hold_webhooks(&depth.queue));
+    Ok(theirs.map(|depth| u64::from(depth.messages)).sum())
+}
+
+fn may_hold_webhooks(queue: &str) -> bool {
+    [VOICE_WEBHOOKS, SIKKA_WEBHOOKS, PARKED].iter().any(|begin| queue.starts_with(begin))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_webhook_of_any_vendor_that_waits_in_its_queue_is_not_missing() {
+        for queue in ["voice.webhooks.0", "sikka.webhooks", "sikka.webhooks.10s", PARKED] {
+            assert!(may_hold_webhooks(queue), "{queue}");
+        }
+        assert!(!may_hold_webhooks("commands.0"));
+    }
 
     #[test]
     fn every_work_queue_has_all_its_delays_and_they_lead_back() {

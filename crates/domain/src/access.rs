@@ -252,6 +252,40 @@ mod tests {
     }
 
     #[test]
+    fn each_role_may_do_this_and_nothing_else() {
+        let words =
+            |role: Role| role.permissions().iter().map(Permission::as_str).collect::<Vec<_>>().join(" ");
+        assert_eq!(words(Role::Owner), Permission::ALL.map(Permission::as_str).join(" "));
+        let managers = Permission::ALL.map(Permission::as_str).into_iter();
+        let managers = managers.filter(|word| !["api_keys.manage", "members.manage"].contains(word));
+        assert_eq!(words(Role::Manager), managers.collect::<Vec<_>>().join(" "));
+        let mut told: Vec<(Role, Vec<&str>)> = Vec::new();
+        for role in [Role::Receptionist, Role::Clinician, Role::Auditor] {
+            let mut words: Vec<&str> = role.permissions().iter().map(Permission::as_str).collect();
+            words.sort_unstable();
+            told.push((role, words));
+        }
+        let expected = [
+            (
+                Role::Receptionist,
+                "accounts.read appointments.read appointments.write connections.read notes.write patients.read \
+                 patients.write payments.write practice.read tasks.read tasks.write writebacks.read",
+            ),
+            (
+                Role::Clinician,
+                "appointments.read appointments.write notes.write patients.read practice.read tasks.read",
+            ),
+            (
+                Role::Auditor,
+                "audit.read connections.read practice.read reports.read tasks.read writebacks.read",
+            ),
+        ];
+        for ((role, words), (expected_role, expected)) in told.into_iter().zip(expected) {
+            assert_eq!((role, words.join(" ").as_str()), (expected_role, expected));
+        }
+    }
+
+    #[test]
     fn only_an_owner_hands_out_access_and_an_auditor_sees_no_patient() {
         for role in Role::ALL {
             assert_eq!(role.as_str().parse(), Ok(role));

@@ -11,6 +11,7 @@ mod phone;
 mod practice;
 mod sensitive;
 mod text;
+mod tool;
 mod window;
 mod writeback;
 
@@ -28,5 +29,6 @@ pub use phone::{Phone, PhoneError};
 pub use practice::{Chair, Clinician, ClinicianKind, OpenHours, Resource, ResourceKind};
 pub use sensitive::Sensitive;
 pub use text::{TextError, clean_line};
+pub use tool::tool_name;
 pub use window::{Window, WindowError};
 pub use writeback::{UnknownState, WritebackState};

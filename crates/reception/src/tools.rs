@@ -161,3 +161,17 @@ fn plain(property: &mut Value) {
         property.remove("format");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tool_has_a_name_that_logs_may_have_and_no_other_text_is_one() {
+        for tool in tools() {
+            assert_eq!(domain::tool_name(tool.name), tool.name);
+        }
+        assert_eq!(domain::tool_name("bookFor Maria Lopez"), "unknown");
+        assert_eq!(domain::tool_name("unknown"), "unknown");
+    }
+}

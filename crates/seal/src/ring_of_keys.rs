@@ -16,7 +16,7 @@ pub enum SealError {
     /// One entry of the ring cannot be used.
     #[error("ENCRYPTION_KEY entry `{id}`: {rule}")]
     BadKey {
-        /// The entry's id, or its position where it has none.
+        /// The entry's id, or its position where it has none that may be shown.
         id: String,
         /// What is wrong with it.
         rule: &'static str,
@@ -126,7 +126,11 @@ impl KeyRing {
                     rule: "must be `id:base64`",
                 });
             };
-            let bad = |rule| SealError::BadKey { id: id.to_owned(), rule };
+            // Written the wrong way round, the key is where the id belongs.
+            let is_name = id.len() <= 20
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            let name = if is_name { id.to_owned() } else { format!("number {}", position + 1) };
+            let bad = |rule| SealError::BadKey { id: name.clone(), rule };
             if id.is_empty() || id.len() > 32 {
                 return Err(bad("the id must have 1 to 32 characters"));
             }
@@ -156,12 +160,11 @@ impl KeyRing {
         self.0.iter().map(|key| key.id.as_str())
     }
 
-    /// How everything begins that the newest key has sealed.
+    /// How everything begins that a key of the ring has sealed: the newest first.
     #[must_use]
-    pub fn current_prefix(&self) -> Vec<u8> {
-        let id = self.current_id();
-        let length = u8::try_from(id.len()).unwrap_or_default();
-        [&[length], id.as_bytes()].concat()
+    pub fn prefixes(&self) -> Vec<Vec<u8>> {
+        let prefix = |id: &str| [&[u8::try_from(id.len()).unwrap_or_default()], id.as_bytes()].concat();
+        self.ids().map(prefix).collect()
     }
 
     /// Seals `plain`, bound to `identity`: it opens only for the same row and column.
@@ -286,5 +289,17 @@ mod tests {
             KeyRing::parse(&short).unwrap_err().to_string(),
             "ENCRYPTION_KEY entry `old`: the key must be 32 bytes"
         );
+    }
+
+    #[test]
+    fn p8_an_entry_written_the_wrong_way_round_is_refused_without_the_key_in_it() {
+        for length in [16, 24, 32] {
+            let key = STANDARD.encode(vec![7; length]);
+            for id in ["2026-11", "c2l4dGVlbiBieXRlcyE=", "old"] {
+                let error = KeyRing::parse(&format!("{key}:{id}")).unwrap_err();
+                assert!(!format!("{error} {error:?}").contains(&key), "{length}");
+                assert!(error.to_string().contains("entry `number 1`"), "{error}");
+            }
+        }
     }
 }

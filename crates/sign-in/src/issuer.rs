@@ -109,8 +109,8 @@ enum Audience {
 pub struct Issuer {
     config: IssuerConfig,
     validation: Validation,
-    /// The same for what may be over.
-    over: Validation,
+    /// The same for what is not for now.
+    whenever: Validation,
     keys: Keys,
 }
 
@@ -128,10 +128,10 @@ impl Issuer {
         validation.set_required_spec_claims(&["exp", "iss", "sub"]);
         // Where a token has no `aud`, another claim takes its place: both are looked at below.
         validation.validate_aud = false;
-        let mut over = validation.clone();
-        over.validate_exp = false;
+        let mut whenever = validation.clone();
+        (whenever.validate_exp, whenever.validate_nbf) = (false, false);
         let keys = Keys::new(&config)?;
-        Ok(Self { config, validation, over, keys })
+        Ok(Self { config, validation, whenever, keys })
     }
 
     /// Whose word it is.
@@ -145,16 +145,17 @@ impl Issuer {
     /// # Errors
     /// [`Refused`].
     pub async fn verify(&self, token: &str) -> Result<SignedIn, Refused> {
-        self.checked(token, &self.validation).await
+        let claims = self.checked(token, &self.validation).await?;
+        if claims.are_for(&self.config.audience) { Ok(claims.whose()) } else { Err(Refused::Audience) }
     }
 
-    /// Who a token spoke for that [`Issuer::verify`] has refused as expired: for the record of the refusal, and for
-    /// nothing else. `None`: something else about it is wrong, and it proves nothing at all.
-    pub async fn expired(&self, token: &str) -> Option<SignedIn> {
-        self.checked(token, &self.over).await.ok()
+    /// Who a token spoke for that [`Issuer::verify`] has refused for its time or its audience: for the record of the
+    /// refusal, and for nothing else. `None`: the issuer never said so, and it proves nothing at all.
+    pub async fn whose(&self, token: &str) -> Option<SignedIn> {
+        Some(self.checked(token, &self.whenever).await.ok()?.whose())
     }
 
-    async fn checked(&self, token: &str, validation: &Validation) -> Result<SignedIn, Refused> {
+    async fn checked(&self, token: &str, validation: &Validation) -> Result<Claims, Refused> {
         if token.len() > MOST_BYTES {
             return Err(Refused::Malformed);
         }
@@ -172,17 +173,18 @@ impl Issuer {
         if claims.iss != self.config.issuer {
             return Err(Refused::Issuer);
         }
-        if !claims.are_for(&self.config.audience) {
-            return Err(Refused::Audience);
-        }
         if claims.sub.is_empty() || claims.sub.len() > 256 {
             return Err(Refused::Malformed);
         }
-        Ok(SignedIn { issuer: claims.iss, subject: claims.sub })
+        Ok(claims)
     }
 }
 
 impl Claims {
+    fn whose(self) -> SignedIn {
+        SignedIn { issuer: self.iss, subject: self.sub }
+    }
+
     fn are_for(&self, audience: &str) -> bool {
         match &self.aud {
             Some(Audience::One(one)) => one == audience,

@@ -182,17 +182,21 @@ impl Source {
     }
 
     async fn discover(&self, way: &VendorClient) -> Result<String, NotFetched> {
-        let document = read(way, &self.budget, "discovery").await?;
-        if document["issuer"].as_str() != Some(&self.issuer) {
-            return Err(NotFetched::OtherIssuer);
-        }
-        let url = document["jwks_uri"].as_str().ok_or(NotFetched::Unreadable)?;
-        // An issuer on this machine, for tries, need not be better secured than itself.
-        if url.starts_with("https://") || self.issuer.starts_with("http://") {
-            Ok(url.to_owned())
-        } else {
-            Err(NotFetched::Insecure)
-        }
+        keys_url(&self.issuer, &read(way, &self.budget, "discovery").await?)
+    }
+}
+
+/// Where an issuer's keys are, as its discovery document says.
+fn keys_url(issuer: &str, document: &Value) -> Result<String, NotFetched> {
+    if document["issuer"].as_str() != Some(issuer) {
+        return Err(NotFetched::OtherIssuer);
+    }
+    let url = document["jwks_uri"].as_str().ok_or(NotFetched::Unreadable)?;
+    // An issuer on this machine, for tries, need not be better secured than itself.
+    if url.starts_with("https://") || issuer.starts_with("http://") {
+        Ok(url.to_owned())
+    } else {
+        Err(NotFetched::Insecure)
     }
 }
 
@@ -225,4 +229,31 @@ fn signing_key(entry: &Value) -> Option<(String, DecodingKey)> {
     let exponent = URL_SAFE_NO_PAD.decode(&jwk.e).ok()?;
     let is_large = modulus.iter().skip_while(|byte| **byte == 0).count() >= LEAST_MODULUS;
     (fits && is_large).then(|| (jwk.kid, DecodingKey::from_rsa_raw_components(&modulus, &exponent)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn p8_keys_are_where_the_issuers_own_document_says_and_reached_no_less_securely_than_it() {
+        let ours = "https://issuer.example";
+        let told = |issuer: &str, says: &str, keys: &str| {
+            keys_url(issuer, &json!({ "issuer": says, "jwks_uri": keys }))
+        };
+        assert_eq!(
+            told(ours, ours, "https://keys.example/jwks").ok().as_deref(),
+            Some("https://keys.example/jwks")
+        );
+        let foreign = told(ours, "https://other.example", "https://keys.example/jwks");
+        assert!(matches!(foreign, Err(NotFetched::OtherIssuer)), "{foreign:?}");
+        let open = told(ours, ours, "http://keys.example/jwks");
+        assert!(matches!(open, Err(NotFetched::Insecure)), "{open:?}");
+        let local = "http://127.0.0.1:7702/oidc";
+        assert!(told(local, local, "http://127.0.0.1:7702/oidc/jwks").is_ok());
+        let none = keys_url(ours, &json!({ "issuer": ours }));
+        assert!(matches!(none, Err(NotFetched::Unreadable)), "{none:?}");
+    }
 }

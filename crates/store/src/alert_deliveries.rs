@@ -154,9 +154,22 @@ impl MachineryTx {
         }
         #[derive(QueryableByName)]
         struct Place {
-            #[diesel(sql_type = SqlUuid)]
-            id: Uuid,
+            #[diesel(sql_type = Nullable<SqlUuid>)]
+            id: Option<Uuid>,
         }
+        // Whoever did not hear of it need not hear that it is over.
+        let places = match news {
+            AlertNews::Raised => {
+                "SELECT id FROM alert_destinations WHERE tenant_id = $2 AND removed_at IS NULL
+                 UNION ALL SELECT NULL WHERE $3 AND $1 IS NOT NULL"
+            }
+            AlertNews::Resolved => {
+                "SELECT q.destination_id AS id FROM alert_deliveries q
+                 LEFT JOIN alert_destinations d ON d.id = q.destination_id
+                 WHERE q.alert_id = $1 AND q.news = 'raised' AND q.tenant_id IS NOT DISTINCT FROM $2
+                   AND CASE WHEN q.destination_id IS NULL THEN $3 ELSE d.removed_at IS NULL END"
+            }
+        };
         let untold: Vec<Untold> = diesel::sql_query(format!(
             "WITH untold AS MATERIALIZED (
                  SELECT id AS untold FROM alerts WHERE {which} ORDER BY raised_at LIMIT 200
@@ -167,14 +180,13 @@ impl MachineryTx {
         .load(&mut self.conn)
         .await?;
         for one in &untold {
-            let places: Vec<Place> = diesel::sql_query(
-                "SELECT id FROM alert_destinations WHERE tenant_id = $1 AND removed_at IS NULL",
-            )
-            .bind::<Nullable<SqlUuid>, _>(one.tenant_id)
-            .load(&mut self.conn)
-            .await?;
-            let places = places.into_iter().map(|place| Some(place.id)).chain(operator.then_some(None));
-            for place in places {
+            let places: Vec<Place> = diesel::sql_query(places)
+                .bind::<SqlUuid, _>(one.id)
+                .bind::<Nullable<SqlUuid>, _>(one.tenant_id)
+                .bind::<Bool, _>(operator)
+                .load(&mut self.conn)
+                .await?;
+            for Place { id: place } in places {
                 diesel::insert_into(q::table)
                     .values((
                         q::id.eq(AlertDeliveryId::new().uuid()),

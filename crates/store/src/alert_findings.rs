@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff_diesel::NullableTimestamp;
 use uuid::Uuid;
 
+use crate::replays::OPEN;
 use crate::schema::pms_connections as c;
 use crate::{MachineryTx, StoreError};
 
@@ -20,8 +21,11 @@ pub struct AlertRules {
     pub stuck_minutes: i32,
     /// Per cent of a connection's writes of the last hour that may fail.
     pub failing_percent: i32,
-    /// Failed writes of the last hour below which nothing is said: one of two is no trend.
+    /// Failed writes below which nothing is said: one of two is no trend.
     pub failing_least: i32,
+    /// Where the last hour had fewer writes, so many of the last day are looked at: of a small practice every write may
+    /// fail, and no hour show it.
+    pub failing_writes: i32,
     /// Minutes for which a budget that was nearly used up stays told of.
     pub budget_minutes: i32,
 }
@@ -35,6 +39,7 @@ impl Default for AlertRules {
             stuck_minutes: 30,
             failing_percent: 5,
             failing_least: 3,
+            failing_writes: 20,
             budget_minutes: 15,
         }
     }
@@ -42,12 +47,13 @@ impl Default for AlertRules {
 
 impl AlertRules {
     /// The kinds that these rules open and close. The others are opened, and closed, where their cause comes and goes.
-    pub const KINDS: [AlertKind; 8] = [
+    pub const KINDS: [AlertKind; 9] = [
         AlertKind::Reauthorise,
         AlertKind::RefreshFailing,
         AlertKind::TokenExpiring,
         AlertKind::WritebacksStuck,
         AlertKind::WritebacksFailing,
+        AlertKind::WritebackParked,
         AlertKind::Budget80,
         AlertKind::Budget93,
         AlertKind::Budget100,
@@ -114,10 +120,21 @@ const FINDINGS: &str = "
     UNION ALL
     SELECT tenant_id, connection_id, 'writebacks_failing',
         count(*) FILTER (WHERE state <> 'succeeded'), count(*), NULL
-    FROM pms_writebacks WHERE finished_at > now() - interval '1 hour'
+    FROM (
+        SELECT tenant_id, connection_id, state, finished_at,
+            row_number() OVER (PARTITION BY connection_id ORDER BY finished_at DESC) AS nth
+        FROM pms_writebacks WHERE finished_at > now() - interval '1 day' AND connection_id IN (
+            SELECT connection_id FROM pms_writebacks
+            WHERE finished_at > now() - interval '1 day' AND state IN ('failed', 'parked')
+            GROUP BY connection_id HAVING count(*) >= $5)) w
+    WHERE finished_at > now() - interval '1 hour' OR nth <= $7
     GROUP BY tenant_id, connection_id
     HAVING count(*) FILTER (WHERE state <> 'succeeded') >= $5
         AND count(*) FILTER (WHERE state <> 'succeeded') * 100 > count(*) * $4
+    UNION ALL
+    -- Told and ended with the write; here for those that a crash kept from it.
+    SELECT tenant_id, connection_id, 'writeback_parked', count(*), NULL, min(finished_at)
+    FROM pms_writebacks q WHERE state = 'parked' AND {OPEN} GROUP BY tenant_id, connection_id
     UNION ALL
     SELECT tenant_id, connection_id,
         CASE WHEN spent_at IS NOT NULL OR reached_100_at > since THEN 'budget_100'
@@ -147,13 +164,14 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn alert_findings(&mut self, rules: &AlertRules) -> Result<Vec<AlertFinding>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(FINDINGS)
+        let rows: Vec<Row> = diesel::sql_query(FINDINGS.replace("{OPEN}", OPEN))
             .bind::<Integer, _>(rules.refresh_failures)
             .bind::<Integer, _>(rules.expiring_minutes)
             .bind::<Integer, _>(rules.stuck_minutes)
             .bind::<Integer, _>(rules.failing_percent)
             .bind::<Integer, _>(rules.failing_least)
             .bind::<Integer, _>(rules.budget_minutes)
+            .bind::<Integer, _>(rules.failing_writes)
             .load(&mut self.conn)
             .await?;
         rows.into_iter()

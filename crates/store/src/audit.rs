@@ -1,6 +1,8 @@
 mod newest;
 mod reading;
 
+use std::collections::HashMap;
+
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
@@ -96,11 +98,23 @@ pub enum AuditFault {
     HeadForged,
 }
 
-/// One tenant's chain, read from end to end.
+/// Where a chain ends, or ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AuditEnd {
+    /// The last record's place.
+    pub sequence: i64,
+    /// Its hash; none: only the place was written down.
+    pub hash: Option<Vec<u8>>,
+}
+
+/// One tenant's chain, or a part of it up to its end.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct AuditReport {
-    /// How many records there are.
+    /// How many records were read.
     pub records: i64,
+    /// Where it ends.
+    #[serde(skip)]
+    pub end: AuditEnd,
     /// What is wrong, first things first; empty: nothing.
     pub faults: Vec<AuditFault>,
 }
@@ -232,15 +246,23 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Reads the tenant's chain from end to end. `known_end` is a chain's end that was written down
-    /// outside the database. Records may be added meanwhile.
+    /// Reads the tenant's chain from end to end. `known_ends` were written down outside the database: a chain that was
+    /// cut and has grown again has other records at their places. Records may be added meanwhile.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn verify_audit(&mut self, known_end: Option<i64>) -> Result<AuditReport, StoreError> {
+    pub async fn verify_audit(
+        &mut self,
+        known_ends: impl IntoIterator<Item = AuditEnd>,
+    ) -> Result<AuditReport, StoreError> {
+        let known_ends: Vec<AuditEnd> = known_ends.into_iter().collect();
         let mut faults = Vec::new();
         let before = self.audit_head().await?;
-        let anchors = self.audit_anchors().await?;
+        let anchors = self.audit_anchors(0).await?;
+        let mut noted: HashMap<i64, Vec<&[u8]>> = HashMap::new();
+        let ours = anchors.iter().chain(&before).map(|note| (note.sequence, &note.hash));
+        let theirs = known_ends.iter().filter_map(|end| Some((end.sequence, end.hash.as_ref()?)));
+        ours.chain(theirs).for_each(|(sequence, hash)| noted.entry(sequence).or_default().push(hash));
         let (mut records, mut last, mut previous) = (0, 0, Vec::new());
         let mut page_after = i64::MIN;
         loop {
@@ -260,16 +282,17 @@ impl TenantTx {
                 }
                 // After a removed record the link before is gone; the gap itself is the fault.
                 let whole = sequence == last + 1;
-                let noted = anchors.iter().chain(&before).find(|note| note.sequence == sequence);
-                let differs = noted.is_some_and(|note| !same_bytes(&note.hash, read.hash()));
+                let mut noted = noted.get(&sequence).into_iter().flatten();
+                let differs = noted.any(|hash| !same_bytes(hash, read.hash()));
                 faults.extend(self.fault_of(&read, &previous, whole, differs));
                 last = sequence;
                 previous = read.into_hash();
             }
         }
         let after = self.audit_head().await?;
+        let known_end = known_ends.iter().map(|end| end.sequence).max();
         self.verify_ends(&Ends { last, hash: &previous, known_end, before, after, anchors }, &mut faults);
-        Ok(AuditReport { records, faults })
+        Ok(AuditReport { records, end: AuditEnd { sequence: last, hash: Some(previous) }, faults })
     }
 
     /// What is wrong with one record by itself. `linked`: `previous` is the hash of the one before it. `differs`: a
@@ -295,17 +318,22 @@ impl TenantTx {
             .optional()?)
     }
 
-    async fn audit_anchors(&mut self) -> Result<Vec<AuditNote>, StoreError> {
+    async fn audit_anchors(&mut self, from: i64) -> Result<Vec<AuditNote>, StoreError> {
         let rows: Vec<(i64, Vec<u8>, Vec<u8>)> = audit_anchors::table
             .select((audit_anchors::sequence, audit_anchors::hash, audit_anchors::seal))
             .filter(audit_anchors::tenant_id.eq(self.tenant.uuid()))
+            .filter(audit_anchors::sequence.ge(from))
             .load(&mut self.conn)
             .await?;
         Ok(rows.into_iter().map(|(sequence, hash, seal)| AuditNote { sequence, hash, seal }).collect())
     }
 
+    fn is_sealed(&self, note: &AuditNote) -> bool {
+        same_bytes(&self.head_seal(note.sequence, &note.hash), &note.seal)
+    }
+
     fn verify_ends(&self, ends: &Ends<'_>, faults: &mut Vec<AuditFault>) {
-        let sealed = |note: &AuditNote| same_bytes(&self.head_seal(note.sequence, &note.hash), &note.seal);
+        let sealed = |note: &AuditNote| self.is_sealed(note);
         let forged = match &ends.after {
             None => ends.last > 0,
             Some(head) => {

@@ -58,6 +58,7 @@ impl From<Diesel> for StoreError {
                 }
                 None => Self::Failed(format!("{kind:?}")),
             },
+            Diesel::DeserializationError(_) => Self::Unreadable("of a row"),
             other => Self::Failed(variant(&other)),
         }
     }
@@ -67,4 +68,20 @@ impl From<Diesel> for StoreError {
 fn variant(error: &Diesel) -> String {
     let text = format!("{error:?}");
     text.split(['(', ' ', '{']).next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p8_what_the_database_says_is_not_repeated_because_it_quotes_values() {
+        for said in
+            ["invalid input syntax for type date: \"Quillfeather\"", "value \"Quillfeather\" is out of range"]
+        {
+            let error = Diesel::DatabaseError(DatabaseErrorKind::Unknown, Box::new(said.to_owned()));
+            let error = StoreError::from(error);
+            assert!(!format!("{error} {error:?}").contains("Quillfeather"), "{error:?}");
+        }
+    }
 }

@@ -44,6 +44,9 @@ fn mark(id: &str) -> String {
     format!("mark:{id}")
 }
 
+/// What a process leaves whose first key this is: from then on something may be sealed with it.
+const IN_FRONT: &str = "in_front:";
+
 impl Store {
     /// Makes sure that this process has the keys that the database is sealed with. The first process of all leaves
     /// the marks that the others compare with. Every transaction does it by itself; a service does it at start,
@@ -99,13 +102,18 @@ impl Store {
         for purpose in LASTING {
             fitted.insert(purpose, HmacKey::sha256(&self.open_kept(&kept, purpose)?));
         }
+        // Behind a newer key that others seal with, this process would not read what they write.
+        for name in kept.keys().filter(|name| name.starts_with(IN_FRONT)) {
+            self.open_kept(&kept, name)?;
+        }
         tx.commit().await?;
         Ok(fitted)
     }
 
     /// What a database keeps for this ring.
     fn names(&self) -> impl Iterator<Item = String> {
-        self.keys.ids().map(mark).chain(LASTING.into_iter().map(str::to_owned))
+        let in_front = format!("{IN_FRONT}{}", self.keys.current_id());
+        self.keys.ids().map(mark).chain(LASTING.into_iter().map(str::to_owned)).chain([in_front])
     }
 
     /// What is to be left where it is not yet, in an order that two processes share. `signs`: of which key the
@@ -114,6 +122,7 @@ impl Store {
         let names: BTreeSet<String> = self.names().filter(|name| !kept.contains_key(name)).collect();
         let seal = |name: &String| match name.strip_prefix("mark:") {
             Some(id) => self.keys.seal_with(id, &identity(name), id.as_bytes()).ok(),
+            None if name.starts_with(IN_FRONT) => self.keys.seal(&identity(name), b"").ok(),
             None => self.keys.seal(&identity(name), self.keys.derive_bytes(signs, name)?.expose()).ok(),
         };
         names.iter().filter_map(|name| Some((name.clone(), seal(name)?))).collect()
@@ -174,7 +183,7 @@ impl Store {
 
 impl MachineryTx {
     /// Seals what outlives the keys anew under the newest: the last step of a rotation, because from then on
-    /// processes start without the older ones.
+    /// processes start without the older ones, and nothing is sealed with them any longer.
     pub(crate) async fn reseal_kept_keys(&mut self) -> Result<(), StoreError> {
         let kept = sealed_keys(&mut self.conn).await?;
         for purpose in LASTING {
@@ -185,6 +194,11 @@ impl MachineryTx {
                 .execute(&mut self.conn)
                 .await?;
         }
+        let newest = format!("{IN_FRONT}{}", self.store.keys.current_id());
+        let older = s::table
+            .filter(s::name.like(format!("{}%", IN_FRONT.replace('_', "\\_"))))
+            .filter(s::name.ne(newest));
+        diesel::delete(older).execute(&mut self.conn).await?;
         Ok(())
     }
 

@@ -45,7 +45,7 @@ impl MachineryTx {
         Ok(diesel::update(standing).set(l::revoked_at.eq(diesel::dsl::now)).execute(&mut self.conn).await?)
     }
 
-    /// Whose address has a secret of this hash, unless it was revoked.
+    /// Whose address has a secret of this hash, and whether it still stands.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -53,15 +53,14 @@ impl MachineryTx {
         &mut self,
         vendor: &str,
         hash: &[u8; 32],
-    ) -> Result<Option<TenantId>, StoreError> {
-        let found: Option<Uuid> = l::table
-            .select(l::tenant_id)
+    ) -> Result<Option<(TenantId, bool)>, StoreError> {
+        let found: Option<(Uuid, bool)> = l::table
+            .select((l::tenant_id, l::revoked_at.is_null()))
             .filter(l::hash.eq(&hash[..]))
             .filter(l::vendor.eq(vendor))
-            .filter(l::revoked_at.is_null())
             .first(&mut self.conn)
             .await
             .optional()?;
-        Ok(found.map(TenantId::from_uuid))
+        Ok(found.map(|(tenant, stands)| (TenantId::from_uuid(tenant), stands)))
     }
 }

@@ -50,7 +50,7 @@ pub use alert_destinations::{AlertDestination, NewAlertDestination};
 pub use alert_findings::{AlertFinding, AlertRules};
 pub use alerts::{Alert, AlertFilter, NewAlert};
 pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, FreshApiKey, NewApiKey};
-pub use audit::{AuditFault, AuditRecord, AuditReport, NewAudit};
+pub use audit::{AuditEnd, AuditFault, AuditRecord, AuditReport, NewAudit};
 pub use budgets::BudgetUse;
 pub use changes::OwnWrites;
 pub use connections::{Connection, DueRefresh, KeyLife, NewConnection, Tokens};

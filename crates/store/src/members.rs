@@ -229,12 +229,12 @@ impl MachineryTx {
         Ok(())
     }
 
-    /// Whether somebody once belonged to a tenant.
+    /// Where somebody once belonged, the latest first.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn was_member(&mut self, tenant: TenantId, user: UserId) -> Result<bool, StoreError> {
-        let once = f::table.filter(f::tenant_id.eq(tenant.uuid())).filter(f::user_id.eq(user.uuid()));
-        Ok(diesel::select(diesel::dsl::exists(once)).get_result(&mut self.conn).await?)
+    pub async fn left_tenants(&mut self, user: UserId) -> Result<Vec<TenantId>, StoreError> {
+        let left = f::table.filter(f::user_id.eq(user.uuid())).select(f::tenant_id).order(f::ended_at.desc());
+        Ok(left.load(&mut self.conn).await?.into_iter().map(TenantId::from_uuid).collect())
     }
 }

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Double, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Double, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::TenantId;
 use seal::Sealed;
@@ -7,6 +7,9 @@ use uuid::Uuid;
 
 use crate::schema::outbox as o;
 use crate::{MachineryTx, Store, StoreError, TenantTx};
+
+/// How long a letter that does not open lets the others go first.
+const SHUT_SECONDS: f64 = 60.0;
 
 /// A message to be published once the transaction that writes it has happened.
 #[derive(Debug)]
@@ -130,14 +133,16 @@ impl MachineryTx {
         insert_letter!(self, tenant.map(TenantId::uuid), letter)
     }
 
-    /// Claims the `most` oldest messages nobody is publishing, for `seconds`.
+    /// Claims the `most` oldest messages nobody is publishing, for `seconds`. Those sealed with a key that this process
+    /// does not have are left to whoever has it.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn claim_outbox(&mut self, most: i64, seconds: f64) -> Result<Vec<OutboxLetter>, StoreError> {
         let mut rows: Vec<Row> = diesel::sql_query(
             "WITH free AS MATERIALIZED (
-                 SELECT id AS free FROM outbox WHERE claimed_until IS NULL OR claimed_until < now()
+                 SELECT id AS free FROM outbox WHERE (claimed_until IS NULL OR claimed_until < now())
+                   AND EXISTS (SELECT FROM unnest($3) AS ours WHERE substring(body FROM 1 FOR length(ours)) = ours)
                  ORDER BY id LIMIT $1 FOR UPDATE SKIP LOCKED)
              UPDATE outbox SET claimed_until = now() + make_interval(secs => $2)
              FROM free WHERE id = free
@@ -145,6 +150,7 @@ impl MachineryTx {
         )
         .bind::<BigInt, _>(most)
         .bind::<Double, _>(seconds)
+        .bind::<Array<Binary>, _>(self.store.keys.prefixes())
         .load(&mut self.conn)
         .await?;
         rows.sort_by_key(|row| row.id);
@@ -167,26 +173,14 @@ impl MachineryTx {
                 body,
             });
         }
-        self.set_aside_sealed(&sealed_shut).await?;
-        Ok(letters)
-    }
-
-    /// Sets letters aside that no key of this process opens, as they are: one of them must not hold
-    /// up the rest.
-    async fn set_aside_sealed(&mut self, ids: &[i64]) -> Result<(), StoreError> {
-        if ids.is_empty() {
-            return Ok(());
+        if !sealed_shut.is_empty() {
+            tracing::error!(
+                letters = sealed_shut.len(),
+                "letters of the outbox do not open with this ENCRYPTION_KEY"
+            );
+            self.outbox_set_aside(&sealed_shut, SHUT_SECONDS).await?;
         }
-        tracing::error!(letters = ids.len(), "letters of the outbox do not open with this ENCRYPTION_KEY");
-        diesel::sql_query(
-            "INSERT INTO parked_messages (id, tenant_id, queue, kind, reason, attempts, hash_key, body)
-             SELECT message_id, tenant_id, routing_key, kind, 'sealed with a key that is not in ENCRYPTION_KEY',
-                 1, hash_key, body FROM outbox WHERE id = ANY($1) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind::<diesel::sql_types::Array<BigInt>, _>(ids)
-        .execute(&mut self.conn)
-        .await?;
-        self.outbox_sent(ids).await
+        Ok(letters)
     }
 
     /// Removes messages the broker has confirmed.
@@ -219,7 +213,7 @@ impl MachineryTx {
         diesel::sql_query(
             "UPDATE outbox SET claimed_until = now() + make_interval(secs => $2) WHERE id = ANY($1)",
         )
-        .bind::<diesel::sql_types::Array<BigInt>, _>(ids)
+        .bind::<Array<BigInt>, _>(ids)
         .bind::<Double, _>(seconds)
         .execute(&mut self.conn)
         .await?;

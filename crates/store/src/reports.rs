@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
 use serde_json::Value;
 
+use crate::reseal::Number;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// A question an operator asks often.
@@ -78,11 +79,11 @@ impl Report {
         }
     }
 
-    /// One `row` of JSON a line; `$1` is the time it begins at.
-    fn query(self) -> String {
-        let lines = match self {
+    /// SQL for its lines; `$1` is the time it begins at. Of what stands now it gives so many, `most`.
+    fn lines(self, most: &str) -> String {
+        match self {
             Self::SuccessRate => format!(
-                "SELECT replace(action, '.landed', '') AS action, CASE WHEN tool IS NULL THEN 'write' ELSE 'answer' END AS side, count(*) AS total,
+                "SELECT replace(action, '.landed', '') AS action, CASE WHEN action LIKE '%.landed' THEN 'write' ELSE 'answer' END AS side, count(*) AS total,
                      count(*) FILTER (WHERE outcome IN {WELL}) AS succeeded,
                      count(*) FILTER (WHERE outcome IN {WRONG}) AS failed,
                      round(100.0 * count(*) FILTER (WHERE outcome IN {WELL})
@@ -97,9 +98,11 @@ impl Report {
                  FROM audit_log WHERE {ACTIONS} GROUP BY 1 ORDER BY 1"
             ),
             Self::PatientAccess => format!(
-                "SELECT actor, action, count(*) AS times, count(DISTINCT patient) AS patients, {}
-                 FROM audit_log WHERE at >= $1 AND patient IS NOT NULL GROUP BY actor, action
-                 ORDER BY times DESC, actor, action",
+                "SELECT actor, action, count(DISTINCT sequence_of) AS times, count(DISTINCT one) AS patients, {}
+                 FROM (SELECT actor, action, at, tenant_id || '/' || sequence AS sequence_of,
+                         tenant_id || '/' || regexp_split_to_table(patient, ' ') AS one
+                     FROM audit_log WHERE at >= $1 AND patient IS NOT NULL) AS seen
+                 GROUP BY actor, action ORDER BY times DESC, actor, action",
                 time("max(at)", "last_at")
             ),
             Self::TokensExpiring => format!(
@@ -108,7 +111,7 @@ impl Report {
                      c.refresh_failures, c.last_error
                  FROM pms_connections c JOIN practices p ON p.id = c.practice_id
                  WHERE c.status = 'active' AND c.token_expires_at < now() + interval '2 hours' AND $1 IS NOT NULL
-                 ORDER BY c.token_expires_at LIMIT 1000",
+                 ORDER BY c.token_expires_at LIMIT {most}",
                 time("c.token_expires_at", "expires_at")
             ),
             Self::StuckWritebacks => format!(
@@ -119,7 +122,7 @@ impl Report {
                  JOIN practices p ON p.id = c.practice_id
                  WHERE w.state IN ('queued', 'sending', 'unknown', 'submitted')
                    AND w.created_at < now() - interval '30 min' AND $1 IS NOT NULL
-                 ORDER BY w.created_at LIMIT 1000",
+                 ORDER BY w.created_at LIMIT {most}",
                 time("w.created_at", "created_at"),
                 time("w.next_check_at", "next_check_at")
             ),
@@ -129,8 +132,7 @@ impl Report {
                  GROUP BY 1, 2, 3 ORDER BY writes DESC, 1, 3",
                 time("max(w.finished_at)", "last_at")
             ),
-        };
-        format!("SELECT to_jsonb(line) AS row FROM ({lines}) AS line")
+        }
     }
 }
 
@@ -138,8 +140,9 @@ impl Report {
 const WELL: &str = "('ok', 'found', 'none', 'several', 'confirmed', 'accepted', 'succeeded')";
 /// An action went wrong: nobody knows what became of it, or it did not land.
 const WRONG: &str = "('unknown', 'failed', 'parked')";
-/// The same answer given again is no action.
-const ACTIONS: &str = "at >= $1 AND NOT coalesce((detail ->> 'repeat')::boolean, false)";
+/// What a caller or a program was told, and how writes ended; the rest of the record is housekeeping. The same answer
+/// given again is no action.
+const ACTIONS: &str = "at >= $1 AND (tool IS NOT NULL OR action LIKE '%.landed') AND NOT coalesce((detail ->> 'repeat')::boolean, false)";
 const TENANT: &str = "'ten_' || replace(c.tenant_id::text, '-', '') AS tenant";
 const CONNECTION: &str = "'conn_' || replace(c.id::text, '-', '') AS connection";
 
@@ -158,7 +161,10 @@ async fn lines(
         row: Value,
     }
     let rows: Vec<Row> =
-        diesel::sql_query(report.query()).bind::<Timestamptz, _>(since.to_diesel()).load(conn).await?;
+        diesel::sql_query(format!("SELECT to_jsonb(line) AS row FROM ({}) AS line", report.lines("1000")))
+            .bind::<Timestamptz, _>(since.to_diesel())
+            .load(conn)
+            .await?;
     Ok(rows.into_iter().map(|row| row.row).collect())
 }
 
@@ -179,5 +185,18 @@ impl MachineryTx {
     /// [`StoreError`].
     pub async fn report(&mut self, report: Report, since: Timestamp) -> Result<Vec<Value>, StoreError> {
         lines(&mut self.conn, report, since).await
+    }
+
+    /// How many lines a report on everybody has, also beyond those it gives.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn report_size(&mut self, report: Report, since: Timestamp) -> Result<i64, StoreError> {
+        let count = format!("SELECT count(*) AS number FROM ({}) AS line", report.lines("ALL"));
+        let size: Number = diesel::sql_query(count)
+            .bind::<Timestamptz, _>(since.to_diesel())
+            .get_result(&mut self.conn)
+            .await?;
+        Ok(size.number)
     }
 }

@@ -89,9 +89,9 @@ struct Found {
 }
 
 #[derive(QueryableByName)]
-struct Number {
+pub(crate) struct Number {
     #[diesel(sql_type = BigInt)]
-    number: i64,
+    pub(crate) number: i64,
 }
 
 impl Store {
@@ -213,7 +213,7 @@ impl MachineryTx {
         end: &str,
     ) -> Result<Vec<Found>, StoreError> {
         let bound_to = bound_to.join(", ");
-        let prefix = self.store.keys.current_prefix();
+        let prefix = self.store.keys.prefixes().swap_remove(0);
         Ok(diesel::sql_query(format!(
             "SELECT ctid::text AS place, {column} AS sealed, ARRAY[{bound_to}] AS bound_to FROM {table}
              WHERE ctid > $1::text::tid AND ctid < $2::text::tid

@@ -112,6 +112,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    audit_looks (tenant_id) {
+        tenant_id -> Uuid,
+        sequence -> BigInt,
+        began_at -> Timestamptz,
+        seal -> Binary,
+    }
+}
+
+diesel::table! {
     call_guesses (tenant_id, call_id, guess) {
         tenant_id -> Uuid,
         call_id -> Text,
@@ -550,6 +559,7 @@ diesel::joinable!(api_keys -> tenants (tenant_id));
 diesel::joinable!(audit_anchors -> tenants (tenant_id));
 diesel::joinable!(audit_heads -> tenants (tenant_id));
 diesel::joinable!(audit_log -> tenants (tenant_id));
+diesel::joinable!(audit_looks -> tenants (tenant_id));
 diesel::joinable!(call_guesses -> tenants (tenant_id));
 diesel::joinable!(call_identities -> tenants (tenant_id));
 diesel::joinable!(former_members -> tenants (tenant_id));
@@ -586,6 +596,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     audit_anchors,
     audit_heads,
     audit_log,
+    audit_looks,
     call_guesses,
     call_identities,
     former_members,

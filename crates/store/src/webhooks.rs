@@ -54,8 +54,8 @@ impl EventState {
     }
 }
 
-/// Every delivery accounted for: `received = handled + parked + rejected + duplicate + pending`, and
-/// `accepted = received + what is still in a queue`.
+/// Every delivery accounted for: `accepted = received + what is still in a queue`. What was received is what was handled,
+/// parked, rejected, a duplicate or is pending.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Ledger {
     /// What the gateways say they took. A gateway that was killed takes up to a second's count with it, so
@@ -76,16 +76,18 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Whether nothing is missing and nothing is left over.
-    #[must_use]
-    pub const fn balanced(&self) -> bool {
-        self.received == self.handled + self.parked + self.rejected + self.duplicate + self.pending
-    }
-
     /// Messages a gateway took that nobody has noted as received.
     #[must_use]
     pub const fn outstanding(&self) -> i64 {
         if self.accepted > self.received { self.accepted - self.received } else { 0 }
+    }
+
+    /// Of these, so many as are neither `queued` with the broker nor among `outbox` letters. What a consumer holds at
+    /// that moment is in none of the three.
+    #[must_use]
+    pub fn missing(&self, queued: u64, outbox: i64) -> i64 {
+        let waiting = i64::try_from(queued).unwrap_or(i64::MAX).saturating_add(outbox);
+        (self.outstanding() - waiting).max(0)
     }
 }
 

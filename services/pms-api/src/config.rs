@@ -46,8 +46,10 @@ pub(crate) struct Own {
     pub(crate) keep_days: i32,
     /// Seconds between two looks at what is worth an alert.
     pub(crate) alert_seconds: u64,
-    /// Seconds between two looks at the newest part of every tenant's audit chain.
+    /// Seconds between two looks at what is new in every tenant's audit chain.
     pub(crate) audit_look_seconds: u64,
+    /// Seconds between two counts of the ledger of webhooks.
+    pub(crate) ledger_seconds: u64,
     /// Seconds between two audit records of the same refusal of the same caller; those between are counted.
     pub(crate) refusals_seconds: u64,
     /// Lets the URLs that tenants set be `http` and lead to this machine and its network. For local use only.
@@ -63,6 +65,7 @@ impl Default for Own {
             keep_days: 30,
             alert_seconds: 30,
             audit_look_seconds: 900,
+            ledger_seconds: 300,
             refusals_seconds: 60,
             allow_local_urls: false,
         }

@@ -55,9 +55,19 @@ impl Refusals {
         }
         let written = write(store, &refusal, 0).await;
         if written.is_err() {
-            self.seen().remove(&refusal);
+            self.unwritten(refusal);
         }
         written
+    }
+
+    /// The record that the same refusals since were counted to is not there: the next is new, or, where some were
+    /// counted already, they are recorded with the counts.
+    fn unwritten(&self, refusal: Refusal) {
+        if let Entry::Occupied(known) = self.seen().entry(refusal)
+            && known.get().more == 0
+        {
+            known.remove();
+        }
     }
 
     fn is_new(&self, refusal: &Refusal) -> bool {
@@ -151,6 +161,18 @@ mod tests {
         assert_eq!(refusals.due(true), [(one.clone(), 4)]);
         assert!(refusals.is_new(&other), "nobody did it again: the next is new");
         assert!(!refusals.is_new(&one));
+        assert_eq!(refusals.due(true), [(one, 1)]);
+    }
+
+    #[test]
+    fn p7_those_that_were_counted_to_a_record_that_could_not_be_written_stay_counted() {
+        let (one, other) = (refusal("one"), refusal("other"));
+        let refusals = Refusals::new(Duration::from_secs(3600));
+        assert!(refusals.is_new(&one) && refusals.is_new(&other));
+        assert!(!refusals.is_new(&one), "it came while the first was being written");
+        refusals.unwritten(one.clone());
+        refusals.unwritten(other.clone());
+        assert!(refusals.is_new(&other), "nothing of it is on record");
         assert_eq!(refusals.due(true), [(one, 1)]);
     }
 }

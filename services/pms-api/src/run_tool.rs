@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::{PracticeId, Sensitive, TenantId};
+use domain::{PracticeId, Sensitive, TenantId, tool_name};
 use reception::{BadInput, Caller, Handled};
 use seal::HmacKey;
 use serde::{Deserialize, Serialize};
@@ -88,9 +88,10 @@ pub(crate) async fn run_tool(
     let began = Instant::now();
     let Some(key) = &used.key else { return run_once(context, &used, None, began, caller).await };
     let hashes = hashes(&context.keyed().await?.argument_keys, &used, key);
+    let name = tool_name(used.tool);
     let run = loop {
         let mut tx = context.store.tenant(used.tenant).await?;
-        let claim = tx.claim_tool_call(key, used.tool, &hashes, LEASE_SECONDS).await?;
+        let claim = tx.claim_tool_call(key, name, &hashes, LEASE_SECONDS).await?;
         if let ToolCallClaim::Answered(stored) = &claim {
             let mut told: Told =
                 serde_json::from_slice(stored.expose()).map_err(|_| ToolError::Unavailable)?;
@@ -99,7 +100,7 @@ pub(crate) async fn run_tool(
                 action: reception::tool(used.tool).map_or("tool.unknown", |tool| tool.audit_action),
                 patient: told.patients.as_deref(),
                 call_id: Some(&key.call_id),
-                tool: Some(used.tool),
+                tool: Some(name),
                 outcome: &told.status,
                 ms: elapsed(began),
                 detail: json!({ "repeat": true }),
@@ -182,8 +183,7 @@ async fn run_once(
         .await?;
     }
     tx.commit().await?;
-    // The name comes from the model: only ours may reach a log or a metric.
-    let name = reception::tool(used.tool).map_or("unknown", |tool| tool.name);
+    let name = tool_name(used.tool);
     tracing::info!(
         tool.name = name,
         tool.status = told.status,

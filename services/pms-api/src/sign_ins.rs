@@ -101,8 +101,11 @@ async fn user(
         }
         Err(why) => {
             refused("user", word(why));
-            if why == Refused::Expired {
-                expired(context, issuer, token, tenant).await.map_err(not_now)?;
+            if matches!(why, Refused::Expired | Refused::NotYet | Refused::Audience)
+                && let Some(signed_in) = issuer.whose(token).await
+                && let Some(known) = known(context, &signed_in).await.map_err(not_now)?
+            {
+                knocked(context, &known, tenant, word(why)).await.map_err(not_now)?;
             }
             return Err(unauthenticated());
         }
@@ -117,7 +120,9 @@ async fn user(
             let named: TenantId =
                 named.trim().parse().map_err(|_| ApiError::invalid([(TENANT, "must be an id `ten_…`")]))?;
             let Some(found) = known.memberships.iter().find(|one| one.tenant == named) else {
-                return Err(not_a_member(context, &known, named).await.map_err(not_now)?);
+                refused("user", "not_a_member");
+                knocked(context, &known, tenant, "not_a_member").await.map_err(not_now)?;
+                return Err(ApiError::new(Code::Forbidden, "you do not belong to this tenant"));
             };
             found
         }
@@ -125,6 +130,7 @@ async fn user(
             (Some(home), _) => home,
             (None, true) => {
                 refused("user", "nobody_here");
+                knocked(context, &known, None, "nobody_here").await.map_err(not_now)?;
                 return Err(ApiError::new(Code::Forbidden, "you belong to no tenant here"));
             }
             (None, false) => {
@@ -154,45 +160,35 @@ async fn known(context: &Context, signed_in: &SignedIn) -> Result<Option<SignedI
     Ok(known)
 }
 
-/// Records that a token was too old, where all else about it is right and it is a member's: of others, their tenant
-/// cannot be told.
-async fn expired(
-    context: &Context,
-    issuer: &Issuer,
-    token: &str,
-    tenant: Option<&str>,
-) -> Result<(), StoreError> {
-    let Some(signed_in) = issuer.expired(token).await else { return Ok(()) };
-    let Some(known) = known(context, &signed_in).await? else { return Ok(()) };
-    let named: Option<TenantId> = tenant.and_then(|named| named.trim().parse().ok());
-    let place = match named {
-        Some(named) => known.memberships.iter().find(|one| one.tenant == named),
-        None => known.home(),
-    };
-    let Some(place) = place else { return Ok(()) };
-    write_down(context, place.tenant, &format!("user {}", known.user), "expired").await
-}
-
-/// The refusal of somebody who names a tenant they do not belong to. It is on that tenant's record if they once did;
-/// what strangers try is none of its business, and must not fill its chain.
-async fn not_a_member(
+/// Records the refusal of somebody we know, in the tenant they name, or are in while they name none. It is on that
+/// tenant's record if they belong to it or once did; what strangers try is none of its business, and must not fill
+/// its chain.
+async fn knocked(
     context: &Context,
     known: &SignedInUser,
-    tenant: TenantId,
-) -> Result<ApiError, StoreError> {
-    refused("user", "not_a_member");
+    named: Option<&str>,
+    why: &'static str,
+) -> Result<(), StoreError> {
     let mut tx = context.store.machinery().await?;
-    let was_one = tx.was_member(tenant, known.user).await?;
+    let left = tx.left_tenants(known.user).await?;
     tx.commit().await?;
-    if was_one {
-        write_down(context, tenant, &format!("user {}", known.user), "not_a_member").await?;
-    } else {
-        tracing::info!(
-            user.id = %known.user, tenant.id = %tenant,
-            "somebody named a tenant that they never belonged to"
-        );
+    let places: Vec<TenantId> = match (named, known.home()) {
+        (Some(named), _) => {
+            let Ok(named) = named.trim().parse() else { return Ok(()) };
+            let theirs = known.memberships.iter().map(|one| one.tenant).chain(left);
+            theirs.filter(|one| *one == named).take(1).collect()
+        }
+        (None, Some(home)) => vec![home.tenant],
+        (None, None) if known.memberships.is_empty() => left,
+        (None, None) => Vec::new(),
+    };
+    if places.is_empty() {
+        tracing::info!(user.id = %known.user, "somebody was refused who belongs to none of the tenants asked for");
     }
-    Ok(ApiError::new(Code::Forbidden, "you do not belong to this tenant"))
+    for tenant in places {
+        write_down(context, tenant, &format!("user {}", known.user), why).await?;
+    }
+    Ok(())
 }
 
 async fn write_down(context: &Context, tenant: TenantId, actor: &str, why: &str) -> Result<(), StoreError> {

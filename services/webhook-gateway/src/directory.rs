@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use domain::{PracticeId, TenantId};
 use moka::future::Cache;
-use store::{NumberOwner, Store, StoreError};
+use serde_json::json;
+use store::{NewAudit, NumberOwner, Store, StoreError};
 use tokio::time::timeout;
 use voice_vapi::{Lookups, TenantClaims, TenantRefusal};
 
@@ -35,7 +36,7 @@ pub(crate) struct Directory {
     number_ids: Cache<String, Option<NumberOwner>>,
     calls: Cache<String, TenantId>,
     tenants: Cache<TenantId, bool>,
-    install_links: Cache<[u8; 32], TenantId>,
+    install_links: Cache<[u8; 32], (TenantId, bool)>,
 }
 
 fn cache<K, V>() -> Cache<K, V>
@@ -142,22 +143,38 @@ impl Directory {
         Ok(found)
     }
 
-    /// Whose install address has a secret of this hash. That nobody has is not remembered: the next moment somebody may.
+    /// Whose install address has a secret of this hash, while it stands. That nobody has is not remembered: the next
+    /// moment somebody may. Of one that was revoked the first try in a while is on its tenant's record.
     pub(crate) async fn install_link(&self, hash: [u8; 32]) -> Result<Option<TenantId>, StoreError> {
-        if let Some(known) = self.install_links.get(&hash).await {
-            return Ok(Some(known));
+        if let Some((tenant, stands)) = self.install_links.get(&hash).await {
+            return Ok(stands.then_some(tenant));
         }
         let looking = async {
             let mut tx = self.store.machinery().await?;
             let found = tx.install_link_owner("sikka", &hash).await?;
             tx.commit().await?;
+            if let Some((tenant, false)) = found {
+                let mut tx = self.store.tenant(tenant).await?;
+                tx.audit(&NewAudit {
+                    actor: "sikka install address",
+                    action: "sign_in.refused",
+                    patient: None,
+                    call_id: None,
+                    tool: None,
+                    outcome: "refused",
+                    ms: 0,
+                    detail: json!({ "why": "revoked" }),
+                })
+                .await?;
+                tx.commit().await?;
+            }
             Ok(found)
         };
         let found = timeout(PATIENCE, looking).await.unwrap_or(Err(StoreError::Unavailable))?;
-        if let Some(tenant) = found {
-            self.install_links.insert(hash, tenant).await;
+        if let Some(known) = found {
+            self.install_links.insert(hash, known).await;
         }
-        Ok(found)
+        Ok(found.filter(|(_, stands)| *stands).map(|(tenant, _)| tenant))
     }
 
     async fn exists(&self, tenant: TenantId) -> Result<bool, StoreError> {

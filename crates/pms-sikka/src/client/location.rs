@@ -4,7 +4,7 @@ use pms::{ErrorKind, PmsError};
 use serde::{Deserialize, Serialize};
 use vendor_http::Request;
 
-use super::{Door, Sikka, post, read};
+use super::{Calls, Door, Sikka, post, read};
 use crate::error::{self, Call};
 use crate::wire;
 
@@ -53,14 +53,8 @@ impl Sikka {
     ///
     /// # Errors
     /// [`PmsError`].
-    pub async fn switch_off(
-        &self,
-        office_id: &str,
-        practice_id: &str,
-        budget: Arc<dyn Budget>,
-    ) -> Result<(), PmsError> {
-        let calls = Calls { sikka: self.clone(), budget, keys: None };
-        calls.switch(&Access { office_id, practice_id, access: "OFF" }).await
+    pub async fn switch_off(&self, office_id: &str, practice_id: &str) -> Result<(), PmsError> {
+        self.calls().switch(&Access { office_id, practice_id, access: "OFF" }).await
     }
 }
 

@@ -127,18 +127,23 @@ async fn cognitos_keys_are_found_where_it_keeps_them() {
 }
 
 #[tokio::test]
-async fn whose_an_expired_token_was_is_told_where_nothing_else_is_wrong_with_it() {
+async fn p7_whose_a_token_is_that_is_not_for_now_or_for_us_is_told_where_the_issuer_said_so() {
     let pool = Pool::open().await;
     let issuer = pool.verifier();
     let late = |changes: &Value| with(with(pool.claims(), &json!({ "exp": now() - 600 })), changes);
     let good = pool.token(&late(&json!({})));
     assert_eq!(issuer.verify(&good).await, Err(Refused::Expired));
-    assert_eq!(issuer.expired(&good).await.unwrap().subject, SUBJECT);
-    for changes in
-        [json!({ "aud": "somebody" }), json!({ "iss": "https://other.example" }), json!({ "sub": null })]
-    {
-        assert_eq!(issuer.expired(&pool.token(&late(&changes))).await, None, "{changes}");
+    assert_eq!(issuer.whose(&good).await.unwrap().subject, SUBJECT);
+    let early = pool.token(&with(pool.claims(), &json!({ "nbf": now() + 600 })));
+    assert_eq!(issuer.verify(&early).await, Err(Refused::NotYet));
+    let elsewhere = pool.token(&with(pool.claims(), &json!({ "aud": "somebody" })));
+    assert_eq!(issuer.verify(&elsewhere).await, Err(Refused::Audience));
+    for token in [early, elsewhere, pool.token(&late(&json!({ "aud": "somebody" })))] {
+        assert_eq!(issuer.whose(&token).await.unwrap().subject, SUBJECT);
+    }
+    for changes in [json!({ "iss": "https://other.example" }), json!({ "sub": null })] {
+        assert_eq!(issuer.whose(&pool.token(&late(&changes))).await, None, "{changes}");
     }
     let forged = token(&json!({ "alg": "RS256", "kid": "k1" }), &late(&json!({})), two());
-    assert_eq!(issuer.expired(&forged).await, None);
+    assert_eq!(issuer.whose(&forged).await, None);
 }

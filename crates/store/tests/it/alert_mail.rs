@@ -114,6 +114,35 @@ async fn p12_a_delivery_is_leased_tried_again_later_and_taken_over_from_one_that
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn that_an_alert_is_over_is_told_to_those_alone_who_heard_of_it_and_are_still_there() {
+    let rig = Rig::new().await;
+    let mine = rig.clinic("mine").await;
+    destination(&rig, mine, "one").await;
+    let leaves = destination(&rig, mine, "two").await;
+    raise(&rig, mine).await;
+    for mail in claim(&rig).await {
+        assert!(end(&rig, &mail, DeliveryEnd::Sent).await);
+    }
+    destination(&rig, mine, "late").await;
+    let mut tx = rig.store.tenant(mine.tenant).await.unwrap();
+    tx.remove_alert_destination(leaves).await.unwrap();
+    tx.commit().await.unwrap();
+    resolve(&rig, mine).await;
+    let mail = claim(&rig).await;
+    let urls = mail.iter().map(|one| one.destination.as_ref().map(|(url, _)| url.expose().clone()));
+    assert_eq!(urls.collect::<Vec<_>>(), [Some("https://hooks.example.com/one".to_owned()), None]);
+    let all = rig.number("SELECT count(*) FROM alert_deliveries WHERE news = 'resolved'").await;
+    assert_eq!(all, 2, "nothing is written down for the others");
+    raise(&rig, mine).await;
+    let mail = claim(&rig).await;
+    assert_eq!(mail.len(), 3, "nothing is written down for who left: {mail:?}");
+    let urls = mail.into_iter().filter_map(|one| Some(one.destination?.0.expose().clone()));
+    let mut urls: Vec<String> = urls.collect();
+    urls.sort_unstable();
+    assert_eq!(urls, ["https://hooks.example.com/late", "https://hooks.example.com/one"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn that_an_alert_is_over_is_not_told_before_that_it_was_there() {
     let rig = Rig::new().await;
     let mine = rig.clinic("mine").await;

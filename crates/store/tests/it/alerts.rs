@@ -196,12 +196,47 @@ async fn writes_are_stuck_when_nothing_is_planned_for_them_and_failing_when_too_
         rig.owner.batch_execute(&sql).await.unwrap();
     }
     assert_eq!(findings(&rig).await, [], "two of 21 are too few to be a trend");
-    assert_eq!(set("state = 'parked'").await, [("writebacks_failing", 3, Some(21))]);
-    rig.owner
-        .batch_execute("UPDATE pms_writebacks SET finished_at = now() - interval '61 min'")
-        .await
-        .unwrap();
+    assert_eq!(
+        set("state = 'parked'").await,
+        [("writebacks_failing", 3, Some(21)), ("writeback_parked", 1, None)]
+    );
+    assert_eq!(set("state = 'failed'").await, [("writebacks_failing", 3, Some(21))]);
+    rig.owner.batch_execute("UPDATE pms_writebacks SET finished_at = now() - interval '25 h'").await.unwrap();
     assert_eq!(findings(&rig).await, []);
+}
+
+/// A write that came to its end so many minutes ago.
+async fn ended(rig: &Rig, clinic: Clinic, minutes: i32, state: &str) {
+    let id = rig.writeback(clinic, format!("{minutes} {state}").as_bytes()).await;
+    let sql = format!(
+        "UPDATE pms_writebacks SET state = '{state}', finished_at = now() - make_interval(mins => {minutes}) WHERE id = '{}'",
+        id.uuid()
+    );
+    rig.owner.batch_execute(&sql).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_practice_whose_every_write_fails_is_told_of_though_no_hour_has_three() {
+    let rig = Rig::new().await;
+    let (small, large) = (rig.clinic("small").await, rig.clinic("large").await);
+    for minutes in [10, 70, 80] {
+        ended(&rig, large, minutes, "failed").await;
+    }
+    for minutes in 1..=20 {
+        ended(&rig, large, minutes, "succeeded").await;
+    }
+    for minutes in [20, 40] {
+        ended(&rig, small, minutes, "failed").await;
+    }
+    assert_eq!(findings(&rig).await, [], "one of 21 in the hour, and two of two");
+    for minutes in [80, 100, 140, 160] {
+        ended(&rig, small, minutes, "failed").await;
+    }
+    assert_eq!(findings(&rig).await, [("writebacks_failing", 6, Some(6))]);
+    for minutes in 1..=18 {
+        ended(&rig, small, minutes, "succeeded").await;
+    }
+    assert_eq!(findings(&rig).await, [], "of its latest 20 two failed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use domain::TenantId;
 use serde_json::json;
-use store::{AuditFault, AuditReport, NewAudit, Store};
+use store::{AuditEnd, AuditFault, AuditReport, NewAudit, Store};
 use tokio::task::JoinSet;
 
 use crate::rig::Rig;
@@ -30,7 +30,8 @@ async fn append(store: &Store, tenant: TenantId, count: usize) {
 
 async fn verify(store: &Store, tenant: TenantId, known_end: Option<i64>) -> AuditReport {
     let mut tx = store.tenant(tenant).await.unwrap();
-    let report = tx.verify_audit(known_end).await.unwrap();
+    let known = known_end.map(|sequence| AuditEnd { sequence, hash: None });
+    let report = tx.verify_audit(known).await.unwrap();
     tx.commit().await.unwrap();
     report
 }
@@ -48,45 +49,109 @@ async fn after(harm: &str) -> Vec<AuditFault> {
     verify(&rig.store, clinic.tenant, None).await.faults
 }
 
-/// What `harm` does to the newest 50 of 120 records, as the quick look sees it.
-async fn newest_after(harm: &str) -> Vec<AuditFault> {
+async fn look(store: &Store, tenant: TenantId) -> AuditReport {
+    let mut tx = store.tenant(tenant).await.unwrap();
+    let report = tx.look_at_audit().await.unwrap();
+    tx.commit().await.unwrap();
+    report
+}
+
+/// What `harm` does to a chain of 170 records of which 70 were seen whole, as the next look sees it.
+async fn look_after(harm: &str) -> Vec<AuditFault> {
     let rig = Rig::new().await;
-    let clinic = rig.clinic("mine").await;
-    let newest = async || {
-        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
-        let report = tx.verify_newest_audit(50).await.unwrap();
-        tx.commit().await.unwrap();
-        report
-    };
-    assert_eq!(newest().await.faults, vec![], "an empty chain is whole");
-    append(&rig.store, clinic.tenant, 30).await;
-    let report = newest().await;
-    assert_eq!((report.records, report.faults), (30, vec![]), "a chain shorter than the look");
-    append(&rig.store, clinic.tenant, 90).await;
-    let report = newest().await;
-    assert_eq!((report.records, report.faults), (50, vec![]), "the newest of a longer one");
+    let tenant = rig.clinic("mine").await.tenant;
+    assert_eq!(look(&rig.store, tenant).await.faults, vec![], "an empty chain is whole");
+    append(&rig.store, tenant, 70).await;
+    rig.owner.batch_execute("CREATE TABLE old_heads AS SELECT * FROM audit_heads").await.unwrap();
+    let report = look(&rig.store, tenant).await;
+    assert_eq!((report.records, report.faults), (70, vec![]), "all of it");
+    append(&rig.store, tenant, 100).await;
     rig.owner.batch_execute(harm).await.unwrap();
-    newest().await.faults
+    look(&rig.store, tenant).await.faults
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p7_a_quick_look_at_the_newest_records_finds_what_was_done_to_them_and_says_nothing_of_older_ones() {
+async fn p7_a_look_finds_what_was_done_to_any_record_since_the_chain_was_seen_whole() {
     let at = |sequence| AuditFault::Edited { sequence };
     let cases = [
         ("UPDATE audit_log SET patient = 'x' WHERE sequence = 71", vec![at(71)]),
         ("UPDATE audit_log SET patient = 'x' WHERE sequence = 120", vec![at(120)]),
+        ("UPDATE audit_log SET patient = 'x' WHERE sequence = 170", vec![at(170)]),
         ("DELETE FROM audit_log WHERE sequence = 100", vec![AuditFault::Removed { sequence: 100 }]),
         (
-            "DELETE FROM audit_log WHERE sequence > 118",
-            vec![AuditFault::Truncated { ends_at: 118, ended_at: 120 }],
+            "DELETE FROM audit_log WHERE sequence > 168",
+            vec![AuditFault::Truncated { ends_at: 168, ended_at: 170 }],
         ),
-        ("UPDATE audit_heads SET sequence = 119", vec![AuditFault::HeadForged, at(119)]),
+        (
+            "DELETE FROM audit_log WHERE sequence > 70; DELETE FROM audit_heads;
+             INSERT INTO audit_heads SELECT * FROM old_heads",
+            vec![AuditFault::Truncated { ends_at: 70, ended_at: 150 }],
+        ),
+        ("UPDATE audit_heads SET sequence = 169", vec![AuditFault::HeadForged, at(169)]),
         ("DELETE FROM audit_heads", vec![AuditFault::HeadForged]),
+        ("UPDATE audit_anchors SET seal = '\\x00' WHERE sequence = 100", vec![AuditFault::HeadForged]),
+        // Seen whole before: the look of a later day finds it.
         ("UPDATE audit_log SET patient = 'x' WHERE sequence = 3", vec![]),
+        // Whoever moves the place on from which is read has everything read.
+        (
+            "UPDATE audit_log SET patient = 'x' WHERE sequence = 75; UPDATE audit_looks SET sequence = 160",
+            vec![at(75)],
+        ),
+        (
+            "UPDATE audit_log SET patient = 'x' WHERE sequence = 3;
+             UPDATE audit_looks SET began_at = began_at + interval '1 hour'",
+            vec![at(3)],
+        ),
+        ("UPDATE audit_log SET patient = 'x', hash = '\\x00' WHERE sequence = 70", vec![at(70), at(71)]),
     ];
     for (harm, faults) in cases {
-        assert_eq!(newest_after(harm).await, faults, "{harm}");
+        assert_eq!(look_after(harm).await, faults, "{harm}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_look_reads_what_is_new_and_what_is_wrong_stays_to_be_found() {
+    let rig = Rig::new().await;
+    let tenant = rig.clinic("mine").await.tenant;
+    append(&rig.store, tenant, 20).await;
+    assert_eq!(look(&rig.store, tenant).await.records, 20);
+    append(&rig.store, tenant, 5).await;
+    assert_eq!(look(&rig.store, tenant).await.records, 5);
+    assert_eq!(look(&rig.store, tenant).await.records, 0);
+    append(&rig.store, tenant, 5).await;
+    rig.owner.batch_execute("UPDATE audit_log SET patient = 'x' WHERE sequence = 27").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(look(&rig.store, tenant).await.faults, [AuditFault::Edited { sequence: 27 }]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_that_was_cut_and_grew_again_past_an_end_known_elsewhere_does_not_match_it() {
+    let rig = Rig::new().await;
+    let tenant = rig.clinic("mine").await.tenant;
+    append(&rig.store, tenant, 10).await;
+    rig.owner.batch_execute("CREATE TABLE old_heads AS SELECT * FROM audit_heads").await.unwrap();
+    append(&rig.store, tenant, 20).await;
+    let known = verify(&rig.store, tenant, None).await.end;
+    assert_eq!((known.sequence, known.hash.is_some()), (30, true));
+    let cut = "DELETE FROM audit_log WHERE sequence > 10; DELETE FROM audit_heads;
+               INSERT INTO audit_heads SELECT * FROM old_heads";
+    rig.owner.batch_execute(cut).await.unwrap();
+    append(&rig.store, tenant, 30).await;
+    let later = verify(&rig.store, tenant, None).await;
+    assert_eq!((later.end.sequence, later.faults), (40, vec![]), "the database itself has no note of it");
+    let mut tx = rig.store.tenant(tenant).await.unwrap();
+    let report = tx.verify_audit([known.clone(), later.end.clone()]).await.unwrap();
+    assert_eq!(report.faults, [AuditFault::Edited { sequence: 30 }]);
+    let report = tx.verify_audit([later.end, known]).await.unwrap();
+    assert_eq!(report.faults, [AuditFault::Edited { sequence: 30 }], "in whatever order they are known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_forged_anchor_is_found() {
+    let forged = vec![AuditFault::HeadForged];
+    assert_eq!(after("UPDATE audit_anchors SET seal = '\\x00' WHERE sequence = 50").await, forged);
+    assert_eq!(after("UPDATE audit_anchors SET sequence = 60, hash = (SELECT hash FROM audit_log WHERE sequence = 60) WHERE sequence = 100").await, forged);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -290,12 +355,12 @@ async fn p7_a_record_that_cannot_be_read_is_a_fault_of_its_own_and_hides_no_othe
         let at = |sequence| AuditFault::Edited { sequence };
         let faults = vec![at(80), AuditFault::Unreadable { sequence: 90 }, at(100)];
         assert_eq!(after(&harm).await, faults, "{unreadable}");
-        assert_eq!(newest_after(&harm).await, faults, "{unreadable}");
+        assert_eq!(look_after(&harm).await, faults, "{unreadable}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn p7_a_quick_look_at_a_chain_that_just_begins_finds_nothing_wrong() {
+async fn p7_a_look_at_a_chain_that_just_begins_finds_nothing_wrong() {
     let rig = Rig::new().await;
     for number in 0..40 {
         let clinic = rig.clinic(&format!("clinic-{number}")).await;
@@ -303,12 +368,10 @@ async fn p7_a_quick_look_at_a_chain_that_just_begins_finds_nothing_wrong() {
         let beginning = tokio::spawn(async move { append(&store, clinic.tenant, 1).await });
         loop {
             let is_over = beginning.is_finished();
-            let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
-            let report = tx.verify_newest_audit(50).await.unwrap();
-            tx.commit().await.unwrap();
+            let report = look(&rig.store, clinic.tenant).await;
             assert_eq!(report.faults, vec![]);
             if is_over {
-                assert_eq!(report.records, 1);
+                assert_eq!(report.end.sequence, 1);
                 break;
             }
         }

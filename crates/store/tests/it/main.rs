@@ -24,6 +24,8 @@ mod payments;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]
+mod reports;
+#[cfg(test)]
 mod rig;
 #[cfg(test)]
 mod rotation;

@@ -46,8 +46,7 @@ async fn p6_a_tenant_that_takes_somebody_in_changes_nothing_of_what_they_are_els
     tx.commit().await.unwrap();
     assert_eq!(known(&rig.store, "ann").await.home().unwrap().tenant, second.tenant);
     let mut tx = rig.store.machinery().await.unwrap();
-    assert!(tx.was_member(first.tenant, ann).await.unwrap());
-    assert!(!tx.was_member(second.tenant, ann).await.unwrap());
+    assert_eq!(tx.left_tenants(ann).await.unwrap(), [first.tenant]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

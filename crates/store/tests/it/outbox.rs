@@ -110,7 +110,7 @@ async fn a_letter_of_a_transaction_that_was_dropped_is_never_seen() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_that_does_not_open_is_set_aside_and_opens_again_once_its_key_is_back() {
+async fn p1_a_letter_sealed_with_a_key_that_a_process_has_not_is_left_to_who_has_it() {
     let rig = Rig::new().await;
     rig.store.check_keys().await.unwrap();
     let both =
@@ -127,9 +127,20 @@ async fn a_letter_that_does_not_open_is_set_aside_and_opens_again_once_its_key_i
     tx.commit().await.unwrap();
     assert_eq!(letters.iter().map(|letter| letter.body[0]).collect::<Vec<_>>(), [9], "its neighbour goes on");
     let mut tx = both.machinery().await.unwrap();
-    let parked = tx.parked(false, 10).await.unwrap();
-    assert_eq!(parked.len(), 1);
-    assert_eq!(tx.parked_one(parked[0].id).await.unwrap().1, [0]);
+    let letters = tx.claim_outbox(10, 60.0).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.body[0]).collect::<Vec<_>>(), [0, 9], "at once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_a_letter_that_does_not_open_steps_aside_and_stays_in_the_outbox() {
+    let rig = Rig::new().await;
+    send(&rig, 2).await;
+    let spoil = "UPDATE outbox SET body = set_byte(body, 30, get_byte(body, 30) # 1) WHERE id = (SELECT min(id) FROM outbox)";
+    rig.owner.batch_execute(spoil).await.unwrap();
+    assert_eq!(bodies(&claim(&rig, 10, -1.0).await), [1]);
+    assert_eq!(bodies(&claim(&rig, 10, -1.0).await), [1]);
+    assert_eq!(rig.number("SELECT count(*) FROM outbox").await, 2);
+    assert_eq!(rig.number("SELECT count(*) FROM parked_messages").await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

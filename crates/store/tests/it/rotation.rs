@@ -12,6 +12,8 @@ use crate::sealed::write_everywhere;
 
 const OLD: &str = "test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 const NEW: &str = "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+/// Another one of the new one's name.
+const OTHER_NEW: &str = "new:AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=";
 /// Another key that somebody called by the old one's name.
 const IMPOSTOR: &str = "test:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 
@@ -83,6 +85,32 @@ async fn p8_a_key_of_the_same_name_is_not_taken_for_the_same_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p8_a_process_without_the_key_that_was_in_front_last_does_not_start() {
+    let rig = Rig::new().await;
+    rig.clinic("mine").await;
+    with_keys(&rig, &[OLD, NEW]).await.check_keys().await.unwrap();
+    with_keys(&rig, &[OLD]).await.check_keys().await.expect("nothing is sealed with the new one yet");
+    with_keys(&rig, &[NEW, OLD]).await.check_keys().await.unwrap();
+    let error = with_keys(&rig, &[OLD]).await.check_keys().await.unwrap_err();
+    assert!(matches!(error, StoreError::OtherKeys(_)), "{error:?}");
+    assert!(error.to_string().contains("sealed with the key `new`, which is not in"), "{error}");
+    // Whoever goes back has what the new one sealed sealed anew first.
+    let back = with_keys(&rig, &[OLD, NEW]).await;
+    back.check_keys().await.unwrap();
+    assert_eq!(back.rotate(|_, _, _| {}).await.unwrap().left, 0);
+    with_keys(&rig, &[OLD]).await.check_keys().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p8_two_keys_of_one_name_are_told_apart_before_anything_is_sealed_with_them() {
+    let rig = Rig::new().await;
+    rig.clinic("mine").await;
+    with_keys(&rig, &[OLD, NEW]).await.check_keys().await.unwrap();
+    let error = with_keys(&rig, &[OLD, OTHER_NEW]).await.check_keys().await.unwrap_err();
+    assert!(error.to_string().contains("the key `new` in ENCRYPTION_KEY is not the one"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p8_a_database_sealed_before_there_were_marks_is_not_marked_with_another_key() {
     let rig = Rig::new().await;
     rig.clinic("mine").await;
@@ -122,6 +150,7 @@ async fn p8_a_refresh_during_a_rotation_is_never_overwritten() {
     // Two processes that have not been started again yet, and two that have.
     for (hand, keys) in [&[OLD][..], &[OLD], &[NEW, OLD], &[NEW, OLD]].into_iter().enumerate() {
         let store = with_keys(&rig, keys).await;
+        store.check_keys().await.unwrap();
         let (stop, clinics) = (stop.clone(), clinics.clone());
         writing.spawn(async move {
             let mut last = Vec::new();
@@ -177,7 +206,8 @@ async fn what_somebody_holds_or_nobody_can_open_does_not_stop_the_rest() {
     let both = with_keys(&rig, &[NEW, OLD]).await;
     let rotation = both.rotate(|_, _, _| {}).await.unwrap();
     assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 1, 1));
-    with_keys(&rig, &[OLD]).await.check_keys().await.unwrap();
+    let error = with_keys(&rig, &[OLD]).await.check_keys().await.unwrap_err();
+    assert!(error.to_string().contains("sealed with the key `new`"), "the newer one is in front: {error}");
     tx.commit().await.unwrap();
     let rotation = both.rotate(|_, _, _| {}).await.unwrap();
     assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 1, 0));
@@ -185,13 +215,14 @@ async fn what_somebody_holds_or_nobody_can_open_does_not_stop_the_rest() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p8_every_column_of_bytes_is_rotated_or_is_known_to_be_no_secret() {
-    const NOT_SEALED: [(&str, &str); 11] = [
+    const NOT_SEALED: [(&str, &str); 12] = [
         ("api_keys", "hash"),
         ("audit_anchors", "hash"),
         ("audit_anchors", "seal"),
         ("audit_heads", "hash"),
         ("audit_heads", "seal"),
         ("audit_log", "hash"),
+        ("audit_looks", "seal"),
         ("call_guesses", "guess"),
         ("pms_install_links", "hash"),
         ("pms_writebacks", "fingerprint"),

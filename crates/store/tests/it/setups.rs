@@ -132,11 +132,11 @@ async fn p6_an_install_address_names_its_tenant_until_it_is_revoked() {
     let hash = seal::sha256(b"an address");
     let mut tx = rig.store.machinery().await.unwrap();
     tx.add_install_link(clinic.tenant, "sikka", &hash).await.unwrap();
-    assert_eq!(tx.install_link_owner("sikka", &hash).await.unwrap(), Some(clinic.tenant));
+    assert_eq!(tx.install_link_owner("sikka", &hash).await.unwrap(), Some((clinic.tenant, true)));
     assert_eq!(tx.install_link_owner("gentu", &hash).await.unwrap(), None);
     assert_eq!(tx.install_link_owner("sikka", &seal::sha256(b"a guess")).await.unwrap(), None);
     assert_eq!(tx.revoke_install_links(clinic.tenant, "sikka").await.unwrap(), 1);
-    assert_eq!(tx.install_link_owner("sikka", &hash).await.unwrap(), None);
+    assert_eq!(tx.install_link_owner("sikka", &hash).await.unwrap(), Some((clinic.tenant, false)));
     tx.commit().await.unwrap();
 }
 

@@ -52,6 +52,48 @@ async fn a_name_that_leads_to_a_private_address_is_refused_before_anything_is_se
 }
 
 #[tokio::test]
+async fn an_address_in_the_url_itself_is_checked_at_the_call_as_well() {
+    let server = MockServer::start().await;
+    let (client, lookup) = client(Reach::Public, &[&["93.184.216.34"]]);
+    let port = server.address().port();
+    for url in [
+        format!("https://127.0.0.1:{port}/in"),
+        format!("https://[::1]:{port}/in"),
+        format!("http://127.0.0.1:{port}/in"),
+    ] {
+        let error = post(&client, &url).await.unwrap_err();
+        assert!(matches!(error, OutgoingError::Forbidden(_)), "{url}: {error:?}");
+    }
+    assert_eq!(lookup.asked.load(Ordering::SeqCst), 0, "no resolver is asked for an address");
+    assert!(server.received_requests().await.unwrap().is_empty());
+}
+
+/// Calls by itself when it is told where, in a process whose environment names a proxy.
+#[tokio::test]
+async fn no_proxy_of_the_environment_stands_between_the_check_and_the_connection() {
+    const CALL: &str = "GUARDED_CALL";
+    if let Ok(url) = std::env::var(CALL) {
+        let (client, _) = client(Reach::Anywhere, &[&["127.0.0.1"]]);
+        assert_eq!(post(&client, &url).await.unwrap().status, 204);
+        return;
+    }
+    let (server, proxy) = (MockServer::start().await, MockServer::start().await);
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+    Mock::given(method("POST")).respond_with(ResponseTemplate::new(502)).mount(&proxy).await;
+    let myself = "guarded::no_proxy_of_the_environment_stands_between_the_check_and_the_connection";
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    again.args(["--exact", myself]);
+    again.env(CALL, format!("http://hooks.example.com:{}/in", server.address().port()));
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+        again.env(name, proxy.uri());
+    }
+    let ended = tokio::task::spawn_blocking(move || again.output()).await.unwrap().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert!(proxy.received_requests().await.unwrap().is_empty());
+    assert_eq!(server.received_requests().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
 async fn a_name_that_changes_its_mind_after_the_check_is_refused_as_well() {
     // A public address that belongs to nobody: it may be called, and nobody answers.
     let (client, lookup) = client(Reach::Public, &[&["2000::1"], &["127.0.0.1"]]);

@@ -24,8 +24,15 @@ pub(crate) fn happened(found: &AlertFinding, rules: &AlertRules) -> String {
             rules.stuck_minutes,
         ),
         K::WritebacksFailing => {
-            format!("{count} of {of} writes of the last hour failed or were set aside.")
+            format!("{count} of the latest {of} writes failed or were set aside.")
         }
+        K::WritebackParked => format!(
+            "{count} set aside for staff, the first at {at}.",
+            count = match count {
+                1 => "One write was".to_owned(),
+                more => format!("{more} writes were"),
+            }
+        ),
         K::Budget100 if found.at.is_some() => format!(
             "The vendor said at {at} that this practice's requests of the day are used up. It is asked again once an hour."
         ),
@@ -62,7 +69,7 @@ mod tests {
         let at: Timestamp = "2026-11-20T10:15:42Z".parse().unwrap();
         assert_eq!(
             told(K::WritebacksFailing, 3, Some(21), None),
-            "3 of 21 writes of the last hour failed or were set aside."
+            "3 of the latest 21 writes failed or were set aside."
         );
         assert_eq!(
             told(K::WritebacksStuck, 1, None, Some(at)),

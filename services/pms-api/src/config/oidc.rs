@@ -72,7 +72,9 @@ fn is_secure(url: &str) -> bool {
     match url.split_once("://") {
         Some(("https", rest)) => !host_of(rest).is_empty(),
         // Whoever can listen on this machine needs no tokens.
-        Some(("http", rest)) => matches!(host_of(rest).as_str(), "127.0.0.1" | "localhost"),
+        Some(("http", rest)) => {
+            matches!(host_of(rest).as_str(), "127.0.0.1" | "localhost") && !rest.contains('@')
+        }
         _ => false,
     }
 }
@@ -108,6 +110,7 @@ mod tests {
             "ftp://127.0.0.1",
             "issuer",
             "http://127.0.0.1.evil.example",
+            "http://localhost:80@evil.example/",
         ] {
             assert!(!is_secure(bad), "{bad}");
         }

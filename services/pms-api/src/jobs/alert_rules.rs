@@ -36,8 +36,9 @@ async fn look(context: &Context) -> Result<bool, StoreError> {
         return Ok(false);
     }
     let rules = AlertRules::default();
-    let found = tx.alert_findings(&rules).await?;
+    // In this order: what is raised between the two is not among those that this look may close.
     let open = tx.open_alerts().await?;
+    let found = tx.alert_findings(&rules).await?;
     let known: HashSet<_> =
         open.iter().filter_map(|alert| Some((alert.connection?, alert.code.as_str()))).collect();
     let mut changed = false;

@@ -23,9 +23,7 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
     while !stop.is_cancelled() {
         match figures(&context).await {
             Ok(now) => {
-                // A series that is no longer there has become nothing, and must not stay what it was.
-                shown.values_mut().for_each(|value| *value = 0.0);
-                shown.extend(now);
+                renew(&mut shown, now);
                 for ((name, labels), value) in &shown {
                     let labels: Vec<Label> =
                         labels.iter().map(|(label, value)| Label::new(*label, value.clone())).collect();
@@ -42,14 +40,20 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
     Ok(())
 }
 
+/// A series that is no longer there has become nothing, and must not stay what it was.
+fn renew(shown: &mut BTreeMap<Series, f64>, now: BTreeMap<Series, f64>) {
+    shown.values_mut().for_each(|value| *value = 0.0);
+    shown.extend(now);
+}
+
 async fn figures(context: &Context) -> Result<BTreeMap<Series, f64>, StoreError> {
     let since = Timestamp::now() - SignedDuration::from_hours(1);
     let mut tx = context.store.machinery().await?;
     let actions = tx.report(Report::SuccessRate, since).await?;
     let access = tx.report(Report::PatientAccess, since).await?;
     let failed = tx.report(Report::FailedWritebacks, since).await?;
-    let expiring = tx.report(Report::TokensExpiring, since).await?.len();
-    let stuck = tx.report(Report::StuckWritebacks, since).await?.len();
+    let expiring = tx.report_size(Report::TokensExpiring, since).await?;
+    let stuck = tx.report_size(Report::StuckWritebacks, since).await?;
     let parked = tx.parked_alert_mail().await?;
     tx.commit().await?;
     let mut figures: BTreeMap<Series, f64> = BTreeMap::new();
@@ -73,7 +77,7 @@ async fn figures(context: &Context) -> Result<BTreeMap<Series, f64>, StoreError>
     }
     add("report_tokens_expiring", &[], count(expiring));
     add("report_writebacks_stuck", &[], count(stuck));
-    add("alert_deliveries_parked", &[], count(usize::try_from(parked).unwrap_or(0)));
+    add("alert_deliveries_parked", &[], count(parked));
     Ok(figures)
 }
 
@@ -86,6 +90,19 @@ fn number(line: &Value, name: &str) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-const fn count(rows: usize) -> f64 {
+const fn count(rows: i64) -> f64 {
     rows as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_longer_wrong_is_shown_as_nothing() {
+        let one = |name: &'static str, value| ((name, vec![("reason", "slot_taken".to_owned())]), value);
+        let mut shown = BTreeMap::from([one("failed", 7.0), one("stuck", 2.0)]);
+        renew(&mut shown, BTreeMap::from([one("stuck", 3.0), one("new", 1.0)]));
+        assert_eq!(shown, BTreeMap::from([one("failed", 0.0), one("stuck", 3.0), one("new", 1.0)]));
+    }
 }

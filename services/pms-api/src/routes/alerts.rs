@@ -133,7 +133,8 @@ pub(crate) async fn add_destination(
     let id = tx.add_alert_destination(&new).await?;
     note(&mut tx, &by, "alert_destination.add", json!({ "destination": id.to_string() })).await?;
     tx.commit().await?;
-    Ok(HttpResponse::Created().json(json!({ "id": id.to_string(), "name": name, "secret": secret.expose() })))
+    let told = json!({ "id": id.to_string(), "name": name, "secret": secret.expose() });
+    Ok(HttpResponse::Created().insert_header(("cache-control", "no-store")).json(told))
 }
 
 /// `DELETE /api/pms/alert-destinations/{id}`: sends no more alerts there.

@@ -24,16 +24,7 @@ pub(crate) async fn guard(
     let Some(pattern) = pattern.filter(|pattern| !pattern.is_empty()) else {
         return next.call(request).await;
     };
-    let needs = match listed(request.method().as_str(), &pattern) {
-        Listed::Needs(needs) => needs,
-        Listed::OtherMethods => {
-            return Err(ApiError::new(Code::MethodNotAllowed, "this path has other methods").into());
-        }
-        Listed::Nowhere => {
-            tracing::error!(http.route = pattern, "a route is in no line of the table of permissions");
-            return Err(ApiError::new(Code::Forbidden, "nobody may reach this").into());
-        }
-    };
+    let needs = needs(request.method().as_str(), &pattern)?;
     if needs == Needs::Nothing {
         return next.call(request).await;
     }
@@ -46,6 +37,18 @@ pub(crate) async fn guard(
     }
     request.extensions_mut().insert(caller);
     next.call(request).await
+}
+
+/// What a route needs. One that nobody has given a line is shut.
+fn needs(method: &str, pattern: &str) -> Result<Needs, ApiError> {
+    match listed(method, pattern) {
+        Listed::Needs(needs) => Ok(needs),
+        Listed::OtherMethods => Err(ApiError::new(Code::MethodNotAllowed, "this path has other methods")),
+        Listed::Nowhere => {
+            tracing::error!(http.route = pattern, "a route is in no line of the table of permissions");
+            Err(ApiError::new(Code::Forbidden, "nobody may reach this"))
+        }
+    }
 }
 
 /// The refusal of somebody who may not do this, after it was written down.
@@ -64,5 +67,18 @@ pub(crate) async fn refusal(context: &Context, caller: &Caller, wanted: Permissi
         }
         // A refusal that nobody could read about later is not given.
         Err(error) => ApiError::unavailable(std::time::Duration::from_secs(5)).because(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p6_a_route_that_is_in_no_line_of_the_table_is_shut() {
+        assert!(matches!(needs("GET", "/api/pms/tasks"), Ok(Needs::Permission(Permission::TASKS_READ))));
+        let told = |method: &str, pattern: &str| needs(method, pattern).err().map(|error| error.code());
+        assert_eq!(told("GET", "/api/pms/forgotten/{id}"), Some(Code::Forbidden));
+        assert_eq!(told("DELETE", "/api/pms/tasks"), Some(Code::MethodNotAllowed));
     }
 }

@@ -42,8 +42,9 @@ pub(crate) async fn list(context: Data<Context>, Account(caller): Account) -> Re
 pub(crate) async fn put(
     context: Data<Context>,
     Account(caller): Account,
-    Json(wish): Json<Wish>,
+    Json(mut wish): Json<Wish>,
 ) -> Result<HttpResponse, ApiError> {
+    wish.subject = wish.subject.trim().to_owned();
     let Some(issuer) = &context.issuer else {
         return Err(ApiError::new(Code::Conflict, "nobody can sign in: there is no issuer in the settings"));
     };

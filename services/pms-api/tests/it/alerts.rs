@@ -14,7 +14,8 @@ const WELL: &str = "UPDATE pms_connections SET refresh_failures = 0 WHERE id = "
 async fn stack(replicas: usize, local: bool) -> Stack {
     let plan = Plan { clinics: 2, replicas, ..Plan::default() };
     let plan = plan.set("pms_api.alert_seconds", 1).set("pms_api.allow_local_urls", local);
-    let stack = Stack::start(plan.set("pms_api.audit_look_seconds", 1)).await.unwrap();
+    let plan = plan.set("pms_api.audit_look_seconds", 1).set("pms_api.ledger_seconds", 1);
+    let stack = Stack::start(plan).await.unwrap();
     // A key whose refresh comes later must not end what a test pretends.
     stack.sql("UPDATE pms_connections SET refresh_due_at = now() + interval '10 h'").await.unwrap();
     stack
@@ -192,6 +193,10 @@ async fn p6_a_tenants_url_leads_to_no_private_address_neither_when_it_is_set_nor
     }
     assert_eq!(ask(&stack, "DELETE", &mine, None).await.status, 200);
     assert_eq!(ask(&stack, "DELETE", &mine, None).await.status, 404);
+    let on_record = "SELECT action FROM audit_log WHERE action LIKE 'alert_destination.%' ORDER BY sequence";
+    let on_record = stack.sql(on_record).await.unwrap().concat();
+    assert_eq!(on_record, ["alert_destination.add", "alert_destination.remove"]);
+    assert_eq!(made.headers["cache-control"], "no-store");
     let bad = ask(&stack, "GET", "/api/pms/alerts?state=loud", None).await;
     assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some("state")));
 }
@@ -251,6 +256,82 @@ async fn p7_a_record_that_cannot_be_read_is_told_of_and_hides_no_other_tenants()
         .await;
         assert!(happened.contains("record 2 cannot be read"), "{happened}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_that_cannot_be_read_just_now_is_not_called_broken() {
+    let stack = stack(1, false).await;
+    stack.sql("REVOKE SELECT ON audit_heads FROM switchboard_app").await.unwrap();
+    until(SOON, "the look to fail", || async {
+        stack.logs().contains("an audit chain cannot be looked at").then_some(())
+    })
+    .await;
+    let raised = "SELECT count(*) FROM alerts WHERE code = 'audit_broken'";
+    assert_eq!(stack.sql(raised).await.unwrap().concat(), ["0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_webhooks_that_were_accepted_and_are_nowhere_raise_an_alert_until_they_are_found() {
+    let stack = stack(1, false).await;
+    let tell = async |gateway: uuid::Uuid, accepted| {
+        let mut tx = stack.store.machinery().await.unwrap();
+        tx.tell_accepted(gateway, "vapi", accepted).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    let gateway = uuid::Uuid::now_v7();
+    tell(gateway, 5).await;
+    let all =
+        "SELECT happened, cleared_by FROM alerts WHERE code = 'webhooks_unbalanced' AND tenant_id IS NULL";
+    let rows = until(SOON, "the alert", || async {
+        let rows = stack.sql(all).await.unwrap();
+        (!rows.is_empty()).then_some(rows)
+    })
+    .await;
+    assert!(rows[0][0].starts_with("5 webhooks were accepted"), "{rows:?}");
+    tell(gateway, 0).await;
+    until(SOON, "its end", || async { (stack.sql(all).await.unwrap()[0][1] == "switchboard").then_some(()) })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_that_is_raised_while_the_rules_look_is_not_ended_by_that_look() {
+    let stack = stack(1, false).await;
+    let connection = stack.clinics[0].connection.uuid();
+    // The rules' list of open alerts waits for this, and what they find does not.
+    let meanwhile = format!(
+        "BEGIN; LOCK TABLE practices IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(4);
+         UPDATE pms_connections SET status = 'reauthorise' WHERE id = '{connection}';
+         INSERT INTO alerts (id, tenant_id, connection_id, code, happened, what_to_do)
+             SELECT gen_random_uuid(), tenant_id, id, 'reauthorise', 'It ended.', 'Connect it again.'
+             FROM pms_connections WHERE id = '{connection}';
+         COMMIT"
+    );
+    stack.sql(&meanwhile).await.unwrap();
+    until(SOON, "a look that has seen it", || async {
+        let url = format!("{}/metrics", stack.apis[0].url);
+        let page = stack.http.send("GET", &url, &[], None).await.unwrap();
+        page.text.contains("alerts_open{code=\"reauthorise\"} 1").then_some(())
+    })
+    .await;
+    let told = "SELECT count(*), count(cleared_at) FROM alerts WHERE code = 'reauthorise'";
+    assert_eq!(stack.sql(told).await.unwrap().concat(), ["1", "0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_set_aside_is_told_of_though_a_crash_kept_it_from_being_told() {
+    let stack = stack(1, false).await;
+    let slot = free_times(&stack).await[0].clone();
+    book(&stack, "book-1", &wish("101", &slot)).await;
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+    stack.sql("UPDATE pms_writebacks SET state = 'parked'").await.unwrap();
+    let alert = raised(&stack, "writeback_parked").await;
+    assert!(alert["happened"].as_str().unwrap().starts_with("One write was set aside"), "{alert}");
+    stack.sql("UPDATE pms_writebacks SET state = 'succeeded'").await.unwrap();
+    until(SOON, "its end", || async {
+        let path = format!("/api/pms/alerts/{}", alert["id"].as_str().unwrap());
+        ask(&stack, "GET", &path, None).await.json()["resolvedAt"].is_string().then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

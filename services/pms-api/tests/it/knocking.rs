@@ -36,7 +36,7 @@ async fn p7_somebody_who_knocks_all_the_time_is_recorded_once_and_then_counted()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_expired_sign_in_of_a_member_is_on_record_and_a_strangers_is_not() {
+async fn p7_a_members_token_that_is_not_for_now_or_for_us_is_on_record_and_a_strangers_is_not() {
     let stack = Stack::start(Plan { clinics: 2, ..Plan::default() }).await.unwrap();
     let [clinic, other] = &stack.clinics[..] else { panic!("two clinics") };
     let olivia = member(&stack, clinic, "olivia-owner", Role::Owner).await;
@@ -49,9 +49,50 @@ async fn an_expired_sign_in_of_a_member_is_on_record_and_a_strangers_is_not() {
     assert_eq!(late("olivia-owner", None).await, 401);
     assert_eq!(late("olivia-owner", Some(&other.tenant.to_string())).await, 401);
     assert_eq!(late("rita-receptionist", None).await, 401);
-    let written = [vec![format!("user {olivia}"), "expired".to_owned()]];
+    for spoil in ["audience", "not_yet", "other_key"] {
+        let token = stack.token(&json!({ "user": "olivia-owner", "spoil": spoil })).await.unwrap();
+        assert_eq!(with_key(&stack, &token, "GET", "/api/pms/me", None).await.status, 401, "{spoil}");
+    }
+    let written =
+        ["expired", "audience", "not_yet"].map(|why| vec![format!("user {olivia}"), why.to_owned()]);
     assert_eq!(refusals(&stack, clinic, "sign_in.refused").await, written);
     assert!(refusals(&stack, other, "sign_in.refused").await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_who_was_dismissed_and_knocks_without_naming_a_tenant_is_on_the_record_of_the_one_they_left() {
+    let stack = Stack::start(Plan { clinics: 2, ..Plan::default() }).await.unwrap();
+    let [clinic, other] = &stack.clinics[..] else { panic!("two clinics") };
+    let rita = member(&stack, clinic, "rita-receptionist", Role::Receptionist).await;
+    let path = format!("/api/pms/members/{rita}");
+    assert_eq!(ask(&stack, "DELETE", &path, None).await.status, 200);
+    let token = stack.token(&json!({ "user": "rita-receptionist" })).await.unwrap();
+    let late = stack.token(&json!({ "user": "rita-receptionist", "spoil": "expired" })).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(with_key(&stack, &token, "GET", SEARCH, None).await.status, 403);
+        assert_eq!(with_key(&stack, &late, "GET", SEARCH, None).await.status, 401);
+    }
+    let written = ["nobody_here", "expired"].map(|why| vec![format!("user {rita}"), why.to_owned()]);
+    assert_eq!(refusals(&stack, clinic, "sign_in.refused").await, written);
+    assert!(refusals(&stack, other, "sign_in.refused").await.is_empty());
+    // Who belongs to another tenant by now is at home there.
+    member(&stack, other, "rita-receptionist", Role::Receptionist).await;
+    assert_eq!(with_key(&stack, &token, "GET", "/api/pms/me", None).await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_refusal_that_cannot_be_written_down_is_not_given_and_is_the_first_once_it_can() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let (id, key) = new_key(&stack, &["patients.read"]).await;
+    ask(&stack, "DELETE", &format!("/api/pms/api-keys/{id}"), None).await;
+    stack.sql("REVOKE INSERT ON audit_log FROM switchboard_app").await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 500);
+    }
+    stack.sql("GRANT INSERT ON audit_log TO switchboard_app").await.unwrap();
+    assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 401);
+    let kept = "SELECT detail FROM audit_log WHERE action = 'sign_in.refused'";
+    assert_eq!(stack.sql(kept).await.unwrap(), [[r#"{"why": "revoked"}"#]]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -40,6 +40,23 @@ async fn p6_who_may_manage_members_makes_nobody_more_than_they_are_themselves() 
     assert_eq!(with_key(&stack, &key, "DELETE", &path, None).await.status, 200);
     let roles = "SELECT role FROM memberships ORDER BY role";
     assert_eq!(stack.sql(roles).await.unwrap().concat(), ["owner", "owner"]);
+    let spaced = put(&clinic.api_key, wish("  ada ", "auditor")).await;
+    assert_eq!(spaced.status, 200, "{spaced:?}");
+    let told =
+        with_key(&stack, &stack.token(&json!({ "user": "ada" })).await.unwrap(), "GET", "/api/pms/me", None)
+            .await;
+    assert_eq!(told.json()["role"], "auditor", "she can sign in: {told:?}");
+    // A role that only a later version knows may do nothing here, and may be anything to whoever would end it.
+    stack.sql("UPDATE memberships SET role = 'archivist' WHERE role = 'auditor'").await.unwrap();
+    let adas = stack.token(&json!({ "user": "ada" })).await.unwrap();
+    for path in ["/api/pms/patients/search?phone=5550100010", "/api/pms/audit", "/api/pms/tasks"] {
+        assert_eq!(with_key(&stack, &adas, "GET", path, None).await.status, 403, "{path}");
+    }
+    let me = with_key(&stack, &adas, "GET", "/api/pms/me", None).await.json();
+    assert_eq!(me["permissions"], json!([]), "{me}");
+    let path = format!("/api/pms/members/{}", spaced.json()["id"].as_str().unwrap());
+    assert_eq!(with_key(&stack, &key, "DELETE", &path, None).await.status, 403);
+    assert_eq!(with_key(&stack, &clinic.api_key, "DELETE", &path, None).await.status, 200);
 }
 
 #[tokio::test(flavor = "multi_thread")]

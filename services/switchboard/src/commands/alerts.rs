@@ -7,9 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use domain::{AlertId, AlertKind, TenantId};
 use seal::Secret;
 use serde_json::{Value, json};
-use store::{Alert, AlertFilter, NewAlertDestination, NewAudit, TenantTx};
+use store::{Alert, AlertFilter, NewAlertDestination};
 use vendor_http::{Reach, UrlGuard};
 
+use super::api_keys::audit;
 use crate::cli::{AlertsAction, DestinationsAction};
 use crate::out::Out;
 use crate::place;
@@ -27,8 +28,26 @@ pub(crate) async fn run(action: AlertsAction, out: Out) -> anyhow::Result<ExitCo
             let store = place::store(&target.state).await?;
             for id in ids {
                 let mut tx = store.machinery().await?;
-                let closed = tx.resolve_alert(id, BY).await.context("there is no such alert")?;
-                tx.commit().await?;
+                let alert = tx.alert(id).await.context("there is no such alert")?;
+                let closed = match alert.tenant {
+                    // Together with its record.
+                    Some(tenant) => {
+                        tx.commit().await?;
+                        let mut tx = store.tenant(tenant).await?;
+                        let closed = tx.resolve_alert(id, BY).await?;
+                        if closed {
+                            audit(&mut tx, "alert.resolve", json!({ "alert": id.to_string() })).await?;
+                        }
+                        tx.commit().await?;
+                        closed
+                    }
+                    // The installation's own: no tenant's chain is the place for it.
+                    None => {
+                        let closed = tx.resolve_alert(id, BY).await?;
+                        tx.commit().await?;
+                        closed
+                    }
+                };
                 out.say(if closed {
                     format!("{id} is closed. Where its cause is still there, it comes again.")
                 } else {
@@ -143,7 +162,7 @@ async fn destinations(action: DestinationsAction, out: Out) -> anyhow::Result<()
         DestinationsAction::Remove { tenant, id, target } => {
             let mut tx = place::store(&target.state).await?.tenant(tenant).await?;
             tx.remove_alert_destination(id).await.context("there is no such destination")?;
-            note(&mut tx, "alert_destination.remove", &id.to_string()).await?;
+            audit(&mut tx, "alert_destination.remove", json!({ "destination": id.to_string() })).await?;
             tx.commit().await?;
             out.say(format!("{id} gets no more alerts."));
             out.object(&json!({ "removed": id.to_string() }));
@@ -159,22 +178,7 @@ async fn add(state: &Path, tenant: TenantId, url: &Secret, name: &str) -> anyhow
     let name = domain::clean_line(name, 100)?;
     let new = NewAlertDestination { name: &name, url, secret: &secret, created_by: BY };
     let id = tx.add_alert_destination(&new).await?.to_string();
-    note(&mut tx, "alert_destination.add", &id).await?;
+    audit(&mut tx, "alert_destination.add", json!({ "destination": id })).await?;
     tx.commit().await?;
     Ok((id, secret))
-}
-
-async fn note(tx: &mut TenantTx, action: &'static str, destination: &str) -> anyhow::Result<()> {
-    let detail = json!({ "destination": destination });
-    let record = NewAudit {
-        actor: BY,
-        action,
-        patient: None,
-        call_id: None,
-        tool: None,
-        outcome: "ok",
-        ms: 0,
-        detail,
-    };
-    Ok(tx.audit(&record).await?)
 }

@@ -2,10 +2,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use domain::TenantId;
 use serde_json::{Value, json};
-use store::{AuditReport, Store, StoreError};
+use store::{AuditEnd, AuditReport, Store, StoreError};
 
 use crate::cli::AuditAction;
 use crate::out::Out;
@@ -16,9 +18,18 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
     match action {
         AuditAction::Verify { anchors, target } => {
             let store = place::store(&target.state).await?;
-            let ends = anchors.as_deref().map(read_anchors).transpose()?.unwrap_or_default();
+            let mut ends = anchors.as_deref().map(read_anchors).transpose()?.unwrap_or_default();
             let mut whole = true;
-            for (tenant, report) in verify_each(&store, &ends).await? {
+            let reports = verify_each(&store, &ends).await?;
+            ends.retain(|known, _| !reports.iter().any(|(tenant, _)| tenant == known));
+            for tenant in ends.keys() {
+                whole = false;
+                out.say(format!(
+                    "{tenant}: BROKEN, its chain ended somewhere once, and there is no such tenant."
+                ));
+                out.object(&json!({ "tenant": tenant.to_string(), "error": "there is no such tenant" }));
+            }
+            for (tenant, report) in reports {
                 // One that cannot be read hides no other.
                 let report = match report {
                     Ok(report) => report,
@@ -42,8 +53,23 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
         }
         AuditAction::Anchor { target } => {
             let store = place::store(&target.state).await?;
-            for (tenant, report) in verify_all(&store, &BTreeMap::new()).await? {
-                out.result(&json!({ "tenant": tenant.to_string(), "ends_at": report.records }));
+            let mut broken = 0;
+            for (tenant, report) in verify_each(&store, &Ends::new()).await? {
+                // An end of a broken chain would vouch for what was done to it.
+                match report {
+                    Ok(AuditReport { end, faults, .. }) if faults.is_empty() => {
+                        let hash = end.hash.map(|hash| STANDARD.encode(hash));
+                        out.result(
+                            &json!({ "tenant": tenant.to_string(), "ends_at": end.sequence, "hash": hash }),
+                        );
+                    }
+                    _ => broken += 1,
+                }
+            }
+            if broken > 0 {
+                bail!(
+                    "{broken} chains are broken and have no end to be kept: see `switchboard audit verify`"
+                );
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -58,19 +84,19 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
     }
 }
 
+/// Ends of chains that were written down outside the database. Of one chain there may be many: each must be found there.
+type Ends = BTreeMap<TenantId, Vec<AuditEnd>>;
+
 /// Every tenant's chain, read from end to end; the first that cannot be read ends it.
-pub(crate) async fn verify_all(
-    store: &Store,
-    ends: &BTreeMap<TenantId, i64>,
-) -> anyhow::Result<Vec<(TenantId, AuditReport)>> {
-    let reports = verify_each(store, ends).await?.into_iter();
+pub(crate) async fn verify_all(store: &Store) -> anyhow::Result<Vec<(TenantId, AuditReport)>> {
+    let reports = verify_each(store, &Ends::new()).await?.into_iter();
     reports.map(|(tenant, report)| Ok((tenant, report?))).collect()
 }
 
 /// Every tenant's chain, read from end to end, or why it cannot be.
 async fn verify_each(
     store: &Store,
-    ends: &BTreeMap<TenantId, i64>,
+    ends: &Ends,
 ) -> anyhow::Result<Vec<(TenantId, Result<AuditReport, StoreError>)>> {
     let mut tx = store.machinery().await?;
     let tenants = tx.tenants().await?;
@@ -79,7 +105,8 @@ async fn verify_each(
     for tenant in tenants {
         let report = async {
             let mut tx = store.tenant(tenant.id).await?;
-            let report = tx.verify_audit(ends.get(&tenant.id).copied()).await?;
+            let known = ends.get(&tenant.id).cloned().unwrap_or_default();
+            let report = tx.verify_audit(known).await?;
             tx.commit().await?;
             Ok(report)
         };
@@ -91,7 +118,7 @@ async fn verify_each(
 /// A tenant's latest records, oldest first.
 pub(crate) async fn latest(store: &Store, tenant: TenantId, last: i64) -> anyhow::Result<Vec<Value>> {
     let mut tx = store.tenant(tenant).await?;
-    let end = tx.verify_audit(None).await?.records;
+    let end = tx.verify_audit(None).await?.end.sequence;
     let records = tx.audit_records((end - last).max(0), last).await?;
     tx.commit().await?;
     Ok(records
@@ -121,14 +148,16 @@ pub(crate) fn as_line(record: &Value) -> String {
     )
 }
 
-fn read_anchors(file: &Path) -> anyhow::Result<BTreeMap<TenantId, i64>> {
+fn read_anchors(file: &Path) -> anyhow::Result<Ends> {
     let text = std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    text.lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(|line| {
-            let anchor: Value = serde_json::from_str(line)?;
-            let tenant = anchor["tenant"].as_str().context("an anchor names no tenant")?.parse()?;
-            Ok((tenant, anchor["ends_at"].as_i64().context("an anchor names no end")?))
-        })
-        .collect()
+    let mut ends = Ends::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let anchor: Value = serde_json::from_str(line)?;
+        let tenant = anchor["tenant"].as_str().context("an anchor names no tenant")?.parse()?;
+        let sequence = anchor["ends_at"].as_i64().context("an anchor names no end")?;
+        // Lines of earlier versions have none, and tell only how long the chain was.
+        let hash = anchor["hash"].as_str().map(|hash| STANDARD.decode(hash)).transpose()?;
+        ends.entry(tenant).or_default().push(AuditEnd { sequence, hash });
+    }
+    Ok(ends)
 }

@@ -71,6 +71,10 @@ async fn rotate(store: &Store, newest: &str, out: Out) -> anyhow::Result<ExitCod
         ));
         return Ok(ExitCode::FAILURE);
     }
-    out.say("The older keys are needed no more: take them out of ENCRYPTION_KEY at the next start.");
+    out.say(format!(
+        "Nothing is sealed with an older key now. If every service was started with `{newest}` first in its \
+         ENCRYPTION_KEY, take the older keys out at the next start; one that was not seals with its old key what it \
+         writes next."
+    ));
     Ok(ExitCode::SUCCESS)
 }

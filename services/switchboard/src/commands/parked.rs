@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use bus::{Bus, BusConfig, Exchange, Letter};
 use serde_json::{Value, json};
 use store::{Parked, Store};
@@ -45,12 +45,22 @@ pub(crate) async fn run(action: ParkedAction, out: Out) -> anyhow::Result<ExitCo
                 .await
                 .context("the broker cannot be reached; is RabbitMQ running, and is AMQP_URL right?")?;
             let ids = if all { everything(&store).await? } else { ids };
+            let mut failed = 0;
             for id in ids {
-                replay(&store, &bus, id).await?;
+                // One that cannot go holds up none of those behind it.
+                if let Err(error) = replay(&store, &bus, id).await {
+                    failed += 1;
+                    out.say(format!("{id} stays set aside: {error:#}"));
+                    out.object(&json!({ "failed": id, "error": format!("{error:#}") }));
+                    continue;
+                }
                 out.say(format!("{id} was sent to its queue again."));
                 out.object(&json!({ "replayed": id }));
             }
             bus.close().await;
+            if failed > 0 {
+                bail!("{failed} messages stay set aside");
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -75,4 +75,6 @@ async fn the_operator_takes_the_first_owner_in() {
     assert!(run(&stack, &["members", "remove", &tenant, &user]).await.0);
     assert!(!run(&stack, &["members", "remove", &tenant, &user]).await.0);
     assert_eq!(me().await.status, 403);
+    let kept = "SELECT actor, action FROM audit_log WHERE action LIKE 'member.%' ORDER BY sequence";
+    assert_eq!(stack.sql(kept).await.unwrap(), [["operator", "member.put"], ["operator", "member.remove"]]);
 }

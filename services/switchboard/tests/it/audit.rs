@@ -70,9 +70,56 @@ async fn p7_every_tool_use_is_in_the_chain_and_whoever_tampers_with_it_is_found_
         assert_eq!(verify(&stack, &[]).await, (true, "[]".to_owned()), "after {sql}");
     }
     std::fs::remove_file(file).unwrap();
+    ends_kept_outside(&stack, &anchors).await;
+    stack
+        .sql("DELETE FROM audit_anchors; TRUNCATE audit_log; INSERT INTO audit_log TABLE log_before")
+        .await
+        .unwrap();
+    stack.sql("TRUNCATE audit_heads; INSERT INTO audit_heads TABLE heads_before").await.unwrap();
     let listed = run(&stack, &["--json", "audit", "list", &clinic.tenant.to_string()]).await.1;
     let actions: Vec<Value> = lines(&listed).into_iter().map(|line| line["action"].clone()).collect();
     assert_eq!(i64::try_from(actions.len()).unwrap(), ends_at, "{actions:?}");
+}
+
+/// The database is put back to an earlier state of its own, and the chain grows past the end that was kept.
+async fn ends_kept_outside(stack: &Stack, anchors: &str) {
+    let clinic = &stack.clinics[0];
+    stack.sql("UPDATE audit_log SET outcome = 'none' WHERE sequence = 3").await.unwrap();
+    let (well, printed) = run(stack, &["audit", "anchor"]).await;
+    assert!(!well && lines(&printed).is_empty(), "a broken chain has no end to keep: {printed}");
+    stack.sql("TRUNCATE audit_log; TRUNCATE audit_heads").await.unwrap();
+    let grow = async |times: i64| {
+        for _ in 0..times {
+            let mut tx = stack.store.tenant(clinic.tenant).await.unwrap();
+            let record = store::NewAudit {
+                actor: "test",
+                action: "patient.read",
+                patient: Some("101"),
+                call_id: None,
+                tool: None,
+                outcome: "ok",
+                ms: 1,
+                detail: json!({}),
+            };
+            tx.audit(&record).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+    };
+    grow(4).await;
+    let smaller = run(stack, &["audit", "anchor"]).await.1;
+    grow(40).await;
+    assert_eq!(verify(stack, &[]).await, (true, "[]".to_owned()), "the database has no note of it");
+    for text in [anchors.to_owned(), format!("{anchors}{smaller}"), format!("{smaller}{anchors}")] {
+        let file = tempfile(&text);
+        let (well, faults) = verify(stack, &["--anchors", file.to_str().unwrap()]).await;
+        assert!(!well && faults.contains(r#""fault":"edited""#), "{text}: {faults}");
+        std::fs::remove_file(file).unwrap();
+    }
+    let gone = format!(r#"{{"tenant":"{}","ends_at":7}}"#, domain::TenantId::new());
+    let file = tempfile(&format!("{smaller}{gone}\n"));
+    let (well, printed) = run(stack, &["audit", "verify", "--anchors", file.to_str().unwrap()]).await;
+    assert!(!well && printed.contains("there is no such tenant"), "{printed}");
+    std::fs::remove_file(file).unwrap();
 }
 
 fn tempfile(text: &str) -> std::path::PathBuf {

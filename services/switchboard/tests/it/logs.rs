@@ -15,6 +15,9 @@ async fn live_through_it(stack: &Stack) {
     use_tool("3", "searchPatients", json!({ "lastName": "Quillfeather", "dateOfBirth": "1990-02-30" })).await;
     use_tool("4", "createPatient", json!({ "firstName": "Quill", "lastName": "Quill\u{0}feather" })).await;
     use_tool("5", "eraseEverything", json!({ "really": "quillfeather" })).await;
+    for _ in 0..2 {
+        use_tool("5b", "bookFor Wobbly Quillfeather 1990-05-17", json!({})).await;
+    }
     let slots = free_times(stack, clinic, "call-1").await;
     let new = json!({ "firstName": "Juniper", "lastName": "Ashgrove", "dateOfBirth": "1990-05-17", "phone": "+15550100077", "email": "juniper@example.com" });
     let made = crate::desk::use_tool(stack, clinic, ("call-1", "6"), "createPatient", &new).await;
@@ -105,6 +108,9 @@ async fn p8_no_log_and_no_metric_of_any_service_names_a_patient_or_a_secret() {
     ] {
         assert!(told.contains(logged), "{logged}");
     }
+    let kept = "SELECT tool FROM audit_log UNION SELECT tool FROM tool_calls";
+    let kept = stack.sql(kept).await.unwrap().concat();
+    assert!(kept.iter().all(|tool| tool.is_empty() || domain::tool_name(tool) == tool), "{kept:?}");
     for hidden in hidden {
         let shown: Vec<&str> = told.lines().filter(|line| line.contains(&hidden)).collect();
         assert!(shown.is_empty(), "{hidden} is in {shown:#?}");

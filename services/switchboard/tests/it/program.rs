@@ -48,6 +48,14 @@ async fn a_message_that_nobody_can_read_is_parked_listed_shown_and_replayed() {
         listed().await.into_iter().find(|one| one["replayed_at"].is_null())
     })
     .await;
+    // One whose queue is no more holds up none of those behind it.
+    let older = "INSERT INTO parked_messages SELECT gen_random_uuid(), tenant_id, 'a.queue.of.old', kind, reason, attempts,
+                     hash_key, body, parked_at - interval '1 hour', NULL FROM parked_messages";
+    stack.sql(older).await.unwrap();
+    let (well, printed) = run(&stack, &["--json", "parked", "replay", "--all"]).await;
+    let told = lines(&printed);
+    assert!(!well && told[0]["failed"].is_string(), "{printed}");
+    assert!(told.iter().any(|line| line["replayed"] == id), "{printed}");
     let (well, printed) = run(&stack, &["parked", "show", &uuid::Uuid::now_v7().to_string()]).await;
     assert!(!well && printed.contains("no such message"), "{printed}");
     bus.close().await;

@@ -145,8 +145,10 @@ async fn p1_what_was_answered_2xx_outlives_a_killed_gateway_a_killed_broker_and_
         let mut tx = stack.store.machinery().await.ok()?;
         let ledger = tx.ledger().await.ok()?;
         tx.commit().await.ok()?;
-        (ledger.balanced() && ledger.pending == 0 && ledger.handled >= i64::try_from(accepted.len()).ok()?)
-            .then_some(())
+        (ledger.outstanding() == 0
+            && ledger.pending == 0
+            && ledger.handled >= i64::try_from(accepted.len()).ok()?)
+        .then_some(())
     })
     .await;
     both_away(&servers, &stack).await;

@@ -117,7 +117,7 @@ pub(super) async fn one(
 ) -> Told {
     let started = Instant::now();
     let language = asked.language.unwrap_or_default();
-    let (tool, call_id, tool_call_id) = (asked.tool, asked.call_id, asked.tool_call_id);
+    let (tool, call_id, tool_call_id) = (domain::tool_name(asked.tool), asked.call_id, asked.tool_call_id);
     let outcome = match whose {
         Ok(whose) => ask(context, whose, asked, deadline).await,
         Err(why) => Err(why),

@@ -206,7 +206,7 @@ pub(super) async fn machinery(store: &Store, sent: &Sent) -> anyhow::Result<Mach
     let (ledger, parked) = (tx.ledger().await?, tx.parked_count().await?);
     let outbox = tx.outbox_depth().await?;
     tx.commit().await?;
-    let broken_chains = audit::verify_all(store, &BTreeMap::new())
+    let broken_chains = audit::verify_all(store)
         .await?
         .into_iter()
         .filter(|(_, report)| !report.faults.is_empty())

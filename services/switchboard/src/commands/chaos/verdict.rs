@@ -66,8 +66,8 @@ impl Verdict {
             let outstanding = ledger.outstanding();
             self.lost.push(format!("the gateways took {outstanding} messages more than were received"));
         }
-        if !ledger.balanced() || ledger.pending > 0 {
-            self.unaccounted.push(format!("the ledger of webhooks does not balance: {ledger:?}"));
+        if ledger.pending > 0 {
+            self.unaccounted.push(format!("webhooks were received and not dealt with: {ledger:?}"));
         }
         if machinery.parked > 0 {
             self.unaccounted.push(format!("{} messages are set aside", machinery.parked));
