@@ -36,11 +36,14 @@ pub(crate) fn must_be_read(write: &Writeback, now: Timestamp) -> bool {
     write.replays.is_some() || now.duration_since(write.created_at) > STILL_FRESH
 }
 
+/// What came of reading some days; nothing where the system has no calendar to read.
+type Read = Result<Option<Arc<DayBook>>, Arc<PmsError>>;
+
 /// A practice's calendar. Each day is read once, for everybody who asks for it.
 pub(crate) struct Days<'a> {
     office: &'a dyn PMSAdapter,
     zone: TimeZone,
-    read: BTreeMap<(Date, Date), Result<Option<Arc<DayBook>>, Arc<PmsError>>>,
+    read: BTreeMap<(Date, Date), Read>,
 }
 
 impl<'a> Days<'a> {
@@ -48,8 +51,8 @@ impl<'a> Days<'a> {
         Self { office, zone: TimeZone::get(time_zone).unwrap_or(TimeZone::UTC), read: BTreeMap::new() }
     }
 
-    /// The whole days of `window` on the practice's own clock; none where the system has no calendar to read.
-    async fn at(&mut self, window: Window) -> Result<Option<Arc<DayBook>>, Arc<PmsError>> {
+    /// The whole days of `window` on the practice's own clock.
+    async fn at(&mut self, window: Window) -> Read {
         // What ends at midnight takes nothing of the next day.
         let last = window.end - SignedDuration::from_nanos(1);
         let days = (self.zone.to_datetime(window.start).date(), self.zone.to_datetime(last).date());
