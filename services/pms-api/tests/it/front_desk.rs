@@ -146,7 +146,10 @@ async fn p5_a_record_is_never_changed_from_outside_and_staff_are_told_for_whom_a
         );
     }
     let kept = stack.sql("SELECT t::text FROM staff_tasks t").await.unwrap().concat().concat();
-    assert!(!["Harbour", "0100077", "Lopez"].iter().any(|text| kept.contains(text)), "at rest it is sealed: {kept}");
+    assert!(
+        !["Harbour", "0100077", "Lopez"].iter().any(|text| kept.contains(text)),
+        "at rest it is sealed: {kept}"
+    );
     assert!(!stack.logs().contains("Harbour"), "it is in a log");
     let audited = "SELECT action, patient, outcome FROM audit_log WHERE action IN ('patient.update', 'task.read') \
                    AND patient IS NOT NULL ORDER BY sequence";
