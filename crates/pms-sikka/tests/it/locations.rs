@@ -13,7 +13,7 @@ async fn switched(rows: ResponseTemplate) -> (bool, usize) {
     desk.answer("GET", "practice_location", rows).await;
     desk.answer("POST", "practice_location", message(200, "API4006", "Done")).await;
     let budget = Arc::new(MemoryBudget::per_minute(600));
-    let is_new = sikka(desk.server.uri()).switch_on("D10001", "2", budget).await.unwrap();
+    let is_new = sikka(format!("{}/v4", desk.server.uri())).switch_on("D10001", "2", budget).await.unwrap();
     let posted = desk.asked("practice_location").await.len() - 1;
     (is_new, posted)
 }
