@@ -14,6 +14,7 @@ mod desk;
 mod login;
 #[cfg(test)]
 mod payments;
+mod places;
 #[cfg(test)]
 mod quirks;
 #[cfg(test)]
