@@ -70,8 +70,9 @@ impl Desks {
             .and_then(Language::read)
             .or_else(|| Language::read(&place.tenant.language))
             .unwrap_or(Language::English);
-        let default_clinician =
-            place.connection.config.get("default_clinician").and_then(|id| id.as_str()).map(str::to_owned);
+        let told = |key: &str| place.connection.config.get(key).and_then(|value| value.as_str());
+        let default_clinician = told("default_clinician").map(str::to_owned);
+        let currency = told("currency").and_then(|code| code.parse().ok());
         Ok(Desk {
             tenant,
             practice: place.practice.id,
@@ -83,6 +84,7 @@ impl Desks {
             settings: Settings {
                 write_wait: self.write_wait,
                 default_clinician,
+                currency,
                 identity: place.identity.clone(),
                 appointment_types: place.appointment_types.clone(),
                 ..Settings::default()
