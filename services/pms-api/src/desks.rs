@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{AppointmentType, PracticeId, TenantId};
+use domain::{AppointmentType, ClinicianKind, PracticeId, TenantId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::future::Cache;
@@ -132,6 +132,11 @@ impl Desks {
                 vendor_id: one.vendor_id.unwrap_or_default(),
                 name: one.name,
                 minutes: Some(i64::from(one.minutes)),
+                clinician_kind: match one.clinician_kind.as_deref() {
+                    Some("provider") => Some(ClinicianKind::Provider),
+                    Some("hygienist") => Some(ClinicianKind::Hygienist),
+                    _ => None,
+                },
             })
             .collect();
         Ok(Arc::new(Place { tenant, practice, connection, capabilities, zone, identity, appointment_types }))

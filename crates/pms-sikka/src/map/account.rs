@@ -78,7 +78,7 @@ pub(crate) fn offered_type(row: &wire::WritebackDetail) -> Option<AppointmentTyp
     let is_type = matches!(row.category.str().to_ascii_lowercase().as_str(), "appttype" | "type" | "");
     let vendor_id = row.item.filled().filter(|_| is_type)?.to_owned();
     let name = row.description.filled().unwrap_or(&vendor_id).to_owned();
-    Some(AppointmentType { vendor_id, name, minutes: None })
+    Some(AppointmentType { vendor_id, name, minutes: None, clinician_kind: None })
 }
 
 /// A kind of appointment among the practice's words.
@@ -86,7 +86,7 @@ pub(crate) fn known_type(row: &wire::PracticeVariable) -> Option<AppointmentType
     let is_type = row.service_name.str().eq_ignore_ascii_case("appointment type");
     let vendor_id = row.value.filled().filter(|_| is_type)?.to_owned();
     let name = row.description.filled().unwrap_or(&vendor_id).to_owned();
-    Some(AppointmentType { vendor_id, name, minutes: None })
+    Some(AppointmentType { vendor_id, name, minutes: None, clinician_kind: None })
 }
 
 #[cfg(test)]

@@ -23,6 +23,8 @@ mod guesses;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod notes;
 #[cfg(test)]
 mod oracle;
