@@ -123,9 +123,7 @@ impl SikkaOffice {
         }
         if !self.is_ours(&row.practice_id) {
             row.operatory = wire::Text::EMPTY;
-            if row.provider_id.filled().or(row.hygienist.filled()).is_none() {
-                return None;
-            }
+            row.provider_id.filled().or(row.hygienist.filled())?;
         }
         Some(self.in_our_words(row))
     }
