@@ -7,7 +7,7 @@ mod spans;
 
 use domain::{Chair, Clinician, ClinicianKind, DayBook, Window};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{AmbiguousOffset, TimeZone};
 
 pub use choose::{choose, nearest};
 pub use held::Held;
@@ -75,7 +75,7 @@ pub fn openings<'a>(book: &'a DayBook, held: &[Held], ask: &Ask<'_>) -> Vec<Open
         let chairs = free.chairs_of(&clinician.vendor_id);
         let mut try_at = |start: i64| {
             let end = start + length;
-            if start < earliest || end > latest || !in_part(start, ask) {
+            if start < earliest || end > latest || !in_part(start, ask) || comes_twice(start, ask.zone) {
                 return;
             }
             let Some(chair) = free.chair(who, &chairs, start, end) else { return };
@@ -128,6 +128,14 @@ pub fn takes_patients(clinician: &Clinician) -> bool {
 
 fn local(second: i64, zone: &TimeZone) -> i64 {
     Timestamp::from_second(second).map_or(second, |at| second + i64::from(zone.to_offset(at).seconds()))
+}
+
+/// Whether the wall clock shows this time once more that night: then nobody can say which of the two is meant, and no
+/// system can be told.
+fn comes_twice(start: i64, zone: &TimeZone) -> bool {
+    Timestamp::from_second(start).is_ok_and(|at| {
+        matches!(zone.to_ambiguous_timestamp(zone.to_datetime(at)).offset(), AmbiguousOffset::Fold { .. })
+    })
 }
 
 fn in_part(start: i64, ask: &Ask<'_>) -> bool {

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use crate::{Money, Sensitive};
+use crate::{ClinicianKind, Money, Sensitive};
 
 /// What stands on one patient's own account. Below zero is in the patient's favour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,4 +67,7 @@ pub struct AppointmentType {
     pub name: String,
     /// Its usual length, where the system tells.
     pub minutes: Option<i64>,
+    /// With whom it is, where staff said so.
+    #[serde(default)]
+    pub clinician_kind: Option<ClinicianKind>,
 }

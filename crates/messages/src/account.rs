@@ -50,7 +50,7 @@ impl From<AppointmentType> for v1::AppointmentType {
 impl From<v1::AppointmentType> for AppointmentType {
     fn from(kind: v1::AppointmentType) -> Self {
         let minutes = Some(kind.minutes).filter(|minutes| *minutes > 0).map(i64::from);
-        Self { vendor_id: kind.vendor_id, name: kind.name, minutes }
+        Self { vendor_id: kind.vendor_id, name: kind.name, minutes, clinician_kind: None }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{SikkaOffice, map};
 
 impl SikkaOffice {
     pub(crate) fn currency(&self) -> Currency {
-        self.profile.currency.unwrap_or_else(|| map::account::currency(&self.profile.time_zone))
+        self.profile.currency.unwrap_or_else(|| map::account::currency("", &self.profile.time_zone))
     }
 
     pub(crate) async fn people(&self) -> Result<Vec<Clinician>, PmsError> {

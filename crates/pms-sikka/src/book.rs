@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use domain::{Chair, Clinician, DayBook, Freshness, PatientBook, Resource, ResourceKind, Window};
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, Operation, PatientBookQuery, PmsError};
@@ -40,13 +41,10 @@ impl SikkaOffice {
             }
             self.calls.slots(&profile.practice_id, days).await.map(Some)
         };
-        let (reference, (rows, loading), slots) = tokio::try_join!(
-            self.reference(),
-            self.calls.appointments(&profile.practice_id, days, None),
-            feed
-        )?;
+        let (reference, (rows, loading), slots) =
+            tokio::try_join!(self.reference(), self.calls.appointments(None, days, None), feed)?;
         let mut appointments = Vec::with_capacity(rows.len());
-        for row in rows.into_iter().map(|row| self.in_our_words(row)) {
+        for row in rows.into_iter().filter_map(|row| self.seen_from_here(row)) {
             let taken = map::taken(row, &self.zone).map_err(|error| {
                 PmsError::new(ErrorKind::Unreadable, Advice::Permanent).code("appointment").caused_by(error)
             })?;
@@ -70,24 +68,23 @@ impl SikkaOffice {
             hours: hours.open,
             appointments,
             feed: slots.map(|rows| {
-                let slots = rows.iter().filter_map(|row| map::slot(row, &self.zone));
+                let ours = rows.iter().filter(|row| self.is_ours(&row.practice_id));
+                let slots = ours.filter_map(|row| map::slot(row, &self.zone));
                 slots.filter(|(window, _)| covers.contains(window)).collect()
             }),
             freshness: Freshness { copied_at: self.surely_copied_at(reference.copied_at, loading), read_at },
         })
     }
 
-    /// A patient's own appointments. Whose they are is compared here: the vendor's filters are hints.
+    /// A patient's own appointments.
     pub(crate) async fn patients_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError> {
         let read_at = Timestamp::now();
         let days = map::time::days(&query.covers, &self.zone);
-        let (reference, (rows, loading)) = tokio::try_join!(
-            self.reference(),
-            self.calls.appointments(&self.profile.practice_id, days, Some(&query.patient)),
-        )?;
+        let (reference, (rows, loading)) =
+            tokio::try_join!(self.reference(), self.appointments_here(days, Some(&query.patient)),)?;
         let mut appointments = Vec::new();
         let theirs = rows.into_iter().filter(|row| row.patient_id.str() == query.patient);
-        for row in theirs.map(|row| self.in_our_words(row)) {
+        for row in theirs {
             let taken = map::taken(row, &self.zone).map_err(|error| {
                 PmsError::new(ErrorKind::Unreadable, Advice::Permanent).code("appointment").caused_by(error)
             })?;
@@ -100,6 +97,35 @@ impl SikkaOffice {
             clinicians: reference.clinicians.clone(),
             freshness: Freshness { copied_at: self.surely_copied_at(reference.copied_at, loading), read_at },
         })
+    }
+
+    /// The location's own appointments. Whose they are is compared here: the vendor's filters are hints.
+    pub(crate) async fn appointments_here(
+        &self,
+        days: (Date, Date),
+        patient: Option<&str>,
+    ) -> Result<(Vec<wire::Appointment>, bool), PmsError> {
+        let (rows, loading) = self.calls.appointments(Some(&self.profile.practice_id), days, patient).await?;
+        Ok((self.ours(rows), loading))
+    }
+
+    /// Those of `rows` that are the location's own.
+    pub(crate) fn ours(&self, rows: Vec<wire::Appointment>) -> Vec<wire::Appointment> {
+        let ours = rows.into_iter().filter(|row| self.is_ours(&row.practice_id));
+        ours.map(|row| self.in_our_words(row)).collect()
+    }
+
+    /// What an appointment of the office takes at this location. Whoever works at several locations of one database is
+    /// not here while they are there; the chair there is none of ours, and under another database's ids are others.
+    fn seen_from_here(&self, mut row: wire::Appointment) -> Option<wire::Appointment> {
+        if row.cust_id.filled().is_some_and(|database| database != self.profile.cust_id) {
+            return None;
+        }
+        if !self.is_ours(&row.practice_id) {
+            row.operatory = wire::Text::EMPTY;
+            row.provider_id.filled().or(row.hygienist.filled())?;
+        }
+        Some(self.in_our_words(row))
     }
 
     /// A row whose status is the practice's own word for a cancelled appointment says so in plain.

@@ -47,7 +47,7 @@ pub struct OfficeProfile {
     pub cust_id: String,
     /// IANA.
     pub time_zone: String,
-    /// What the practice counts its money in, where its country tells; its zone tells otherwise.
+    /// What the practice counts its money in. Those connected before it was kept: their zone tells.
     #[serde(default)]
     pub currency: Option<Currency>,
     /// The code of the practice's own payment type for a way to pay (`card`), where staff chose one; what its name
@@ -111,7 +111,7 @@ impl Sikka {
             office_id: practice.office_id.clone(),
             practice_id: practice.practice_id.clone(),
             payment_types: BTreeMap::new(),
-            currency: Currency::of_country(row.country.str()),
+            currency: Some(map::account::currency(row.country.str(), &time_zone)),
             cust_id: row.cust_id.filled().ok_or_else(|| unknown("cust_id"))?.to_owned(),
             time_zone,
             capabilities: system::capabilities(system, version, scope, &supported),

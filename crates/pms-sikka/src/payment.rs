@@ -46,7 +46,9 @@ impl SikkaOffice {
         // Whether the list's days are those of the practice is not documented.
         let since = on.saturating_sub(2.days());
         let lines = self.calls.transactions(&self.profile.practice_id, patient, since).await?;
-        let ours = lines.into_iter().find(|line| line.patient_id.str() == patient && is_it(line.note.str()));
+        let ours = lines.into_iter().find(|line| {
+            line.patient_id.str() == patient && self.is_ours(&line.practice_id) && is_it(line.note.str())
+        });
         Ok(ours.map(|line| line.transaction_sr_no.into_string()))
     }
 }

@@ -124,9 +124,8 @@ impl SikkaOffice {
         let practice_id = &self.profile.practice_id;
         let created = match outcome::written(row) {
             Some(Written::Appointment { description, patient, date }) => {
-                let (rows, _) = self.calls.appointments(practice_id, (date, date), Some(&patient)).await?;
-                let mut rows = rows.into_iter().map(|row| self.in_our_words(row));
-                let shown = rows.find(|row| {
+                let (rows, _) = self.appointments_here((date, date), Some(&patient)).await?;
+                let shown = rows.into_iter().find(|row| {
                     row.description.str() == description
                         && row.patient_id.str() == patient
                         && map::state(row) != AppointmentState::Cancelled
@@ -142,13 +141,13 @@ impl SikkaOffice {
             }
             Some(Written::Status { appointment, word }) => {
                 let (rows, _) = self.calls.appointment(practice_id, &appointment).await?;
-                let shown = rows.into_iter().find(|row| row.status.str().eq_ignore_ascii_case(&word));
+                let shown =
+                    self.ours(rows).into_iter().find(|row| row.status.str().eq_ignore_ascii_case(&word));
                 shown.map(|row| row.appointment_sr_no.into_string())
             }
             Some(Written::Moved { date, time, operatory }) => {
-                let (rows, _) = self.calls.appointments(practice_id, (date, date), None).await?;
-                let mut rows = rows.into_iter().map(|row| self.in_our_words(row));
-                let shown = rows.find(|row| {
+                let (rows, _) = self.appointments_here((date, date), None).await?;
+                let shown = rows.into_iter().find(|row| {
                     map::time::date(row.date.str()) == Some(date)
                         && map::time::clock(row.time.str()) == Some(time)
                         && row.operatory.str() == operatory

@@ -168,6 +168,8 @@ impl Schedule {
 #[serde(default)]
 pub(crate) struct Appointment {
     pub appointment_sr_no: Text,
+    pub practice_id: Text,
+    pub cust_id: Text,
     pub patient_id: Text,
     pub provider_id: Text,
     pub hygienist: Text,
@@ -184,6 +186,7 @@ pub(crate) struct Appointment {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(crate) struct Slot {
+    pub practice_id: Text,
     pub provider_id: Text,
     pub operatory: Text,
     pub date: Text,

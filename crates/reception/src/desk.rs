@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use domain::{AppointmentType, ConnectionId, Phone, PracticeId, TenantId};
+use domain::{AppointmentType, ConnectionId, Currency, Phone, PracticeId, TenantId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use pms::Capabilities;
@@ -54,6 +54,8 @@ pub struct Settings {
     /// Whom new patients are filed under, by the vendor's id; without it, the first who takes
     /// appointments.
     pub default_clinician: Option<String>,
+    /// What the practice counts its money in, where its system tells; its country tells otherwise.
+    pub currency: Option<Currency>,
     /// The kinds of appointment that staff offer, each with its length. None: those of the practice's system, without.
     pub appointment_types: Vec<AppointmentType>,
     /// Which tool asks callers for which proof of who they are.
@@ -84,6 +86,7 @@ impl Default for Settings {
             too_old_after: Duration::from_hours(26),
             write_wait: Duration::from_secs(8),
             default_clinician: None,
+            currency: None,
             appointment_types: Vec::new(),
             identity: IdentityRules::default(),
         }

@@ -173,6 +173,8 @@ mod tests {
             ("count", "7".to_owned()),
             ("thing", input::thing("dateOfBirth", language).to_owned()),
             ("carrier", "Larkmoor Mutual".to_owned()),
+            ("with", "Sam Reyes".to_owned()),
+            ("other", offers(language)[0].with.clone()),
         ];
         let names = match template.code {
             "providers" => spoken::all_of(language, &[offers(language)[0].with.clone(), "Sam Reyes".into()]),

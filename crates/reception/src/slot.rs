@@ -8,14 +8,17 @@ use crate::Claim;
 
 const PREFIX: &str = "slot_";
 const MARK: usize = 8;
+const OFFERED: &str = "1";
+const NAMED: &str = "2";
 const BETWEEN: char = '\u{1f}';
 
 /// Writes an offered time as an opaque id that carries everything, so that nothing is stored for
 /// times nobody takes. It is signed for the practice: neither a model's slip nor another practice's
-/// id opens.
-pub(crate) fn write(key: &HmacKey, practice: PracticeId, claim: &Claim) -> String {
+/// id opens. `named`: the caller asked for the clinician by name.
+pub(crate) fn write(key: &HmacKey, practice: PracticeId, claim: &Claim, named: bool) -> String {
     let text = format!(
-        "1{BETWEEN}{}{BETWEEN}{}{BETWEEN}{}{BETWEEN}{}",
+        "{}{BETWEEN}{}{BETWEEN}{}{BETWEEN}{}{BETWEEN}{}",
+        if named { NAMED } else { OFFERED },
         claim.window.start.as_second(),
         claim.window.end.as_second() - claim.window.start.as_second(),
         claim.clinician,
@@ -35,7 +38,7 @@ pub(crate) fn read(key: &HmacKey, practice: PracticeId, id: &str) -> Option<Clai
         return None;
     }
     let mut parts = std::str::from_utf8(text).ok()?.split(BETWEEN);
-    if parts.next()? != "1" {
+    if ![OFFERED, NAMED].contains(&parts.next()?) {
         return None;
     }
     let start: i64 = parts.next()?.parse().ok()?;
@@ -47,6 +50,12 @@ pub(crate) fn read(key: &HmacKey, practice: PracticeId, id: &str) -> Option<Clai
     .ok()?;
     let claim = Claim { window, clinician: parts.next()?.to_owned(), chair: parts.next()?.to_owned() };
     parts.next().is_none().then_some(claim)
+}
+
+/// Whether an id that [`read`] took is of a time with somebody whom the caller asked for by name.
+pub(crate) fn is_named(id: &str) -> bool {
+    let bytes = id.trim().strip_prefix(PREFIX).and_then(|id| URL_SAFE_NO_PAD.decode(id).ok());
+    bytes.is_some_and(|bytes| bytes.starts_with(NAMED.as_bytes()))
 }
 
 fn mark(key: &HmacKey, practice: PracticeId, text: &[u8]) -> Vec<u8> {
@@ -73,9 +82,12 @@ mod tests {
     #[test]
     fn a_slot_id_reads_back_for_its_own_practice_only() {
         let (key, practice) = (HmacKey::sha256(b"k"), PracticeId::new());
-        let id = write(&key, practice, &claim());
+        let id = write(&key, practice, &claim(), false);
         assert!(id.len() < 80, "{id}");
         assert_eq!(read(&key, practice, &id), Some(claim()));
+        let named = write(&key, practice, &claim(), true);
+        assert_eq!(read(&key, practice, &named), Some(claim()));
+        assert_eq!((is_named(&id), is_named(&named)), (false, true));
         assert_eq!(read(&key, practice, &format!(" {id}\n")), Some(claim()));
         assert_eq!(read(&key, PracticeId::new(), &id), None);
         assert_eq!(read(&HmacKey::sha256(b"other"), practice, &id), None);
@@ -84,7 +96,7 @@ mod tests {
     #[test]
     fn a_slot_id_with_any_character_changed_does_not_open() {
         let (key, practice) = (HmacKey::sha256(b"k"), PracticeId::new());
-        let id = write(&key, practice, &claim());
+        let id = write(&key, practice, &claim(), false);
         for place in PREFIX.len()..id.len() {
             let mut garbled: Vec<char> = id.chars().collect();
             garbled[place] = if garbled[place] == 'A' { 'B' } else { 'A' };

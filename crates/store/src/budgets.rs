@@ -5,7 +5,7 @@ use domain::ConnectionId;
 
 use crate::{StoreError, TenantTx};
 
-/// How a connection's budget answered a request for a place in it.
+/// How an office's budget answered a request for a place in it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BudgetUse {
     /// Whether the request may be made.
@@ -33,7 +33,7 @@ impl From<Row> for BudgetUse {
 }
 
 impl TenantTx {
-    /// Takes one request out of the connection's bucket. Exact, however many replicas ask: the row
+    /// Takes one request out of the bucket of the connection's office, which all its locations share. Exact, however many replicas ask: the row
     /// is locked while it is counted, and stays so until this transaction ends.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ impl TenantTx {
     pub async fn take_request(&mut self, id: ConnectionId, first_most: i32) -> Result<BudgetUse, StoreError> {
         let row: Row = diesel::sql_query(
             "INSERT INTO pms_request_budgets AS b (connection_id, tenant_id, most, tokens, minute_used, day_used)
-             VALUES ($1, $2, $3, greatest($3 / 2.0, 1) - 1, 1, 1)
+             VALUES (pms_budget_of($1), $2, $3, greatest($3 / 2.0, 1) - 1, 1, 1)
              ON CONFLICT (connection_id) DO UPDATE SET
                  (tokens, admitted, refilled_at, minute_start, minute_used, day_start, day_used,
                   reached_80_at, reached_93_at, reached_100_at) = (
@@ -100,7 +100,7 @@ impl TenantTx {
                          THEN greatest($3 - most, 0) / 2.0 ELSE 0 END),
                  closed_until = CASE WHEN $4 IS NULL THEN closed_until
                      ELSE greatest(closed_until, now() + make_interval(secs => $4)) END
-             WHERE connection_id = $1",
+             WHERE connection_id = pms_budget_of($1)",
         )
         .bind::<SqlUuid, _>(id.uuid())
         .bind::<Integer, _>(advertised)
@@ -121,7 +121,7 @@ impl TenantTx {
             "UPDATE pms_request_budgets SET day_spent_at = now(), reached_100_at = now(), tokens = 1,
                  closed_until = now() + make_interval(secs => $2),
                  refilled_at = now() + make_interval(secs => $2)
-             WHERE connection_id = $1",
+             WHERE connection_id = pms_budget_of($1)",
         )
         .bind::<SqlUuid, _>(id.uuid())
         .bind::<Double, _>(seconds)
@@ -135,11 +135,13 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError::NotFound`] before the connection's first request, or when it is another tenant's.
     pub async fn set_day_quota(&mut self, id: ConnectionId, most: Option<i32>) -> Result<(), StoreError> {
-        let set = diesel::sql_query("UPDATE pms_request_budgets SET day_most = $2 WHERE connection_id = $1")
-            .bind::<SqlUuid, _>(id.uuid())
-            .bind::<Nullable<Integer>, _>(most)
-            .execute(&mut self.conn)
-            .await?;
+        let set = diesel::sql_query(
+            "UPDATE pms_request_budgets SET day_most = $2 WHERE connection_id = pms_budget_of($1)",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Nullable<Integer>, _>(most)
+        .execute(&mut self.conn)
+        .await?;
         if set == 1 { Ok(()) } else { Err(StoreError::NotFound) }
     }
 }

@@ -25,6 +25,8 @@ pub struct StaffAppointmentType {
     pub minutes: i32,
     /// The vendor's own code for it.
     pub vendor_id: Option<String>,
+    /// With whom it is: `provider` or `hygienist`.
+    pub clinician_kind: Option<String>,
 }
 
 impl TenantTx {
@@ -83,15 +85,20 @@ impl TenantTx {
         &mut self,
         id: ConnectionId,
     ) -> Result<Vec<StaffAppointmentType>, StoreError> {
-        let rows: Vec<(String, i32, Option<String>)> = t::table
-            .select((t::name, t::minutes, t::vendor_id))
+        let rows: Vec<(String, i32, Option<String>, Option<String>)> = t::table
+            .select((t::name, t::minutes, t::vendor_id, t::clinician_kind))
             .filter(t::connection_id.eq(id.uuid()))
             .order(t::position)
             .load(&mut self.conn)
             .await?;
         Ok(rows
             .into_iter()
-            .map(|(name, minutes, vendor_id)| StaffAppointmentType { name, minutes, vendor_id })
+            .map(|(name, minutes, vendor_id, clinician_kind)| StaffAppointmentType {
+                name,
+                minutes,
+                vendor_id,
+                clinician_kind,
+            })
             .collect())
     }
 
@@ -116,6 +123,7 @@ impl TenantTx {
                     t::name.eq(&one.name),
                     t::minutes.eq(one.minutes),
                     t::vendor_id.eq(&one.vendor_id),
+                    t::clinician_kind.eq(&one.clinician_kind),
                 )
             })
             .collect();

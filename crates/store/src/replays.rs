@@ -143,7 +143,7 @@ impl TenantTx {
     pub async fn time_taken_by(&mut self, id: WritebackId) -> Result<Option<WritebackId>, StoreError> {
         let found: Option<Found> = diesel::sql_query(
             "SELECT o.writeback_id AS id FROM slot_holds h JOIN slot_holds o
-                 ON o.connection_id = h.connection_id AND o.kind = h.kind AND o.vendor_id = h.vendor_id
+                 ON o.calendar = h.calendar AND o.kind = h.kind AND o.vendor_id = h.vendor_id AND o.booking <> h.booking
                 AND o.starts_at < h.ends_at AND o.ends_at > h.starts_at
              WHERE h.writeback_id = $1 AND o.writeback_id <> $1 AND o.released_at IS NULL
              ORDER BY o.id LIMIT 1",

@@ -220,6 +220,7 @@ diesel::table! {
         name -> Text,
         minutes -> Integer,
         vendor_id -> Nullable<Text>,
+        clinician_kind -> Nullable<Text>,
     }
 }
 
@@ -440,6 +441,8 @@ diesel::table! {
         ends_at -> Timestamptz,
         seen_at -> Nullable<Timestamptz>,
         released_at -> Nullable<Timestamptz>,
+        calendar -> Text,
+        booking -> Uuid,
     }
 }
 

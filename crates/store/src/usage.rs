@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::{MachineryTx, StoreError, TenantTx};
 
-/// What one connection has used of its requests. Exact across replicas: it is counted where requests are taken.
+/// What one connection's office has used of its requests: locations of one office share them, and each shows the whole. Exact across replicas: it is counted where requests are taken.
 #[derive(Debug, Clone)]
 pub struct Usage {
     /// Whose.
@@ -126,7 +126,7 @@ async fn usage(conn: &mut AsyncPgConnection) -> Result<Vec<Usage>, StoreError> {
                  b.tokens + b.most / 120.0
                      * greatest(0, extract(epoch FROM now() - b.refilled_at)::float8)))::int END AS free_now
          FROM pms_connections c JOIN practices p ON p.id = c.practice_id
-         LEFT JOIN pms_request_budgets b ON b.connection_id = c.id
+         LEFT JOIN pms_request_budgets b ON b.connection_id = pms_budget_of(c.id)
          WHERE c.status <> 'disabled' ORDER BY p.name, c.id",
     )
     .load(conn)

@@ -272,12 +272,13 @@ impl TenantTx {
         row.map(|row| self.read(row)).transpose()
     }
 
-    /// One at a time: holds back every other claim on this connection until the transaction ends.
+    /// One at a time: holds back every other claim on this connection, and on those to other locations of its
+    /// database, until the transaction ends.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn lock_connection(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))")
+        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended(pms_calendar($1, 'clinician'), 0))")
             .bind::<SqlUuid, _>(connection.uuid())
             .execute(&mut self.conn)
             .await?;

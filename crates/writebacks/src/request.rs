@@ -96,7 +96,12 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
     {
         return Err(RequestError::ChangeUnderWay);
     }
-    if !held.is_empty() {
+    // What an appointment holds since it was made does not stand in its own way.
+    let booking = match wish.write.changes() {
+        Some(appointment) => tx.booking_of(wish.connection, appointment).await?,
+        None => None,
+    };
+    if held.iter().any(|held| Some(held.booking) != booking) {
         return Err(RequestError::SlotTaken);
     }
     let depends_on = match wish.depends_on {
@@ -124,7 +129,13 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         tx.mark_change(id, appointment).await?;
     }
     if let Some(window) = window {
-        let hold = NewHold { connection: wish.connection, writeback: id, resources: &resources, window };
+        let hold = NewHold {
+            connection: wish.connection,
+            writeback: id,
+            booking: booking.unwrap_or(id),
+            resources: &resources,
+            window,
+        };
         tx.place_hold(&hold).await.map_err(|error| {
             if error.is_rule("slot_holds_one_wins") { RequestError::SlotTaken } else { error.into() }
         })?;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{AppointmentType, PracticeId, TenantId};
+use domain::{AppointmentType, ClinicianKind, PracticeId, TenantId};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use moka::future::Cache;
@@ -73,8 +73,9 @@ impl Desks {
             .and_then(Language::read)
             .or_else(|| Language::read(&place.tenant.language))
             .unwrap_or(Language::English);
-        let default_clinician =
-            place.connection.config.get("default_clinician").and_then(|id| id.as_str()).map(str::to_owned);
+        let told = |key: &str| place.connection.config.get(key).and_then(|value| value.as_str());
+        let default_clinician = told("default_clinician").map(str::to_owned);
+        let currency = told("currency").and_then(|code| code.parse().ok());
         Ok(Desk {
             tenant,
             practice: place.practice.id,
@@ -86,6 +87,7 @@ impl Desks {
             settings: Settings {
                 write_wait: self.write_wait,
                 default_clinician,
+                currency,
                 identity: place.identity.clone(),
                 appointment_types: place.appointment_types.clone(),
                 ..Settings::default()
@@ -134,6 +136,11 @@ impl Desks {
                 vendor_id: one.vendor_id.unwrap_or_default(),
                 name: one.name,
                 minutes: Some(i64::from(one.minutes)),
+                clinician_kind: match one.clinician_kind.as_deref() {
+                    Some("provider") => Some(ClinicianKind::Provider),
+                    Some("hygienist") => Some(ClinicianKind::Hygienist),
+                    _ => None,
+                },
             })
             .collect();
         Ok(Arc::new(Place { tenant, practice, connection, capabilities, zone, identity, appointment_types }))

@@ -63,7 +63,10 @@ impl StoreLedger {
         let firsts = tx.writebacks(&firsts).await?;
         tx.commit().await?;
         for write in writes {
-            let Some(held) = times.get_mut(&write.id) else { continue };
+            // Of another location nothing is known here but that the clinician is busy.
+            let Some(held) = times.get_mut(&write.id).filter(|_| write.connection == desk.connection) else {
+                continue;
+            };
             held.appointment = write.created_vendor_id.clone();
             if let Ok(content) = serde_json::from_slice::<Write>(write.payload.expose()) {
                 held.patients.extend(content.patient().map(str::to_owned));

@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use availability::{Ask, Held, Opening, PartOfDay, choose, openings, still_free};
+use availability::{Ask, Held, Opening, PartOfDay, choose, nearest, openings, still_free};
 use domain::{
     Appointment, AppointmentState, ClinicianKind, DayBook, OpenHours, Resource, ResourceKind, Window,
 };
@@ -123,19 +123,13 @@ fn in_the_night_without_an_hour_no_time_is_invented() {
 }
 
 #[test]
-fn in_the_night_with_an_hour_twice_both_are_offered_and_told_apart() {
+fn in_the_night_with_an_hour_twice_neither_is_offered_because_no_clock_can_tell_which_is_meant() {
     let zone = zone();
     let book = night(date(2026, 10, 31));
     let hourly = Ask { minutes: 60, step_minutes: 60, ..ask(book.covers, &zone) };
     assert_eq!(
         starts(&book, &[], &hourly),
-        [
-            "23:00-04:00 DR1 OP1",
-            "00:00-04:00 DR1 OP1",
-            "01:00-04:00 DR1 OP1",
-            "01:00-05:00 DR1 OP1",
-            "02:00-05:00 DR1 OP1"
-        ]
+        ["23:00-04:00 DR1 OP1", "00:00-04:00 DR1 OP1", "02:00-05:00 DR1 OP1"]
     );
 }
 
@@ -158,6 +152,22 @@ fn a_feed_is_the_only_thing_offered_from() {
     assert_eq!(starts(&book, &[], &ask(book.covers, &zone)), ["09:10-05:00 DR1 OP2", "18:00-05:00 DR2 OP1"]);
     book.appointments.push(taken(None, Some("OP2"), window(TUESDAY, 9, 15, 5)));
     assert_eq!(starts(&book, &[], &ask(book.covers, &zone)), ["18:00-05:00 DR2 OP1"]);
+}
+
+#[test]
+fn the_clinician_who_was_wanted_goes_before_another_who_is_less_than_an_hour_closer() {
+    let zone = zone();
+    let mut book = day_book(one_day(TUESDAY));
+    book.appointments.push(taken(Some("DR1"), None, window(TUESDAY, 9, 30, 30)));
+    let free = openings(&book, &[], &ask(book.covers, &zone));
+    let closest = |free: &[Opening<'_>]| {
+        let one = nearest(free, window(TUESDAY, 9, 30, 30), "DR1", 1)[0];
+        (one.window.start, one.clinician.vendor_id.clone())
+    };
+    assert_eq!(closest(&free), (at(TUESDAY, 9, 0), "DR1".to_owned()));
+    book.appointments[0].window = window(TUESDAY, 9, 0, 150);
+    let free = openings(&book, &[], &ask(book.covers, &zone));
+    assert_eq!(closest(&free), (at(TUESDAY, 9, 30), "DR2".to_owned()));
 }
 
 #[test]

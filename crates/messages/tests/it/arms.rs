@@ -51,7 +51,7 @@ fn insurance() -> Insurance {
 }
 
 fn kind(minutes: Option<i64>) -> AppointmentType {
-    AppointmentType { vendor_id: "Recall".into(), name: "Recall".into(), minutes }
+    AppointmentType { vendor_id: "Recall".into(), name: "Recall".into(), minutes, clinician_kind: None }
 }
 
 fn clinicians() -> v1::Clinicians {

@@ -89,19 +89,22 @@ impl Calls {
         self.list(Door::Office, request.query("fields", "get_all")).await
     }
 
-    /// The appointments of some days, and whether the vendor was still loading them.
+    /// The appointments of some days, of one location or of the whole office, and whether the vendor was still loading
+    /// them.
     pub(crate) async fn appointments(
         &self,
-        practice_id: &str,
+        practice_id: Option<&str>,
         (first, last): (Date, Date),
         patient_id: Option<&str>,
     ) -> Result<(Vec<wire::Appointment>, bool), PmsError> {
         let mut request = Request::get("appointments", "/appointments")
-            .query("practice_id", practice_id)
             .query("startdate", first.to_string())
             // Whether the last day belongs to the range is not documented.
             .query("enddate", last.saturating_add(1.day()).to_string())
             .query("fields", "get_all");
+        if let Some(practice_id) = practice_id {
+            request = request.query("practice_id", practice_id);
+        }
         if let Some(patient_id) = patient_id {
             request = request.query("patient_id", patient_id);
         }

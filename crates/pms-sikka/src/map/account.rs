@@ -8,29 +8,17 @@ use super::time;
 use crate::wire;
 use crate::wire::Text;
 
-/// Zones of Canada. The vendor's Windows names do not tell it from its neighbour: a practice's own country does,
-/// where the vendor has it.
-const CANADIAN: [&str; 10] = [
-    "America/Edmonton",
-    "America/Halifax",
-    "America/Montreal",
-    "America/Regina",
-    "America/St_Johns",
-    "America/Swift_Current",
-    "America/Toronto",
-    "America/Vancouver",
-    "America/Whitehorse",
-    "America/Winnipeg",
-];
-
-/// What a practice in `iana` counts its money in. No list of the vendor names a currency.
-pub(crate) fn currency(iana: &str) -> Currency {
-    match time::country(iana) {
-        "AU" => Currency::Aud,
-        "NZ" => Currency::Nzd,
-        _ if CANADIAN.contains(&iana) => Currency::Cad,
-        _ => Currency::Usd,
-    }
+/// What a practice counts its money in: by its own country, where the vendor tells it in whatever words; by its zone
+/// otherwise. No list of the vendor names a currency.
+pub(crate) fn currency(country: &str, iana: &str) -> Currency {
+    let code = match country.trim().to_ascii_lowercase().as_str() {
+        "can" | "canada" => "CA",
+        "usa" | "united states" | "united states of america" => "US",
+        "aus" | "australia" => "AU",
+        "nzl" | "new zealand" => "NZ",
+        _ => country.trim(),
+    };
+    Currency::of_country(code).or_else(|| Currency::of_country(time::country(iana))).unwrap_or(Currency::Usd)
 }
 
 /// An account whose amount cannot be read: it is not zero.
@@ -90,7 +78,7 @@ pub(crate) fn offered_type(row: &wire::WritebackDetail) -> Option<AppointmentTyp
     let is_type = matches!(row.category.str().to_ascii_lowercase().as_str(), "appttype" | "type" | "");
     let vendor_id = row.item.filled().filter(|_| is_type)?.to_owned();
     let name = row.description.filled().unwrap_or(&vendor_id).to_owned();
-    Some(AppointmentType { vendor_id, name, minutes: None })
+    Some(AppointmentType { vendor_id, name, minutes: None, clinician_kind: None })
 }
 
 /// A kind of appointment among the practice's words.
@@ -98,7 +86,7 @@ pub(crate) fn known_type(row: &wire::PracticeVariable) -> Option<AppointmentType
     let is_type = row.service_name.str().eq_ignore_ascii_case("appointment type");
     let vendor_id = row.value.filled().filter(|_| is_type)?.to_owned();
     let name = row.description.filled().unwrap_or(&vendor_id).to_owned();
-    Some(AppointmentType { vendor_id, name, minutes: None })
+    Some(AppointmentType { vendor_id, name, minutes: None, clinician_kind: None })
 }
 
 #[cfg(test)]
@@ -182,9 +170,18 @@ mod tests {
 
     #[test]
     fn money_is_counted_as_the_practices_zone_has_it_where_nothing_else_tells() {
-        assert_eq!(currency("America/Chicago"), Currency::Usd);
-        assert_eq!(currency("America/Toronto"), Currency::Cad);
-        assert_eq!(currency("Australia/Perth"), Currency::Aud);
-        assert_eq!(currency("Pacific/Auckland"), Currency::Nzd);
+        for (country, iana, expected) in [
+            ("", "America/Chicago", Currency::Usd),
+            ("", "America/Toronto", Currency::Cad),
+            ("", "Australia/Perth", Currency::Aud),
+            ("", "Pacific/Auckland", Currency::Nzd),
+            // Toronto's Windows zone is New York's.
+            ("CA", "America/New_York", Currency::Cad),
+            (" Canada ", "America/New_York", Currency::Cad),
+            ("USA", "America/Toronto", Currency::Usd),
+            ("Ruritania", "America/New_York", Currency::Usd),
+        ] {
+            assert_eq!(currency(country, iana), expected, "{country} in {iana}");
+        }
     }
 }

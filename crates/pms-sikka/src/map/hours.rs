@@ -277,6 +277,20 @@ mod tests {
     }
 
     #[test]
+    fn a_day_marked_in_words_that_nobody_knows_is_a_holiday() {
+        let monday = jiff::civil::date(2026, 6, 1);
+        for (mark, open) in
+            [("Thanksgiving", false), ("True", false), ("1", false), ("False", true), ("", true)]
+        {
+            let mut week = row(("practice", "1"), monday, &[(0, 36, 48)], &[]);
+            week["monday_holiday"] = mark.into();
+            let rows: Vec<wire::Schedule> = serde_json::from_value(serde_json::json!([week])).unwrap();
+            let covers = covers("2026-06-01T05:00:00Z", "2026-06-02T05:00:00Z");
+            assert_eq!(!hours(&rows, &known(), &covers, &zone()).open.is_empty(), open, "{mark}");
+        }
+    }
+
+    #[test]
     fn a_week_outside_the_window_is_left_out() {
         let later = covers("2026-07-06T05:00:00Z", "2026-07-07T05:00:00Z");
         assert!(hours(&rows(), &known(), &later, &zone()).open.is_empty());

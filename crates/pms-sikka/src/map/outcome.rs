@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::{FailureReason, NewAppointment, NewPatient, Receipt, Write, WriteOrder, WriteOutcome};
 
-use super::{change, time};
+use super::{change, is_of_practice, time};
 use crate::wire;
 use crate::wire::Text;
 
@@ -119,6 +119,7 @@ pub(crate) fn is_worth_asking(row: &wire::Writeback) -> bool {
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
 struct Sent {
+    practice_id: Text,
     description: Text,
     patient_id: Text,
     date: Text,
@@ -137,6 +138,10 @@ struct Sent {
 
 /// What of the practice must be known to compare.
 pub(crate) struct Place<'a> {
+    /// Which location of the office it is.
+    pub(crate) practice: &'a str,
+    /// In which database.
+    pub(crate) database: &'a str,
     /// Whose phone numbers are written without a country.
     pub(crate) country: &'a str,
     /// The practice's own word for a cancelled appointment.
@@ -166,6 +171,14 @@ pub(crate) fn likeness(
     place: &Place<'_>,
 ) -> Likeness {
     if order.write.others().iter().any(|other| other.0 == row.id.str()) {
+        return Likeness::Other;
+    }
+    // Two locations of one office may move to one hour, and have patients of one name.
+    let elsewhere = row.api_request_body.body::<Sent>().is_some_and(|sent| {
+        let place_of = |id| is_of_practice(id, place.database, place.practice);
+        sent.practice_id.filled().is_some_and(|id| !place_of(id))
+    });
+    if elsewhere {
         return Likeness::Other;
     }
     let since = || may_be_since(row, order.first_sent_at);
@@ -319,7 +332,7 @@ pub(crate) fn written(row: &wire::Writeback) -> Option<Written> {
 mod tests {
     use super::*;
 
-    const US: Place<'_> = Place { country: "US", cancelled: Some("Broken") };
+    const US: Place<'_> = Place { practice: "1", database: "7", country: "US", cancelled: Some("Broken") };
 
     fn row(json: &str) -> wire::WritebackStatus {
         serde_json::from_str(json).unwrap()

@@ -163,6 +163,7 @@ fn a_slot_of_the_feed_names_clinician_and_chair_and_one_without_an_end_is_not_of
         date: "2026-06-01T00:00:00".into(),
         time: "09:00".into(),
         end_time: end.into(),
+        ..wire::Slot::default()
     };
     let (window, who) = slot(&row("09:30"), &chicago()).unwrap();
     assert_eq!(window, window_of("2026-06-01T14:00:00Z", "2026-06-01T14:30:00Z"));

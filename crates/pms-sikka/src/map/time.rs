@@ -19,9 +19,25 @@ pub(crate) fn country(iana: &str) -> &'static str {
     match iana {
         "Pacific/Auckland" | "Pacific/Chatham" => "NZ",
         _ if iana.starts_with("Australia/") => "AU",
+        _ if CANADIAN.contains(&iana) => "CA",
         _ => "US",
     }
 }
+
+/// Zones of Canada. Most Windows names do not tell it from its neighbour: a practice's own country does, where the
+/// vendor has it.
+const CANADIAN: [&str; 10] = [
+    "America/Edmonton",
+    "America/Halifax",
+    "America/Montreal",
+    "America/Regina",
+    "America/St_Johns",
+    "America/Swift_Current",
+    "America/Toronto",
+    "America/Vancouver",
+    "America/Whitehorse",
+    "America/Winnipeg",
+];
 
 /// `2020-09-29T00:00:00` or `2020-09-29`.
 pub(crate) fn date(text: &str) -> Option<Date> {

@@ -95,7 +95,12 @@ impl SikkaOffice {
         if owner == Some(false) {
             return;
         }
-        let place = Place { country: self.country, cancelled: self.profile.words.cancelled.as_deref() };
+        let place = Place {
+            practice: &self.profile.practice_id,
+            database: &self.profile.cust_id,
+            country: self.country,
+            cancelled: self.profile.words.cancelled.as_deref(),
+        };
         for order in orders {
             match outcome::likeness(row, order, owner.is_some(), &place) {
                 Likeness::Same => {
@@ -152,12 +157,12 @@ impl SikkaOffice {
         reference: &str,
     ) -> Result<(Option<String>, bool), PmsError> {
         let days = map::time::days(&new.window, &self.zone);
-        let (rows, _) = self.calls.appointments(&self.profile.practice_id, days, Some(&new.patient)).await?;
+        let (rows, _) = self.appointments_here(days, Some(&new.patient)).await?;
         let mut may_be = false;
         for row in rows {
             let description = row.description.str().to_owned();
             // A row without a date is not the one: ours was written with it.
-            let Ok(shown) = map::taken(self.in_our_words(row), &self.zone) else { continue };
+            let Ok(shown) = map::taken(row, &self.zone) else { continue };
             for shown in shown {
                 match outcome::is_appointment(&description, &shown, new, reference) {
                     Likeness::Same => return Ok((Some(shown.vendor_id), may_be)),
@@ -203,8 +208,7 @@ impl SikkaOffice {
         let copied_at = self.copied_at().await;
         let (rows, loading) = self.calls.appointment(&self.profile.practice_id, appointment).await?;
         let is_new = !loading && copied_at.is_some_and(|copied_at| copied_at >= since);
-        let rows = rows.into_iter().filter(|_| is_new).map(|row| self.in_our_words(row));
-        Ok(rows.collect())
+        Ok(if is_new { self.ours(rows) } else { Vec::new() })
     }
 
     async fn note_in_records(&self, patient: &str, reference: &str) -> Result<Option<String>, PmsError> {

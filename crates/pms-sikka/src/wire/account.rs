@@ -73,6 +73,7 @@ pub(crate) struct PaymentType {
 #[serde(default)]
 pub(crate) struct Transaction {
     pub transaction_sr_no: Text,
+    pub practice_id: Text,
     pub patient_id: Text,
     pub note: Text,
 }

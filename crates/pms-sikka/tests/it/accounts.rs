@@ -76,13 +76,16 @@ async fn money_is_in_the_currency_of_the_practices_own_country() {
 async fn quirk_7_an_insurance_has_the_name_that_stands_only_in_get_all() {
     let desk = open().await;
     let plan = |patient: &str, kind: &str, company: &str| {
-        json!({ "patient_id": patient, "practice_id": "1", "type": kind, "insurance_company_id": company,
+        // The number of company 34 is another location's.
+        let practice = if company == "34" { "2" } else { "1" };
+        json!({ "patient_id": patient, "practice_id": practice, "type": kind, "insurance_company_id": company,
             "subscriber_id": "LM-1", "patient_relation": "Self" })
     };
     let rows = json!([
         plan("201", "Dental Secondary", "32"),
         plan("201", "Dental Primary", "31"),
-        plan("202", "Dental Primary", "33")
+        plan("202", "Dental Primary", "33"),
+        plan("201", "Dental Primary", "34")
     ]);
     desk.answer("GET", "subscribers", list(&rows)).await;
     for (id, name) in [("31", "Larkmoor Mutual"), ("32", "Fernhill Benefit")] {
@@ -101,7 +104,7 @@ async fn quirk_7_an_insurance_has_the_name_that_stands_only_in_get_all() {
     assert_eq!(
         desk.asked("insurance_companies").await.len(),
         2,
-        "another patient's company is not asked for"
+        "another patient's company, or another location's, is not asked for"
     );
 }
 

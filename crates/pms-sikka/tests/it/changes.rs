@@ -19,7 +19,7 @@ fn order(write: Write) -> WriteOrder {
     WriteOrder { write, reference: "7KQ2M4XA".into(), first_sent_at: Timestamp::now() }
 }
 
-fn moving(others: &[&str]) -> WriteOrder {
+pub(crate) fn moving(others: &[&str]) -> WriteOrder {
     order(Write::RescheduleAppointment(Reschedule {
         appointment: "901".into(),
         patient: "201".into(),
@@ -33,7 +33,7 @@ fn moving(others: &[&str]) -> WriteOrder {
     }))
 }
 
-fn cancelling(others: &[&str]) -> WriteOrder {
+pub(crate) fn cancelling(others: &[&str]) -> WriteOrder {
     order(Write::CancelAppointment(Cancellation {
         appointment: "901".into(),
         patient: "201".into(),
@@ -58,13 +58,13 @@ fn cancel_body(word: &str) -> Value {
         "appointment_sr_no": "901", "check_spu": "true" })
 }
 
-fn move_body() -> Value {
+pub(crate) fn move_body() -> Value {
     json!({ "practice_id": "1", "provider_id": "DR1", "operatory": "OP1", "date": "2026-06-03",
         "time": "09:30", "length": "50", "check_spu": "true" })
 }
 
 /// A row of the bulk list, taken now.
-fn row(id: &str, method: &str, body: &Value, result: &str) -> Value {
+pub(crate) fn row(id: &str, method: &str, body: &Value, result: &str) -> Value {
     json!({ "id": id, "office_id": "D10001", "method": method, "api_request_body": body.to_string(),
         "result": result, "command_time": Timestamp::now().strftime("%Y-%m-%d %H:%M:%S").to_string() })
 }

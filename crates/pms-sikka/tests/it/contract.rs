@@ -349,3 +349,43 @@ async fn p4_chairs_and_hours_of_another_location_are_offered_to_nobody() {
     assert_eq!(sundays.count(), 0, "the other location works on Sundays, this one does not");
     assert!(!book.hours.is_empty());
 }
+
+#[tokio::test]
+async fn p4_what_is_booked_at_the_second_location_keeps_its_clinician_busy_at_the_first() {
+    let seed = json!({ "second_location": true, "zones": ["Central Standard Time"], "fill": 0.0,
+        "writeback_min_ms": 0, "writeback_max_ms": 0 });
+    let stage = seeded("open_dental", Some(seed)).await;
+    let found = stage.sikka.authorized_practices(stage.budget.clone()).await.unwrap();
+    let places: Vec<&str> = found.iter().map(|one| one.practice_id.as_str()).collect();
+    assert_eq!(places, ["1", "2"]);
+    let profile = stage.sikka.inspect(&found[1], stage.keys.clone(), stage.budget.clone()).await.unwrap();
+    let second =
+        SikkaOffice::new(stage.sikka.clone(), profile, stage.keys.clone(), stage.budget.clone()).unwrap();
+    let newcomer = json!({ "firstname": "Ada", "lastname": "Marsh", "practice_id": "2", "provider_id": "DR1",
+        "birthdate": "1990-02-03", "cell": "5550100777" });
+    let made = stage.post(&format!("{OFFICE}/pms/patients"), newcomer).await;
+    let window = stage.scene.free[0];
+    let order = pms::WriteOrder {
+        write: pms::Write::BookAppointment(pms::NewAppointment {
+            patient: made["patient_id"].to_string().trim_matches('"').to_owned(),
+            clinician: "DR1".into(),
+            chair: "B-OP1".into(),
+            window,
+            time_zone: stage.scene.time_zone.clone(),
+            reason: "Check".into(),
+            kind: None,
+        }),
+        reference: "7KQ2M4XA".into(),
+        first_sent_at: Timestamp::now(),
+    };
+    second.submit(&order, std::time::Instant::now() + Duration::from_secs(20)).await.unwrap();
+    stage.finish_writes().await;
+    stage.show_records().await;
+    let seen = async |office: &SikkaOffice| {
+        let book = office.day_book(&pms::DayBookQuery { covers: stage.scene.days }).await.unwrap();
+        let taken = book.appointments.into_iter().find(|one| one.window == window).unwrap();
+        (taken.clinician, taken.chair)
+    };
+    assert_eq!(seen(&second).await, (Some("DR1".into()), Some("B-OP1".into())));
+    assert_eq!(seen(&stage.office).await, (Some("DR1".into()), None));
+}

@@ -139,7 +139,8 @@ async fn a_practice_is_listed_and_inspected_with_its_zone_its_database_and_what_
     let rows: serde_json::Value =
         serde_json::from_str(include_str!("../answers/supported_pmses_rows.json")).unwrap();
     app("supported_pmses").respond_with(list(&rows)).mount(&server).await;
-    let practice = json!([{ "practice_id": "1", "cust_id": "7", "name": "Fernhill Dental" }]);
+    let practice =
+        json!([{ "practice_id": "1", "cust_id": "7", "name": "Fernhill Dental", "country": "Canada" }]);
     office("practices").respond_with(list(&practice)).mount(&server).await;
     office("request_key_info").respond_with(granted()).mount(&server).await;
     let (sikka, budget) = (sikka(format!("{}/v4", server.uri())), Arc::new(MemoryBudget::per_minute(6_000)));
@@ -150,6 +151,11 @@ async fn a_practice_is_listed_and_inspected_with_its_zone_its_database_and_what_
     assert_eq!(found[0].credentials, credentials());
     let profile = sikka.inspect(&found[0], Arc::new(Keys::default()), budget.clone()).await.unwrap();
     assert_eq!((profile.cust_id.as_str(), profile.time_zone.as_str()), ("7", "America/Chicago"));
+    assert_eq!(
+        profile.currency,
+        Some(domain::Currency::Cad),
+        "its zone alone would say dollars of the United States"
+    );
     assert_eq!(profile.capabilities.system, "Open Dental");
     assert!(profile.capabilities.allows(Operation::BookAppointment));
     assert!(!profile.capabilities.allows(Operation::SlotFeed));

@@ -16,6 +16,7 @@ mod locations;
 mod login;
 #[cfg(test)]
 mod payments;
+mod places;
 #[cfg(test)]
 mod quirks;
 #[cfg(test)]

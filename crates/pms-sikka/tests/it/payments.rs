@@ -48,7 +48,11 @@ async fn sent(desk: &Desk) -> Vec<Value> {
 async fn a_payment_is_posted_to_whoever_pays_for_the_patient_with_the_practices_own_type() {
     for (guarantor, pays) in [("200", "200"), ("", "201")] {
         let desk = open().await;
-        desk.answer("GET", "patients", list(&patient(guarantor))).await;
+        // Another location has somebody under the same number.
+        let mut rows =
+            json!([{ "patient_id": "201", "practice_id": "2", "guarantor_id": "999", "status": "Active" }]);
+        rows.as_array_mut().unwrap().extend(patient(guarantor).as_array().unwrap().clone());
+        desk.answer("GET", "patients", list(&rows)).await;
         desk.answer("GET", "payment_types", list(&types())).await;
         desk.answer("POST", "transaction", message(201, "API2016", "Id:275495")).await;
         assert_eq!(desk.submit(&payment()).await.unwrap(), Receipt("275495".into()));
@@ -124,12 +128,19 @@ async fn p3_a_lost_payment_is_found_among_the_accepted_writes_or_in_the_ledger()
             Sighting::InRecords { created: "9100".into() },
         ),
         (json!([line("202", "Phone payment pi-1 ref 7KQ2M4XA")]), Sighting::Nowhere),
+        (
+            json!([{ "transaction_sr_no": "9100", "practice_id": "2", "patient_id": "201", "note": "ref 7KQ2M4XA" }]),
+            Sighting::Nowhere,
+        ),
         (json!([line("201", "Phone payment pi-1 ref ZZZZZZZZ")]), Sighting::Nowhere),
     ] {
         let desk = open().await;
         desk.answer("GET", "writebacks", nothing()).await;
         desk.answer("GET", "transactions", list(&lines)).await;
         assert_eq!(desk.look_for(&payment()).await.unwrap(), sighting);
+        // The list may count its days otherwise than the practice does.
+        let asked = &desk.asked("transactions").await[0];
+        assert!(asked.contains("startdate=2026-05-30"), "{asked}");
     }
     let desk = open().await;
     desk.answer("GET", "writebacks", nothing()).await;

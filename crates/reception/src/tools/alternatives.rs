@@ -18,6 +18,8 @@ const MOST_SPOKEN: usize = 3;
 pub(super) struct Wanted<'a> {
     pub(super) window: Window,
     pub(super) clinician: &'a str,
+    /// The caller asked for them by name.
+    pub(super) named: bool,
     pub(super) book: &'a DayBook,
     pub(super) held: &'a [Held],
     pub(super) zone: &'a TimeZone,
@@ -51,7 +53,8 @@ impl Wanted<'_> {
         };
         let free = openings(self.book, self.held, &ask);
         let others: Vec<Opening<'_>> = nearest(&free, self.window, self.clinician, MOST);
-        let alternatives: Vec<Value> = others.iter().map(|one| slot_json(turn, one, self.zone)).collect();
+        let alternatives: Vec<Value> =
+            others.iter().map(|one| slot_json(turn, one, self.zone, self.named)).collect();
         let mut closest = nearest(&others, self.window, self.clinician, MOST_SPOKEN);
         closest.sort_by_key(|one| one.window.start);
         let offers: Vec<Offer> = closest.iter().map(|one| offer(turn, one, self.zone)).collect();

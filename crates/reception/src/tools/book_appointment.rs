@@ -354,6 +354,7 @@ impl Wish {
         let wanted = Wanted {
             window: Window::of_minutes(start, minutes).unwrap_or(self.claim.window),
             clinician: &self.claim.clinician,
+            named: false,
             book: &self.book,
             held: &self.held,
             zone: &self.zone,
@@ -367,6 +368,7 @@ impl Wish {
         let wanted = Wanted {
             window: self.claim.window,
             clinician: &self.claim.clinician,
+            named: false,
             book: &self.book,
             held: &self.held,
             zone: &self.zone,

@@ -143,6 +143,8 @@ struct Wanted {
     clock: Option<Time>,
     reason: Option<String>,
     kind: Option<String>,
+    /// With whom staff say that such a visit is.
+    with: Option<ClinicianKind>,
     provider: Option<String>,
     part: Option<PartOfDay>,
     minutes: i64,
@@ -175,6 +177,7 @@ impl Wanted {
             clock: raw.not_before.map(|text| input::clock(desk, "notBefore", &text)).transpose()?,
             reason: raw.reason,
             kind: raw.appointment_type,
+            with: kind.and_then(|kind| kind.clinician_kind),
             provider: raw.provider,
             part: match raw.part_of_day.as_deref() {
                 Some("morning") => Some(PartOfDay::Morning),
@@ -245,14 +248,15 @@ fn answer(turn: &Turn<'_>, wanted: &Wanted, held: &[Held], book: &DayBook) -> Re
     let within = whole_days(&zone, wanted.from, wanted.days()).ok_or_else(|| too_far(turn, "from"))?;
     let (now, later) = free(turn, wanted, held, book, &zone, &clinicians, within);
     let chosen = choose(&now, &zone, MOST);
+    let named = wanted.provider.is_some();
     let answer = if chosen.is_empty() {
-        nothing_then(turn, &later, &zone)
+        nothing_then(turn, &later, &zone, named)
     } else {
         let offers: Vec<Offer> =
             choose(&chosen, &zone, MOST_SPOKEN).iter().map(|one| offer(turn, one, &zone)).collect();
         turn.say(&SLOTS, &[("offers", &spoken::offers(desk.language, &offers))])
     };
-    let slots: Vec<Value> = chosen.iter().map(|one| slot_json(turn, one, &zone)).collect();
+    let slots: Vec<Value> = chosen.iter().map(|one| slot_json(turn, one, &zone, named)).collect();
     let answer = answer.with("moreTimes", now.len() > slots.len()).with("slots", slots).with("asOf", as_of);
     Ok(turn.with_age(answer, &book.freshness))
 }
@@ -279,16 +283,17 @@ fn free<'a>(
     openings(book, held, &ask).into_iter().partition(|opening| opening.window.start < within.end)
 }
 
-fn nothing_then(turn: &Turn<'_>, later: &[Opening<'_>], zone: &TimeZone) -> ToolAnswer {
+fn nothing_then(turn: &Turn<'_>, later: &[Opening<'_>], zone: &TimeZone, named: bool) -> ToolAnswer {
     let Some(first) = later.first() else { return turn.say(&NONE, &[]) };
     let language = turn.desk.language;
     let said = spoken::offer(language, &offer(turn, first, zone));
     let slots: Vec<Value> =
-        choose(later, zone, MOST_SPOKEN).iter().map(|one| slot_json(turn, one, zone)).collect();
+        choose(later, zone, MOST_SPOKEN).iter().map(|one| slot_json(turn, one, zone, named)).collect();
     turn.say(&NONE_BUT_LATER, &[("offer", &said)]).with("laterSlots", slots)
 }
 
-/// The clinicians to look at: the one named; for a cleaning, the hygienists; otherwise those who treat.
+/// The clinicians to look at: the one named; those whom staff say such a visit is with; for what sounds like a
+/// cleaning, the hygienists; otherwise those who treat.
 /// `None` when nobody has the name.
 fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
     let ids = |keep: &dyn Fn(&Clinician) -> bool| -> Vec<String> {
@@ -296,24 +301,28 @@ fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
         kept.map(|one| one.vendor_id.clone()).collect()
     };
     if let Some(name) = &wanted.provider {
-        let named = ids(&|one| is_called(one, name));
+        let is_doctor = words(name).iter().any(|word| DOCTOR.contains(&word.as_str()));
+        let doctors = ids(&|one| one.kind == ClinicianKind::Provider && is_called(one, name));
+        // "Dr Lee" is not the hygienist of that name, where a doctor has it.
+        let named = if is_doctor && !doctors.is_empty() { doctors } else { ids(&|one| is_called(one, name)) };
         return (!named.is_empty()).then_some(named);
     }
     let of_kind = |kind: ClinicianKind| ids(&|one| one.kind == kind);
     let (treat, clean) = (of_kind(ClinicianKind::Provider), of_kind(ClinicianKind::Hygienist));
-    let cleaning = [&wanted.reason, &wanted.kind].into_iter().flatten().any(|text| is_cleaning(text));
+    let cleaning = || [&wanted.reason, &wanted.kind].into_iter().flatten().any(|text| is_cleaning(text));
+    let cleaning = wanted.with.map_or_else(cleaning, |with| with == ClinicianKind::Hygienist);
     Some(match (cleaning && !clean.is_empty(), treat.is_empty()) {
         (true, _) | (false, true) => clean,
         (false, false) => treat,
     })
 }
 
+const DOCTOR: [&str; 7] = ["dr", "dra", "dre", "doctor", "doctora", "docteur", "docteure"];
+
 fn is_called(clinician: &Clinician, name: &str) -> bool {
-    const TITLES: [&str; 10] =
-        ["dr", "dra", "dre", "doctor", "doctora", "docteur", "docteure", "mr", "ms", "mrs"];
-    let names = |text: &str| -> Vec<String> {
-        words(text).into_iter().filter(|word| !TITLES.contains(&word.as_str())).collect()
-    };
+    let is_title = |word: &str| DOCTOR.contains(&word) || ["mr", "ms", "mrs"].contains(&word);
+    let names =
+        |text: &str| -> Vec<String> { words(text).into_iter().filter(|word| !is_title(word)).collect() };
     let mut has = names(&clinician.spoken_name);
     has.extend(names(&clinician.full_name));
     let asked = names(name);
@@ -330,14 +339,14 @@ pub(super) fn offer(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone) -> 
     Offer::of(turn.desk.language, opening.window.start.to_zoned(zone.clone()), Some(opening.clinician))
 }
 
-pub(super) fn slot_json(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone) -> Value {
+pub(super) fn slot_json(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone, named: bool) -> Value {
     let claim = Claim {
         window: opening.window,
         clinician: opening.clinician.vendor_id.clone(),
         chair: opening.chair.vendor_id.clone(),
     };
     json!({
-        "slotId": slot::write(&turn.reception.key, turn.desk.practice, &claim),
+        "slotId": slot::write(&turn.reception.key, turn.desk.practice, &claim, named),
         "start": rfc3339(opening.window.start, zone),
         "provider": opening.clinician.spoken_name,
         "say": spoken::offer(turn.desk.language, &offer(turn, opening, zone)),

@@ -171,7 +171,7 @@ fn reference(turn: &Turn<'_>, text: &str) -> Result<String, BadInput> {
 
 /// The practice's own currency, and no other.
 fn currency(turn: &Turn<'_>, text: &str) -> Result<Currency, BadInput> {
-    let own = Currency::of_country(&turn.desk.country);
+    let own = turn.desk.settings.currency.or_else(|| Currency::of_country(&turn.desk.country));
     match text.parse::<Currency>() {
         Ok(given) if own.is_none_or(|own| own == given) => Ok(given),
         _ => {

@@ -1,5 +1,5 @@
 use availability::{Held, still_free};
-use domain::{AppointmentState, DayBook, Window, WritebackId};
+use domain::{AppointmentState, ClinicianKind, DayBook, Window, WritebackId};
 use pms::{FailureReason, Operation, Reschedule, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::ports::{Claim, NewWrite, Requested, WriteNews};
 use crate::proof::{Given, Who};
 use crate::sentences::changes;
 use crate::turn::{Stop, Turn};
-use crate::{Status, Template, ToolAnswer};
+use crate::{Status, Template, ToolAnswer, slot, spoken};
 
 const NAME: &str = "rescheduleAppointment";
 
@@ -90,6 +90,20 @@ const TAKEN_NO_OTHER: Template = Template {
     es: "Lo siento, ese horario ya no está libre y no veo otro cercano. Su cita sigue como estaba. ¿Busco en otros días?",
     fr: "Je suis désolé, cette heure n'est plus libre, et je n'en vois pas d'autre proche. Votre rendez-vous reste comme il est. Voulez-vous que je regarde d'autres jours ?",
 };
+const OTHER_KIND: Template = Template {
+    code: "new_time_with_another",
+    status: Status::Refused,
+    en: "Your visit is with {with}, and that time is with {other}, who sees patients for other visits. I can offer {offers}. Which would you like?",
+    es: "Su visita es con {with}, y ese horario es con {other}, que atiende otro tipo de visitas. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+    fr: "Votre visite est avec {with}, et cette heure est avec {other}, qui reçoit pour d'autres visites. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
+};
+const OTHER_KIND_NO_OTHER: Template = Template {
+    code: "new_time_with_another_no_other",
+    status: Status::Refused,
+    en: "Your visit is with {with}, and that time is with {other}, who sees patients for other visits. I see no other time close to it. Shall I look at other days?",
+    es: "Su visita es con {with}, y ese horario es con {other}, que atiende otro tipo de visitas. No veo otro horario cercano. ¿Busco en otros días?",
+    fr: "Votre visite est avec {with}, et cette heure est avec {other}, qui reçoit pour d'autres visites. Je ne vois pas d'autre heure proche. Voulez-vous que je regarde d'autres jours ?",
+};
 const IS_CANCELLED: Template = Template {
     code: "appointment_is_cancelled",
     status: Status::Refused,
@@ -107,6 +121,8 @@ const SENTENCES: &[&Template] = &[
     &STAFF,
     &TAKEN,
     &TAKEN_NO_OTHER,
+    &OTHER_KIND,
+    &OTHER_KIND_NO_OTHER,
     &IS_CANCELLED,
     &ELSEWHERE,
     &changes::UNDER_WAY,
@@ -149,7 +165,9 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         }
         turn.require(Operation::RescheduleAppointment)?;
         turn.require(Operation::ReadDayBook)?;
-        let wish = Wish { own_book: book, own, id: raw.appointment_id, claim, patient: patient.vendor_id };
+        let named = slot::is_named(&raw.slot_id);
+        let wish =
+            Wish { own_book: book, own, id: raw.appointment_id, claim, named, patient: patient.vendor_id };
         wish.run(turn).await
     })
 }
@@ -160,6 +178,8 @@ struct Wish {
     own: Own,
     id: String,
     claim: Claim,
+    /// The caller asked for the clinician by name.
+    named: bool,
     patient: String,
 }
 
@@ -194,27 +214,50 @@ impl Wish {
         if turn.too_old(&day_book.freshness).is_some() {
             return Ok(self.say(turn, &STAFF));
         }
+        // It does not stand in its own way.
+        let held = self.of_others(held);
+        day_book.appointments.retain(|one| one.vendor_id != self.id);
         if self.is_elsewhere(&held, &day_book) {
             return Ok(turn.say(&ELSEWHERE, &[]));
         }
-        // It does not stand in its own way.
-        day_book.appointments.retain(|one| one.vendor_id != self.id);
+        if let Some(refusal) = self.with_another(turn, &held, &day_book) {
+            return Ok(refusal);
+        }
         self.request(turn, held, day_book).await
+    }
+
+    /// The refusal of a time with somebody who does other work than the visit is for, unless the caller asked for them
+    /// by name: a cleaning does not become the dentist's because it is moved.
+    fn with_another(&self, turn: &Turn<'_>, held: &[Held], book: &DayBook) -> Option<ToolAnswer> {
+        let known = |id: &str| book.clinicians.iter().find(|one| one.vendor_id == id);
+        let (now, then) = (known(self.own.clinician.as_deref()?)?, known(&self.claim.clinician)?);
+        if self.named || now.kind == then.kind || now.kind == ClinicianKind::Other {
+            return None;
+        }
+        let zone = turn.zone(book);
+        let (window, clinician) = (self.claim.window, now.vendor_id.as_str());
+        let wanted = Wanted { window, clinician, named: false, book, held, zone: &zone };
+        let said = |who| spoken::person(turn.desk.language, who);
+        let (with, other) = (said(now), said(then));
+        let fills = [("with", with.as_str()), ("other", other.as_str())];
+        let answer = wanted.refusal_with(turn, &OTHER_KIND, &OTHER_KIND_NO_OTHER, &fills);
+        Some(answer.with("appointmentId", self.id.as_str()))
+    }
+
+    fn of_others(&self, mut held: Vec<Held>) -> Vec<Held> {
+        held.retain(|hold| hold.appointment.as_ref() != Some(&self.id));
+        held
     }
 
     /// Whether the patient has another appointment at the new time.
     fn is_elsewhere(&self, held: &[Held], book: &DayBook) -> bool {
         let window = self.claim.window;
-        let by_hold = held.iter().any(|hold| {
-            hold.window.overlaps(&window)
-                && hold.appointment.as_ref() != Some(&self.id)
-                && hold.patients.contains(&self.patient)
-        });
+        let by_hold =
+            held.iter().any(|hold| hold.window.overlaps(&window) && hold.patients.contains(&self.patient));
         by_hold
             || book.appointments.iter().any(|one| {
                 one.state == AppointmentState::Booked
                     && one.window.overlaps(&window)
-                    && one.vendor_id != self.id
                     && one.patient == self.patient
             })
     }
@@ -257,7 +300,7 @@ impl Wish {
             }
             None => {
                 // Somebody was faster by a moment: their hold is there now.
-                held = turn.holds(book.covers).await?;
+                held = self.of_others(turn.holds(book.covers).await?);
                 held.push(self.busy());
                 Ok(self.taken(turn, &held, &book))
             }
@@ -306,7 +349,8 @@ impl Wish {
     fn taken(&self, turn: &Turn<'_>, held: &[Held], book: &DayBook) -> ToolAnswer {
         let zone = turn.zone(book);
         let clinician = self.claim.clinician.as_str();
-        let wanted = Wanted { window: self.claim.window, clinician, book, held, zone: &zone };
+        let wanted =
+            Wanted { window: self.claim.window, clinician, named: self.named, book, held, zone: &zone };
         wanted.refusal(turn, &TAKEN, &TAKEN_NO_OTHER).with("appointmentId", self.id.as_str())
     }
 

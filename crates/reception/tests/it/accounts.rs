@@ -146,7 +146,12 @@ async fn those_who_take_appointments_are_listed_and_nobody_else() {
 #[tokio::test]
 async fn kinds_of_appointment_are_listed_and_many_are_asked_about_instead() {
     let clinic = clinic();
-    let kind = |name: &str| AppointmentType { vendor_id: name.into(), name: name.into(), minutes: Some(45) };
+    let kind = |name: &str| AppointmentType {
+        vendor_id: name.into(),
+        name: name.into(),
+        minutes: Some(45),
+        clinician_kind: None,
+    };
     assert_eq!(clinic.run("listAppointmentTypes", json!({})).await.answer.code, "appointment_types_none");
     clinic.system(|system| system.types = vec![kind("Recall"), kind("Emergency")]);
     let handled = clinic.run("listAppointmentTypes", json!({})).await;

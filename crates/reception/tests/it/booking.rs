@@ -301,6 +301,7 @@ fn with_kinds() -> std::sync::Arc<crate::clinic::Clinic> {
         vendor_id: code.into(),
         name: name.into(),
         minutes,
+        clinician_kind: None,
     };
     clinic.desk(|desk| {
         desk.settings.appointment_types = vec![kind("7", "Crown", Some(90)), kind("8", "Check-up", None)];

@@ -359,7 +359,10 @@ impl PracticeBook for Clinic {
     ) -> Result<Answered<PatientBook>, BookError> {
         self.system_answers("patient_book", |system| {
             let book = day_book(covers);
-            let theirs = system.appointments.iter().filter(|one| one.patient == patient);
+            let theirs = system
+                .appointments
+                .iter()
+                .filter(|one| one.patient == patient && one.window.overlaps(&covers));
             PatientBook {
                 time_zone: book.time_zone,
                 appointments: theirs.cloned().collect(),
@@ -423,6 +426,8 @@ impl Ledger for Clinic {
             if let (Some(claim), Some(patient)) = (&write.claim, write.write.patient()) {
                 let clash = |other: &Held| {
                     other.window.overlaps(&claim.window)
+                        && (other.appointment.is_none()
+                            || other.appointment.as_deref() != write.write.changes())
                         && (other.clinician.as_ref() == Some(&claim.clinician)
                             || other.chair.as_ref() == Some(&claim.chair))
                 };

@@ -198,7 +198,8 @@ impl Spoken {
     /// Who may be offered; `None`: nobody of the name can be booked.
     fn only(&self) -> Option<Vec<String>> {
         let ids: &[&str] = match (self.provider, self.cleaning) {
-            (Some("Dr Lee" | "Lee"), _) => &["DR1", "HY2"],
+            (Some("Dr Lee"), _) => &["DR1"],
+            (Some("Lee"), _) => &["DR1", "HY2"],
             (Some("doctora Osei"), _) => &["DR2"],
             (Some("Sam Reyes"), _) => &["HY1"],
             (Some(_), _) => return None,

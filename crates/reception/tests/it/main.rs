@@ -23,6 +23,8 @@ mod guesses;
 #[cfg(test)]
 mod identity;
 #[cfg(test)]
+mod kinds;
+#[cfg(test)]
 mod left_to_staff;
 #[cfg(test)]
 mod notes;

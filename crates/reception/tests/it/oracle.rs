@@ -149,11 +149,18 @@ fn suits(start: i64, asked: &Question) -> bool {
     at >= asked.not_before
         && at >= asked.within.start
         && moment(start + asked.minutes) <= asked.within.end
+        && ![-60, -30, 30, 60]
+            .into_iter()
+            .any(|shift| wall(start + shift, &asked.zone) == wall(start, &asked.zone))
         && asked.morning.is_none_or(|morning| (wall_minute(start, &asked.zone) < 720) == morning)
 }
 
+fn wall(at: i64, zone: &TimeZone) -> jiff::civil::DateTime {
+    zone.to_datetime(moment(at))
+}
+
 fn wall_minute(at: i64, zone: &TimeZone) -> i64 {
-    let wall = zone.to_datetime(moment(at));
+    let wall = wall(at, zone);
     i64::from(wall.hour()) * 60 + i64::from(wall.minute())
 }
 

@@ -32,6 +32,20 @@ fn with(field: &str, value: Value) -> Value {
 }
 
 #[tokio::test]
+async fn a_clinic_whose_system_counts_in_another_currency_than_its_zone_suggests_takes_payments_in_it() {
+    let clinic = proven_clinic();
+    clinic.desk(|desk| {
+        desk.settings.currency = Some(Currency::Cad);
+        desk.caller.vouched = true;
+    });
+    let taken = clinic.run("processPayment", with("currency", json!("CAD"))).await.answer;
+    assert_eq!(taken.status, Status::Accepted, "{}", taken.say);
+    let Write::RecordPayment(sent) = &clinic.writes()[0].1.write else { panic!("not a payment") };
+    assert_eq!(sent.amount.expose().currency, Currency::Cad);
+    assert_eq!(clinic.run("processPayment", payment()).await.answer.code, "not_a_choice");
+}
+
+#[tokio::test]
 async fn p5_a_payment_is_on_the_account_when_the_practices_system_said_so_and_not_before() {
     for (news, status, code) in [
         (WriteNews::Succeeded { created: Some("9001".into()) }, Status::Confirmed, "payment_posted"),

@@ -296,3 +296,28 @@ async fn p9_a_quota_of_the_day_that_an_operator_set_is_kept_and_the_next_day_beg
     assert!(take(&rig, clinic, 60).await);
     assert_eq!(usage(&rig, clinic).await.day.used, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_locations_of_one_office_share_what_the_vendor_counts_as_one() {
+    let rig = Rig::new().await;
+    let here = rig.clinic("mine").await;
+    let there = rig.second_place(here, ("d10001", "8")).await;
+    let mut admitted = 0;
+    for number in 0..40 {
+        let clinic = if number % 2 == 0 { here } else { there };
+        admitted += u32::from(take(&rig, clinic, 20).await);
+    }
+    assert_eq!(admitted, 10, "half of a minute's requests may leave at once, from wherever");
+    let mut tx = rig.store.tenant(here.tenant).await.unwrap();
+    tx.budget_advertised(there.connection, 100, 80, None).await.unwrap();
+    tx.set_day_quota(there.connection, Some(500)).await.unwrap();
+    let usage = tx.usage().await.unwrap();
+    tx.commit().await.unwrap();
+    for one in &usage {
+        let told = (one.minute.used + one.day.used, one.minute.limit, one.day.limit, one.advertised);
+        assert_eq!(told, (20, Some(80), Some(500), Some(100)), "{}", one.name);
+    }
+    assert_eq!((usage.len(), rig.number("SELECT count(*) FROM pms_request_budgets").await), (2, 1));
+    let other = rig.clinic("other").await;
+    assert!(take(&rig, other, 20).await, "another office has its own");
+}

@@ -28,7 +28,13 @@ async fn hold(
     let write = WritebackId::new();
     let mut tx = rig.store.tenant(clinic.tenant).await?;
     tx.add_writeback(&booking(clinic, write, write.to_string().as_bytes())).await?;
-    let new = NewHold { connection: clinic.connection, writeback: write, resources: &who, window: when };
+    let new = NewHold {
+        connection: clinic.connection,
+        writeback: write,
+        booking: write,
+        resources: &who,
+        window: when,
+    };
     tx.place_hold(&new).await?;
     tx.commit().await?;
     Ok(write)
@@ -121,4 +127,55 @@ async fn holds_are_listed_where_they_touch_the_range() {
         assert_eq!(held.len(), seen, "{from}-{to}");
         assert!(held.iter().all(|held| held.writeback == write && held.window == window(600, 630)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_a_clinician_is_one_at_all_locations_of_a_database_and_a_chair_is_its_locations_own() {
+    let rig = Rig::new().await;
+    let here = rig.clinic("mine").await;
+    let there = rig.second_place(here, ("d10001", "7")).await;
+    assert!(wins(&rig, here, resources("7", "2"), window(600, 630)).await);
+    assert!(
+        !wins(&rig, there, resources("7", "9"), window(610, 640)).await,
+        "the clinician is at the other one"
+    );
+    assert!(wins(&rig, there, resources("8", "2"), window(610, 640)).await, "the chair is another");
+    let held = async |clinic: Clinic| {
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        let held = tx.holds(clinic.connection, window(0, 1440)).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut held: Vec<_> =
+            held.into_iter().map(|one| (one.resource.kind, one.resource.vendor_id)).collect();
+        held.sort_by_key(|(kind, id)| (*kind == ResourceKind::Chair, id.clone()));
+        held
+    };
+    let people = |chair: &str| {
+        [(ResourceKind::Clinician, "7"), (ResourceKind::Clinician, "8"), (ResourceKind::Chair, chair)]
+            .map(|(kind, id)| (kind, id.to_owned()))
+    };
+    assert_eq!(held(here).await, people("2"));
+    assert_eq!(held(there).await, people("2"));
+
+    for (slug, office, database) in [("second", "D10001", "8"), ("third", "D10002", "7")] {
+        let here = rig.clinic(slug).await;
+        let elsewhere = rig.second_place(here, (office, database)).await;
+        assert!(wins(&rig, here, resources("7", "2"), window(900, 930)).await || slug == "third");
+        assert!(
+            wins(&rig, elsewhere, resources("7", "2"), window(900, 930)).await,
+            "somebody else in {office}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_of_fifty_at_each_of_two_locations_who_want_one_clinician_one_wins() {
+    let rig = std::sync::Arc::new(Rig::new().await);
+    let here = rig.clinic("mine").await;
+    let there = rig.second_place(here, ("D10001", "7")).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..100 {
+        let (rig, clinic) = (rig.clone(), if number % 2 == 0 { here } else { there });
+        tasks.spawn(async move { wins(&rig, clinic, resources("7", "2"), window(600, 630)).await });
+    }
+    assert_eq!(tasks.join_all().await.into_iter().filter(|won| *won).count(), 1);
 }

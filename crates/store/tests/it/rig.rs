@@ -76,6 +76,35 @@ impl Rig {
         clinic
     }
 
+    /// Another location of `clinic`'s tenant, in this database of this office; `clinic` is in it as well.
+    pub(crate) async fn second_place(&self, clinic: Clinic, (office, database): (&str, &str)) -> Clinic {
+        let other = Clinic { practice: PracticeId::new(), connection: ConnectionId::new(), ..clinic };
+        let mut tx = self.store.machinery().await.unwrap();
+        let practice = Practice {
+            id: other.practice,
+            name: "second".into(),
+            time_zone: "America/Chicago".into(),
+            country: "US".into(),
+        };
+        tx.put_practice(clinic.tenant, &practice).await.unwrap();
+        for (place, location, office, database) in
+            [(clinic, "1", "D10001", "7"), (other, "2", office, database)]
+        {
+            let new = NewConnection {
+                id: place.connection,
+                practice: place.practice,
+                vendor: "sikka",
+                status: "active",
+                config: json!({ "office_id": office, "practice_id": location, "cust_id": database }),
+                capabilities: None,
+                credentials: &Secret::from("open sesame"),
+            };
+            tx.put_connection(clinic.tenant, new).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+        other
+    }
+
     /// A queued booking.
     pub(crate) async fn writeback(&self, clinic: Clinic, payload: &[u8]) -> WritebackId {
         let id = WritebackId::new();

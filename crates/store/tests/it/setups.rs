@@ -107,7 +107,12 @@ async fn p6_setups_names_and_kinds_are_their_tenants_alone() {
     tx.ask_setup(key(theirs), None).await.unwrap();
     tx.commit().await.unwrap();
     let names = [ClinicianMapping { vendor_id: "7".into(), name: "Dr Lee".into(), offered: false }];
-    let kinds = [StaffAppointmentType { name: "Cleaning".into(), minutes: 60, vendor_id: None }];
+    let kinds = [StaffAppointmentType {
+        name: "Cleaning".into(),
+        minutes: 60,
+        vendor_id: None,
+        clinician_kind: Some("hygienist".into()),
+    }];
     let mut tx = rig.store.tenant(theirs.tenant).await.unwrap();
     tx.put_clinician_mappings(theirs.connection, &names).await.unwrap();
     tx.put_staff_appointment_types(theirs.connection, &kinds).await.unwrap();

@@ -43,6 +43,7 @@ async fn p6_nothing_of_mine_can_hang_on_another_tenants_connection() {
     let hold = NewHold {
         connection: theirs.connection,
         writeback: own,
+        booking: own,
         resources: &[Resource { kind: ResourceKind::Chair, vendor_id: "1".into() }],
         window: Window::of_minutes(Timestamp::UNIX_EPOCH, 30).unwrap(),
     };

@@ -84,6 +84,30 @@ fn copy(shown: &[(&str, i64)]) -> DayBook {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p4_a_fresh_appointment_may_move_over_its_own_time_and_nobody_elses() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    carried(&rig).await;
+    let made = rig.row(id).await.created_vendor_id.unwrap();
+    rig.booked(30).await;
+    carried(&rig).await;
+    assert!(is_taken(&rig.wish(&moving("another", 300, 15), "not its own").await));
+    let over = |to: i64| {
+        let Write::RescheduleAppointment(moved) = moving(&made, 0, 0) else { panic!("not a move") };
+        let window = domain::Window::of_minutes(slot(0).start + SignedDuration::from_mins(to), 30).unwrap();
+        Write::RescheduleAppointment(Reschedule { window, ..moved })
+    };
+    assert!(is_taken(&rig.wish(&over(15), "into the next one").await), "the next one's time is not its own");
+    let moved = wished(&rig, &over(-15), "a quarter of an hour earlier").await;
+    assert!(is_taken(&rig.wish(&booking(0), "the old time").await), "until it is moved it keeps its time");
+    carried(&rig).await;
+    assert_eq!(rig.state(moved).await, S::Succeeded);
+    let again = wished(&rig, &over(-20), "and again").await;
+    carried(&rig).await;
+    assert_eq!(rig.state(again).await, S::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p5_a_change_is_done_when_the_practices_system_said_so_and_names_what_it_changed() {
     let rig = Rig::new().await;
     for (write, appointment, action) in [

@@ -32,6 +32,29 @@ pub(crate) struct AppointmentKind {
     name: String,
     minutes: i32,
     vendor_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clinician_kind: Option<ClinicianKind>,
+}
+
+/// With whom a kind of appointment is.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ClinicianKind {
+    Provider,
+    Hygienist,
+}
+
+impl ClinicianKind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Hygienist => "hygienist",
+        }
+    }
+
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Provider, Self::Hygienist].into_iter().find(|one| one.word() == word)
+    }
 }
 
 /// All of them.
@@ -115,7 +138,12 @@ pub(crate) async fn kinds(
     tx.commit().await?;
     let appointment_types = known
         .into_iter()
-        .map(|one| AppointmentKind { name: one.name, minutes: one.minutes, vendor_id: one.vendor_id })
+        .map(|one| AppointmentKind {
+            clinician_kind: one.clinician_kind.as_deref().and_then(ClinicianKind::from_word),
+            name: one.name,
+            minutes: one.minutes,
+            vendor_id: one.vendor_id,
+        })
         .collect();
     Ok(HttpResponse::Ok().json(AppointmentKinds { appointment_types }))
 }
@@ -147,6 +175,7 @@ pub(crate) async fn put_kinds(
             name: one.name.trim().to_owned(),
             minutes: one.minutes,
             vendor_id: one.vendor_id.clone(),
+            clinician_kind: one.clinician_kind.map(|kind| kind.word().to_owned()),
         })
         .collect();
     let mut tx = context.store.tenant(owner.tenant).await?;

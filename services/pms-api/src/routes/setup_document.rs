@@ -187,6 +187,7 @@ fn kinds() -> Value {
             "name": text("As staff and callers say it."),
             "minutes": { "type": "integer", "minimum": 5, "maximum": 480 },
             "vendorId": { "type": ["string", "null"], "description": "The system's own code, as `GET /api/pms/appointment-types` gives it." },
+            "clinicianKind": { "type": "string", "enum": ["provider", "hygienist"], "description": "With whom it is. Left out: what its name tells." },
         }),
     );
     object(&["appointmentTypes"], &json!({ "appointmentTypes": list(&one) }))

@@ -218,3 +218,22 @@ async fn p5_on_a_call_only_what_the_payment_service_announced_is_put_on_an_accou
     outcomes.sort_unstable();
     assert_eq!(outcomes, ["ok", "ok", "ok", "refused"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clinic_whose_system_counts_in_canadian_dollars_takes_payments_in_them() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    stack.sql("UPDATE pms_connections SET config = config || '{\"currency\": \"CAD\"}'").await.unwrap();
+    let paid = |currency: &str| {
+        json!({ "patientId": "101", "reference": format!("pi_{currency}"), "amount": 4_070, "currency": currency,
+            "method": "card" })
+    };
+    let other = pay(&stack, "usd", &paid("USD")).await;
+    assert_eq!(
+        (other.status, error(&other)["fields"][0]["path"].as_str()),
+        (422, Some("currency")),
+        "{other:?}"
+    );
+    let taken = pay(&stack, "cad", &paid("CAD")).await;
+    assert!([200, 202].contains(&taken.status), "{taken:?}");
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+}

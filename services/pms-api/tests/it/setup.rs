@@ -182,10 +182,12 @@ async fn several_locations_are_connected_and_what_staff_call_things_is_what_call
     ] });
     let put = ask(&stack, &who, "PUT", &path(&first, "/clinicians"), Some(&people)).await;
     assert_eq!(put.status, 200, "{put:?}");
-    let kinds =
-        json!({ "appointmentTypes": [{ "name": "Long visit", "minutes": 90, "vendorId": "Recall" }] });
+    let kinds = json!({ "appointmentTypes": [{ "name": "Long visit", "minutes": 90, "vendorId": "Recall",
+            "clinicianKind": "provider" }] });
     let put = ask(&stack, &who, "PUT", &path(&first, "/appointment-types"), Some(&kinds)).await;
     assert_eq!(put.status, 200, "{put:?}");
+    let told = ask(&stack, &who, "GET", &path(&first, "/appointment-types"), None).await.json();
+    assert_eq!(told, kinds);
     for (rest, body, field) in [
         ("/clinicians", json!({ "clinicians": [{ "vendorId": "", "name": "x" }] }), "clinicians[0].vendorId"),
         (

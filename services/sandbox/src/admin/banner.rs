@@ -39,7 +39,7 @@ const ASSUMED: &[&str] = &[
     "practice_schedule: HH:mm, resource types practice, operatory and provider, weeks from Monday, holidays on the practice's row",
     "patient_due is what insurance_due leaves of patient_balance; a payment type's flags filter the list and are shown in no row",
     "cancelled appointments stay in the list under the PMS's own word, unless the dial cancelled_vanish is on",
-    "operatories and practice_schedule have no filter for a location: with second_location the rows of both stand in one list",
+    "operatories and practice_schedule have no filter for a location: with second_location the rows of both stand in one list; a clinician booked at one location is busy at both",
     "note_types are Clinical Note and Patient Note; a note gets a note_id, and medical_notes shows it with get_all",
     "times of writeback_status and writebacks are practice-local; start_time and end_time of a key are UTC",
     "PUT without provider_id is refused, because its table says required",

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::call::{Call, Reply};
 use super::columns as tables;
+use super::elsewhere;
 use super::envelope::Page;
 use super::errors::{Message, Problem};
 use super::lists::{page, required};
@@ -30,7 +31,10 @@ pub(super) fn list(
         List::AuthorizedPractices => {
             let mine = |office: &&Office| caller.office_id.as_ref().is_none_or(|id| *id == office.id);
             let listed = state.offices.values().filter(|office| office.listed).filter(mine);
-            let rows: Vec<_> = listed.map(|office| Arc::new(practice_row(office, now))).collect();
+            let row = |office| elsewhere::as_well(office, vec![Arc::new(practice_row(office, now))]);
+            let all = call.query.get("show") == Some("all");
+            let rows: Vec<_> =
+                listed.flat_map(|office| row(office).into_iter().take(if all { 2 } else { 1 })).collect();
             page(rows.iter(), &tables::AUTHORIZED_PRACTICES, call)
         }
         List::SupportedPmses => {
@@ -39,12 +43,14 @@ pub(super) fn list(
             page(rows.iter(), &tables::SUPPORTED_PMSES, call)
         }
         List::DataSyncStatus => {
-            let rows: Vec<_> = state.offices.values().map(|office| Arc::new(sync_row(office, now))).collect();
+            let row = |office| elsewhere::as_well(office, vec![Arc::new(sync_row(office, now))]);
+            let rows: Vec<_> = state.offices.values().flat_map(row).collect();
             page(rows.iter(), &tables::DATA_SYNC_STATUS, call)
         }
         List::PracticeLocation => {
             required(&call.query, "office_id")?;
-            let rows: Vec<_> = state.offices.values().map(|office| Arc::new(location_row(office))).collect();
+            let row = |office| elsewhere::as_well(office, vec![Arc::new(location_row(office))]);
+            let rows: Vec<_> = state.offices.values().flat_map(row).collect();
             page(rows.iter(), &tables::PRACTICE_LOCATION, call)
         }
         List::Writebacks => {
@@ -95,7 +101,7 @@ pub fn set_location(state: &mut State, call: &Call) -> Result<Reply, Problem> {
         _ => return Err(Problem::invalid("access is ON or OFF")),
     };
     let office = state.offices.get_mut(&office_id).ok_or_else(|| Problem::not_found("no such office"))?;
-    if practices.split(',').any(|practice| practice.trim() != office.practice_id) {
+    if practices.split(',').any(|practice| !elsewhere::has(office, practice.trim())) {
         return Err(Problem::not_found("no such practice in this office"));
     }
     office.access_on = on;

@@ -88,10 +88,14 @@ fn keep_loaded(old: &[Arc<Record>], new: Vec<Record>, key: &str, local: DateTime
     new.into_iter().map(stamp).collect()
 }
 
+fn place<'a>(named: &'a str, office: Office<'a>) -> &'a str {
+    if named.is_empty() { office.practice_id } else { named }
+}
+
 fn patient_row(patient: &Patient, pms: &Pms, office: Office<'_>) -> Record {
     let guarantor = pms.patients.get(&patient.guarantor_id).unwrap_or(patient);
     let id = patient.patient_id;
-    let practice = office.practice_id;
+    let practice = place(&patient.practice_id, office);
     let mut row = Record::of([
         ("href", format!("/practices/{practice}/patients/{id}")),
         ("patient_id", id.to_string()),
@@ -136,7 +140,7 @@ fn appointment_row(held: &Appointment, pms: &Pms, office: Office<'_>) -> Record 
     };
     let guarantor =
         pms.patients.get(&held.patient_id).map_or(held.patient_id, |patient| patient.guarantor_id);
-    let practice = office.practice_id;
+    let practice = place(&held.practice_id, office);
     let cancelled = office.rules.frees(&held.status);
     let mut row = Record::of([
         ("href", format!("/practices/{practice}/appointments/{}", held.appointment_sr_no)),

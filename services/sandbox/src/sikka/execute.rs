@@ -4,6 +4,7 @@ use jiff::civil::{Date, DateTime, Time};
 
 use super::books;
 use super::call::Body;
+use super::elsewhere;
 use super::notes;
 use super::pms::{Appointment, Patient, Pms};
 use super::profile::Rules;
@@ -63,6 +64,7 @@ fn book(pms: &mut Pms, rules: &'static Rules, body: &Body, local: DateTime) -> R
     let patient_id = patient_of(pms, body)?;
     let appointment = Appointment {
         appointment_sr_no: pms.next_appointment_id(),
+        practice_id: elsewhere::named(body),
         patient_id,
         provider_id: body.text_or_empty("provider_id"),
         operatory: body.text_or_empty("operatory"),
@@ -196,6 +198,7 @@ fn new_patient(pms: &mut Pms, rules: &'static Rules, body: &Body, local: DateTim
     };
     let patient = Patient {
         patient_id: id,
+        practice_id: elsewhere::named(body),
         guarantor_id,
         cell: phone("cell")?,
         homephone: phone("homephone")?,
@@ -227,7 +230,8 @@ fn fits(pms: &Pms, rules: &Rules, wanted: &Appointment) -> Result<(), String> {
     if pms.bookable_provider(&wanted.provider_id).is_none() {
         return Err("Appointment not saved: provider not found or inactive".to_owned());
     }
-    if pms.open_operatory(&wanted.operatory).is_none() {
+    let chair = elsewhere::chair_of(&wanted.practice_id, &wanted.operatory);
+    if chair.and_then(|chair| pms.open_operatory(chair)).is_none() {
         return Err("Appointment not saved: operatory not found".to_owned());
     }
     match pms.conflict(wanted, rules) {

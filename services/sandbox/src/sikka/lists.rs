@@ -1,6 +1,5 @@
 //! The list calls of one office. Rows of patients, appointments, providers and chairs come from the cloud copy.
 
-use std::iter;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -39,7 +38,9 @@ pub fn list(
             let phones = Phones::new(&call.query, faults.phone_match_raw);
             page(cloud.patients.iter().filter(|row| phones.take(row)), &tables::PATIENTS, call)
         }
-        List::Providers => page(cloud.providers.iter(), &tables::PROVIDERS, call),
+        List::Providers => {
+            page(elsewhere::as_well(office, cloud.providers.clone()).iter(), &tables::PROVIDERS, call)
+        }
         List::Operatories => {
             required(&call.query, "cust_id")?;
             let elsewhere = elsewhere::chairs(office);
@@ -56,20 +57,32 @@ pub fn list(
             page(wanted, &tables::PRACTICE_SCHEDULE, call)
         }
         List::Slots => page(schedule::slot_rows(office, today).iter(), &tables::SLOTS, call),
-        List::Practices => page(iter::once(&Arc::new(practice(office))), &tables::PRACTICES, call),
-        List::AppointmentStatuses => page(statuses(office).iter(), &tables::APPOINTMENT_STATUSES, call),
-        List::PracticeVariables => page(variables(office).iter(), &tables::PRACTICE_VARIABLES, call),
+        List::Practices => {
+            let rows = elsewhere::as_well(office, vec![Arc::new(practice(office))]);
+            page(rows.iter(), &tables::PRACTICES, call)
+        }
+        List::AppointmentStatuses => {
+            page(elsewhere::as_well(office, statuses(office)).iter(), &tables::APPOINTMENT_STATUSES, call)
+        }
+        List::PracticeVariables => {
+            page(elsewhere::as_well(office, variables(office)).iter(), &tables::PRACTICE_VARIABLES, call)
+        }
         List::MedicalNotes => page(cloud.notes.iter(), &notes::MEDICAL_NOTES, call),
-        List::NoteTypes => page(notes::types(office).iter(), &notes::NOTE_TYPES, call),
+        List::NoteTypes => {
+            page(elsewhere::as_well(office, notes::types(office)).iter(), &notes::NOTE_TYPES, call)
+        }
         List::WritebackDetails => {
             let kind = required(&call.query, "writeback_type")?;
-            page(details(office, kind).iter(), &tables::WRITEBACK_DETAILS, call)
+            page(elsewhere::as_well(office, details(office, kind)).iter(), &tables::WRITEBACK_DETAILS, call)
         }
         List::PatientBalance => page(cloud.books.balances.iter(), &tables::PATIENT_BALANCE, call),
         List::Subscribers => page(cloud.books.subscribers.iter(), &tables::SUBSCRIBERS, call),
         List::InsuranceCompanies => page(cloud.books.companies.iter(), &tables::INSURANCE_COMPANIES, call),
         List::Transactions => page(cloud.books.transactions.iter(), &tables::TRANSACTIONS, call),
-        List::PaymentTypes => page(cloud.books.payment_types.iter(), &tables::PAYMENT_TYPES, call),
+        List::PaymentTypes => {
+            let rows = elsewhere::as_well(office, cloud.books.payment_types.clone());
+            page(rows.iter(), &tables::PAYMENT_TYPES, call)
+        }
         List::WritebackStatus => {
             let id: u64 =
                 required(&call.query, "id")?.parse().map_err(|_| Problem::invalid("id is not a number"))?;
@@ -179,7 +192,7 @@ fn practice(office: &Office) -> Record {
         ("email", "frontdesk@example.com".to_owned()),
         ("cust_id", office.cust_id.clone()),
         ("is_main_office", "True".to_owned()),
-        ("country", "US".to_owned()),
+        ("country", office.country.clone()),
     ])
 }
 

@@ -27,12 +27,14 @@ pub struct Office {
     pub secret: String,
     /// The practice that everything is about.
     pub practice_id: String,
-    /// Whether the office has a second location, of which only the chairs and the hours are known.
+    /// Whether the office has a second location, with its people, in its database.
     pub second_location: bool,
     /// The database id `operatories` insists on.
     pub cust_id: String,
     /// Name of the practice.
     pub practice_name: String,
+    /// Its country, as the vendor writes it.
+    pub country: String,
     /// Number of the practice.
     pub phone: String,
     /// Windows name of the zone.

@@ -38,6 +38,8 @@ pub struct Pms {
 pub struct Patient {
     /// Number in the PMS.
     pub patient_id: u64,
+    /// Location they are a patient of; empty: the first.
+    pub practice_id: String,
     /// Patient who pays; oneself when alone.
     pub guarantor_id: u64,
     /// Given name.
@@ -83,6 +85,9 @@ pub struct Patient {
 pub struct Appointment {
     /// Number in the PMS.
     pub appointment_sr_no: u64,
+    /// Location it is at; empty: the first.
+    #[serde(default)]
+    pub practice_id: String,
     /// Patient it is for.
     pub patient_id: u64,
     /// Provider who sees the patient.

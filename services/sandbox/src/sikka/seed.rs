@@ -47,6 +47,8 @@ pub struct Seed {
     pub writeback_max_ms: u64,
     /// Whether each office has a second location, whose chairs and hours stand in the same lists.
     pub second_location: bool,
+    /// Country of every office, as the vendor writes it.
+    pub country: String,
 }
 
 impl Default for Seed {
@@ -63,6 +65,7 @@ impl Default for Seed {
             writeback_min_ms: 20_000,
             writeback_max_ms: 160_000,
             second_location: false,
+            country: "US".to_owned(),
         }
     }
 }
@@ -127,6 +130,7 @@ impl Seed {
             secret: format!("sandbox-secret-{id}"),
             practice_id: "1".to_owned(),
             second_location: self.second_location,
+            country: self.country.clone(),
             cust_id: "1".to_owned(),
             practice_name: format!("{} Dental", people::TOWNS[turn % people::TOWNS.len()]),
             phone: format!("(555) 010-{:04}", 9000 + index),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::account;
 use super::books::parse_amount;
 use super::call::{Body, Call, Reply};
+use super::elsewhere;
 use super::errors::{Message, Problem};
 use super::execute::{parse_date, parse_length, parse_time};
 use super::faults::count_off;
@@ -54,7 +55,7 @@ pub fn submit(
     };
     let operation = check(write, &body, optional)?;
     let practice_id = body.text_or_empty("practice_id");
-    if practice_id != office.practice_id {
+    if !elsewhere::has(office, &practice_id) {
         return Err(Problem::practice_off("practice_id does not belong to this office"));
     }
     if body.flag("check_spu") && !office.spu_online {

@@ -85,6 +85,7 @@ fn add(pms: &mut Pms, rules: &'static Rules, patient: u64, slot: &Slot<'_>, toda
     let id = pms.next_appointment_id();
     let appointment = Appointment {
         appointment_sr_no: id,
+        practice_id: String::new(),
         patient_id: patient,
         provider_id: slot.provider.to_owned(),
         operatory: slot.chair.to_owned(),
