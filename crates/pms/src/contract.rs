@@ -230,7 +230,7 @@ async fn ended(stage: &dyn Stage, receipt: &Receipt) -> WriteOutcome {
             kept(stage.adapter().outcomes(std::slice::from_ref(receipt)).await, "a write can be asked for");
         match known.get(receipt) {
             None | Some(WriteOutcome::Pending | WriteOutcome::Unshown) => {
-                tokio::time::sleep(Duration::from_millis(25)).await
+                tokio::time::sleep(Duration::from_millis(25)).await;
             }
             Some(outcome) => return outcome.clone(),
         }

@@ -1,7 +1,6 @@
 use diesel::sql_types::{Double, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
-use crate::budgets::Row;
 use crate::{BudgetUse, MachineryTx, StoreError};
 
 impl MachineryTx {
@@ -15,7 +14,7 @@ impl MachineryTx {
         vendor: &str,
         first_most: i32,
     ) -> Result<BudgetUse, StoreError> {
-        let row: Row = diesel::sql_query(
+        Ok(diesel::sql_query(
             "INSERT INTO application_budgets AS b (vendor, most, tokens) VALUES ($1, $2, greatest($2 / 2.0, 1) - 1)
              ON CONFLICT (vendor) DO UPDATE SET (tokens, admitted, refilled_at) = (
                  SELECT have - may::int, may, greatest(b.refilled_at, now())
@@ -28,8 +27,7 @@ impl MachineryTx {
         .bind::<Text, _>(vendor)
         .bind::<Integer, _>(first_most)
         .get_result(&mut self.conn)
-        .await?;
-        Ok(row.into())
+        .await?)
     }
 
     /// Records how many requests in the application's own name we allow ourselves. `closed_for_s`: the vendor's own

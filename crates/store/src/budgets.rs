@@ -6,30 +6,17 @@ use domain::ConnectionId;
 use crate::{StoreError, TenantTx};
 
 /// How an office's budget answered a request for a place in it.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, QueryableByName)]
 pub struct BudgetUse {
     /// Whether the request may be made.
+    #[diesel(sql_type = Bool)]
     pub admitted: bool,
     /// How many requests any 60 s may see.
+    #[diesel(sql_type = Integer)]
     pub most: i32,
     /// Seconds until the next place; 0 when admitted.
-    pub wait_s: f64,
-}
-
-#[derive(QueryableByName)]
-pub(crate) struct Row {
-    #[diesel(sql_type = Bool)]
-    admitted: bool,
-    #[diesel(sql_type = Integer)]
-    most: i32,
     #[diesel(sql_type = Double)]
-    wait_s: f64,
-}
-
-impl From<Row> for BudgetUse {
-    fn from(row: Row) -> Self {
-        Self { admitted: row.admitted, most: row.most, wait_s: row.wait_s }
-    }
+    pub wait_s: f64,
 }
 
 impl TenantTx {
@@ -39,7 +26,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn take_request(&mut self, id: ConnectionId, first_most: i32) -> Result<BudgetUse, StoreError> {
-        let row: Row = diesel::sql_query(
+        Ok(diesel::sql_query(
             "INSERT INTO pms_request_budgets AS b (connection_id, tenant_id, most, tokens, minute_used, day_used)
              VALUES (pms_budget_of($1), $2, $3, greatest($3 / 2.0, 1) - 1, 1, 1)
              ON CONFLICT (connection_id) DO UPDATE SET
@@ -76,8 +63,7 @@ impl TenantTx {
         .bind::<SqlUuid, _>(self.tenant.uuid())
         .bind::<Integer, _>(first_most)
         .get_result(&mut self.conn)
-        .await?;
-        Ok(row.into())
+        .await?)
     }
 
     /// Records what the vendor advertises and the share of it we allow ourselves. What it says first takes the place of

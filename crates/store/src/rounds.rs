@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, TenantId, WritebackId, WritebackState};
 use jiff::Timestamp;
@@ -186,18 +186,10 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn writeback_counts(&mut self) -> Result<WritebackCounts, StoreError> {
-        #[derive(QueryableByName)]
-        struct Count {
-            #[diesel(sql_type = Text)]
-            state: String,
-            #[diesel(sql_type = BigInt)]
-            count: i64,
-        }
-        let rows: Vec<Count> =
-            diesel::sql_query("SELECT state, count(*) FROM pms_writebacks GROUP BY state ORDER BY state")
-                .load(&mut self.conn)
-                .await?;
-        Ok(rows.into_iter().map(|row| (row.state, row.count)).collect())
+        use crate::schema::pms_writebacks as w;
+        let counted =
+            w::table.group_by(w::state).select((w::state, diesel::dsl::count_star())).order(w::state);
+        Ok(counted.load(&mut self.conn).await?)
     }
 
     /// The writes that have not moved for `minutes` though nothing is final about them.

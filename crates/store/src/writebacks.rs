@@ -57,11 +57,13 @@ pub struct Writeback {
 }
 
 /// What the tries at a write came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, QueryableByName)]
 pub struct Tries {
     /// So many may have arrived: how they ended is not known, or only that they were found nowhere.
+    #[diesel(sql_type = Integer)]
     pub blind: i32,
     /// So many failed, those among them.
+    #[diesel(sql_type = Integer)]
     pub failed: i32,
 }
 
@@ -447,14 +449,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn tries(&mut self, id: WritebackId) -> Result<Tries, StoreError> {
-        #[derive(QueryableByName)]
-        struct Counted {
-            #[diesel(sql_type = Integer)]
-            blind: i32,
-            #[diesel(sql_type = Integer)]
-            failed: i32,
-        }
-        let counted: Counted = diesel::sql_query(
+        Ok(diesel::sql_query(
             "SELECT count(*) FILTER (WHERE blind)::int AS blind, count(*) FILTER (WHERE blind
                  OR (outcome = 'queued'
                      AND detail IN ('vendor_down', 'key_expired', 'unreadable', 'access_withdrawn')))::int AS failed
@@ -464,8 +459,7 @@ impl TenantTx {
         )
         .bind::<SqlUuid, _>(id.uuid())
         .get_result(&mut self.conn)
-        .await?;
-        Ok(Tries { blind: counted.blind, failed: counted.failed })
+        .await?)
     }
 
     /// The connection's writes that were wished for before `id`, sent within the last `within_s` seconds, and lost.

@@ -351,7 +351,6 @@ mod tests {
             error_code: code.into(),
             long_message: long.into(),
             more_information: more.into(),
-            ..wire::Message::default()
         })
         .map(|receipt| receipt.0)
     }
