@@ -324,10 +324,4 @@ async fn of_several_locations_none_is_taken_unless_it_is_named() {
     assert_eq!((refused.status, &error(&refused)["fields"][0]["path"]), (422, &json!("practiceId")));
     let named = format!("{search}&practiceId={}", clinic.practice);
     assert_eq!(ask(&stack, "GET", &named, None).await.status, 200);
-    let asking = json!({ "from": "2030-01-07" });
-    let told = stack.tool(clinic, ("call-1", "look"), "checkAvailability", &asking).await.unwrap();
-    assert_eq!(told["reason"], "the tenant has several locations, and none was named", "{told}");
-    let left = tasks(&stack).await;
-    assert_eq!((left.len(), &left[0]["code"]), (1, &json!("practice_unclear")), "{left:?}");
-    assert!(left[0]["nextAction"].as_str().unwrap().contains("its location"), "{left:?}");
 }
