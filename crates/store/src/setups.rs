@@ -342,7 +342,8 @@ impl MachineryTx {
              VALUES ($6, $1, $2, $3, $4, $5)
              ON CONFLICT (tenant_id, vendor, office, location) DO UPDATE
              SET state = 'confirming', reason = NULL, attempts = 0, due_at = now(), updated_at = now(),
-                 give_up_at = now() + interval '7 days', connection_id = EXCLUDED.connection_id",
+                 give_up_at = now() + interval '7 days', connection_id = EXCLUDED.connection_id,
+                 lease_until = NULL, lease_owner = NULL",
         )
         .bind::<SqlUuid, _>(key.tenant.uuid())
         .bind::<Text, _>(key.vendor)
