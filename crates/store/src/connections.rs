@@ -516,24 +516,4 @@ impl MachineryTx {
         .execute(&mut self.conn)
         .await?)
     }
-
-    /// The tenant and id of every active connection of `vendor`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn active_connections(&mut self, vendor: &str) -> Result<Vec<DueRefresh>, StoreError> {
-        let rows: Vec<(Uuid, Uuid)> = c::table
-            .select((c::tenant_id, c::id))
-            .filter(c::vendor.eq(vendor))
-            .filter(c::status.eq("active"))
-            .load(&mut self.conn)
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(tenant, id)| DueRefresh {
-                tenant: TenantId::from_uuid(tenant),
-                connection: ConnectionId::from_uuid(id),
-            })
-            .collect())
-    }
 }

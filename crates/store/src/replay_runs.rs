@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{TenantId, WritebackId};
 use uuid::Uuid;
@@ -196,22 +196,5 @@ impl MachineryTx {
         .await
         .optional()?;
         Ok(claimed.map(|claimed| (TenantId::from_uuid(claimed.tenant_id), claimed.id)))
-    }
-
-    /// How many runs are not at their end.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn replay_runs_left(&mut self) -> Result<i64, StoreError> {
-        #[derive(QueryableByName)]
-        struct Count {
-            #[diesel(sql_type = BigInt)]
-            still: i64,
-        }
-        let count: Count =
-            diesel::sql_query("SELECT count(*) AS still FROM pms_replay_runs WHERE state = 'running'")
-                .get_result(&mut self.conn)
-                .await?;
-        Ok(count.still)
     }
 }

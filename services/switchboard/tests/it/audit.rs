@@ -86,7 +86,7 @@ async fn ends_kept_outside(stack: &Stack, anchors: &str) {
     let clinic = &stack.clinics[0];
     stack.sql("UPDATE audit_log SET outcome = 'none' WHERE sequence = 3").await.unwrap();
     let (well, printed) = run(stack, &["audit", "anchor"]).await;
-    assert!(!well && lines(&printed).is_empty(), "a broken chain has no end to keep: {printed}");
+    assert!(!well && !printed.contains("ends_at"), "a broken chain has no end to keep: {printed}");
     stack.sql("TRUNCATE audit_log; TRUNCATE audit_heads").await.unwrap();
     let grow = async |times: i64| {
         for _ in 0..times {
