@@ -30,6 +30,42 @@ pub fn clean_line(text: &str, most: usize) -> Result<String, TextError> {
     Ok(text.to_owned())
 }
 
+/// A name without what people do not hear: case, accents, apostrophes and points.
+#[must_use]
+pub fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for c in name.chars().flat_map(char::to_lowercase) {
+        if c.is_whitespace() || c == '-' {
+            words.push(String::new());
+        } else if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            plain(c, word);
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+fn plain(c: char, into: &mut String) {
+    let letter = match c {
+        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' | 'ā' | 'ą' => 'a',
+        'ç' | 'ć' | 'č' => 'c',
+        'é' | 'è' | 'ê' | 'ë' | 'ē' | 'ę' | 'ě' => 'e',
+        'í' | 'ì' | 'î' | 'ï' | 'ī' => 'i',
+        'ñ' | 'ń' | 'ň' => 'n',
+        'ó' | 'ò' | 'ô' | 'ö' | 'õ' | 'ø' | 'ō' => 'o',
+        'ú' | 'ù' | 'û' | 'ü' | 'ū' | 'ů' => 'u',
+        'ý' | 'ÿ' => 'y',
+        'š' | 'ś' => 's',
+        'ž' | 'ź' | 'ż' => 'z',
+        'ł' => 'l',
+        'ß' => return into.push_str("ss"),
+        other => other,
+    };
+    into.push(letter);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,10 +1,10 @@
 //! Guesses of who somebody is: a few are slips of the tongue, more are an attempt.
 
-use domain::Patient;
+use domain::{Patient, words};
 use jiff::civil::Date;
 use pms::PatientQuery;
 
-use crate::identity::{matching, words};
+use crate::identity::matching;
 use crate::ports::Guessing;
 use crate::sentences;
 use crate::turn::{Stop, Turn};

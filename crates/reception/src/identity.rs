@@ -1,6 +1,6 @@
 //! Who is who: names as they are heard against names as they are filed.
 
-use domain::{Patient, Phone};
+use domain::{Patient, Phone, words};
 use jiff::civil::Date;
 
 /// How well a name that was heard fits the one on file.
@@ -69,41 +69,6 @@ pub(crate) fn matching(
 /// Whether any of the patient's numbers rings this phone.
 pub(crate) fn has_phone(patient: &Patient, phone: &Phone) -> bool {
     patient.phones.iter().any(|one| one.same_line(phone))
-}
-
-/// A name without what people do not hear: case, accents, apostrophes and points.
-pub(crate) fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    for c in name.chars().flat_map(char::to_lowercase) {
-        if c.is_whitespace() || c == '-' {
-            words.push(String::new());
-        } else if c.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            plain(c, word);
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
-}
-
-fn plain(c: char, into: &mut String) {
-    let letter = match c {
-        'á' | 'à' | 'â' | 'ä' | 'ã' | 'å' | 'ā' | 'ą' => 'a',
-        'ç' | 'ć' | 'č' => 'c',
-        'é' | 'è' | 'ê' | 'ë' | 'ē' | 'ę' | 'ě' => 'e',
-        'í' | 'ì' | 'î' | 'ï' | 'ī' => 'i',
-        'ñ' | 'ń' | 'ň' => 'n',
-        'ó' | 'ò' | 'ô' | 'ö' | 'õ' | 'ø' | 'ō' => 'o',
-        'ú' | 'ù' | 'û' | 'ü' | 'ū' | 'ů' => 'u',
-        'ý' | 'ÿ' => 'y',
-        'š' | 'ś' => 's',
-        'ž' | 'ź' | 'ż' => 'z',
-        'ł' => 'l',
-        'ß' => return into.push_str("ss"),
-        other => other,
-    };
-    into.push(letter);
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 #![doc = include_str!("../README.md")]
 
 mod answer;
-mod card_number;
 mod desk;
 mod guesses;
 mod identity;
@@ -20,7 +19,6 @@ mod wish;
 
 pub use answer::{AuditNote, Status, ToolAnswer};
 pub use availability::Held;
-pub use card_number::{looks_like_one as looks_like_card_number, strike as strike_card_numbers};
 pub use desk::{Caller, Desk, Door, Settings};
 pub use input::BadInput;
 pub use language::{Language, Template};

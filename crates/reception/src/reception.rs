@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use domain::Sensitive;
+use domain::{Sensitive, card_number};
 use pms::Operation;
 use seal::HmacKey;
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::sentences::input;
 use crate::tools::{Arguments, tool};
 use crate::turn::{Stop, Turn};
 use crate::wish::wish;
-use crate::{AuditNote, BadInput, Desk, Status, ToolAnswer, card_number};
+use crate::{AuditNote, BadInput, Desk, Status, ToolAnswer};
 
 /// The use cases, on whatever the two ports are.
 #[derive(Clone)]

@@ -1,10 +1,10 @@
 //! What somebody wants, for the staff who are left with it when a tool cannot do it.
 
-use domain::{Patient, Phone};
+use domain::{Patient, Phone, card_number};
 use serde_json::{Map, Value};
 
 use crate::turn::Turn;
-use crate::{ToolAnswer, card_number, slot};
+use crate::{ToolAnswer, slot};
 
 /// No argument is longer by its schema.
 const LONGEST: usize = 500;

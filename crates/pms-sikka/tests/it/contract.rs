@@ -177,9 +177,9 @@ async fn prepared(system: &str, call: Option<(&'static str, Value)>) -> Sandbox 
         held: Mutex::new(None),
     });
     let is_on = |on: Result<bool, PmsError>| on.unwrap();
-    sikka.switch_off("D10001", &practice.practice_id, budget.clone()).await.unwrap();
-    assert!(is_on(sikka.switch_on("D10001", &practice.practice_id, budget.clone()).await), "it was off");
-    assert!(!is_on(sikka.switch_on("D10001", &practice.practice_id, budget.clone()).await), "it is on");
+    sikka.switch_off("D10001", &practice.practice_id).await.unwrap();
+    assert!(is_on(sikka.switch_on("D10001", &practice.practice_id).await), "it was off");
+    assert!(!is_on(sikka.switch_on("D10001", &practice.practice_id).await), "it is on");
     let mut profile = sikka.inspect(&practice, keys.clone(), budget.clone()).await.unwrap();
     let lists = sikka.lists(&practice.practice_id, keys.clone(), budget.clone()).await.unwrap();
     assert!(lists.clinicians.contains(&"DR1".to_owned()) && !lists.payment_types.is_empty(), "{lists:?}");
@@ -354,8 +354,8 @@ async fn p4_chairs_and_hours_of_another_location_are_offered_to_nobody() {
 async fn p4_what_is_booked_at_the_second_location_keeps_its_clinician_busy_at_the_first() {
     let seed = json!({ "second_location": true, "zones": ["Central Standard Time"], "fill": 0.0,
         "writeback_min_ms": 0, "writeback_max_ms": 0 });
-    let stage = seeded("open_dental", Some(seed)).await;
-    let found = stage.sikka.authorized_practices(stage.budget.clone()).await.unwrap();
+    let stage = prepared("open_dental", Some(("/admin/seed", seed))).await;
+    let found = stage.sikka.authorized_practices().await.unwrap();
     let places: Vec<&str> = found.iter().map(|one| one.practice_id.as_str()).collect();
     assert_eq!(places, ["1", "2"]);
     let profile = stage.sikka.inspect(&found[1], stage.keys.clone(), stage.budget.clone()).await.unwrap();

@@ -1,9 +1,6 @@
 //! Which location of an office is switched on, and what is believed of the vendor's list.
 
-use std::sync::Arc;
-
 use serde_json::json;
-use vendor_http::MemoryBudget;
 use wiremock::ResponseTemplate;
 
 use crate::desk::{Desk, list, message, sikka};
@@ -12,8 +9,7 @@ async fn switched(rows: ResponseTemplate) -> (bool, usize) {
     let desk = Desk::open().await;
     desk.answer("GET", "practice_location", rows).await;
     desk.answer("POST", "practice_location", message(200, "API4006", "Done")).await;
-    let budget = Arc::new(MemoryBudget::per_minute(600));
-    let is_new = sikka(format!("{}/v4", desk.server.uri())).switch_on("D10001", "2", budget).await.unwrap();
+    let is_new = sikka(format!("{}/v4", desk.server.uri())).switch_on("D10001", "2").await.unwrap();
     let posted = desk.asked("practice_location").await.len() - 1;
     (is_new, posted)
 }

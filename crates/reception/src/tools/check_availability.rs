@@ -1,5 +1,5 @@
 use availability::{Ask, Held, Opening, PartOfDay, choose, openings, takes_patients};
-use domain::{Clinician, ClinicianKind, DayBook, Window};
+use domain::{Clinician, ClinicianKind, DayBook, Window, words};
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::kind::{KIND_UNKNOWN, kind};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
-use crate::identity::words;
 use crate::ports::Claim;
 use crate::sentences::input as said;
 use crate::spoken::{self, Offer};

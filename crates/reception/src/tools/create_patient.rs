@@ -1,4 +1,4 @@
-use domain::{Patient, PersonName, Phone, WritebackId};
+use domain::{Patient, PersonName, Phone, WritebackId, words};
 use jiff::{SignedDuration, Timestamp};
 use pms::{NewPatient, Operation, PatientQuery, Write};
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::guesses::Said;
-use crate::identity::{Fit, fits_given, has_phone, matching, words};
+use crate::identity::{Fit, fits_given, has_phone, matching};
 use crate::ports::{NewWrite, Requested, WriteNews};
 use crate::proof::Proof;
 use crate::turn::{Stop, Turn};

@@ -116,6 +116,7 @@ async fn a_long_list_reaches_a_voice_agent_as_far_as_it_goes_and_everybody_else_
         vendor_id: format!("K{number}"),
         name: format!("Revisión número {number} con limpieza y más"),
         minutes: Some(30),
+        clinician_kind: None,
     };
     clinic.desk(|desk| {
         desk.language = Language::Spanish;

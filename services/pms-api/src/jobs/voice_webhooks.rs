@@ -119,7 +119,7 @@ async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'stat
 /// What is said on a call may hold a card's number: it is kept nowhere, sealed or not.
 fn without_card_numbers(body: &[u8]) -> Vec<u8> {
     let Ok(mut body) = serde_json::from_slice(body) else { return Vec::new() };
-    reception::strike_card_numbers(&mut body);
+    domain::card_number::strike(&mut body);
     body.to_string().into_bytes()
 }
 

@@ -3,8 +3,9 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use domain::card_number;
 use domain::{Currency, PaymentMethod};
-use reception::{is_payment_reference, looks_like_card_number};
+use reception::is_payment_reference;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use service::{ApiError, Code, Json};
@@ -78,7 +79,7 @@ fn check(taken: &Taken) -> Result<(), ApiError> {
         ("patientId", taken.patient_id.as_ref()),
     ];
     for (field, text) in texts {
-        if text.is_some_and(|text| looks_like_card_number(text)) {
+        if text.is_some_and(|text| card_number::looks_like_one(text)) {
             return Err(ApiError::invalid([(field, "must not hold anything that looks like a card number")]));
         }
     }

@@ -10,7 +10,8 @@ use service::{ApiError, Code, Json, Path, Query};
 use store::{ListedWriteback, StoreError, WritebackFilter};
 use uuid::Uuid;
 use writebacks::{
-    BusLookout, DropError, DropOutcome, Found, SettleError, UnknownOutcome, Wanted, reason, start_run, wanted_of, whose,
+    BusLookout, DropError, DropOutcome, Found, SettleError, UnknownOutcome, Wanted, reason, start_run,
+    wanted_of, whose,
 };
 
 use super::account::Account;

@@ -51,7 +51,7 @@ async fn answer(context: &Arc<Context>, letter: &Letter) -> v1::PmsReply {
     };
     let (due, ask) = question;
     let _place = context.place(due).await;
-    let reply = asked(context, due, ask).await;
+    let reply = asked(context, due, ask, deadline(letter)).await;
     if let Some(heard) = Heard::of(&reply) {
         // Whoever asked does not wait for it.
         let context = context.clone();
@@ -60,7 +60,7 @@ async fn answer(context: &Arc<Context>, letter: &Letter) -> v1::PmsReply {
     reply
 }
 
-async fn asked(context: &Context, due: DueConnection, ask: Ask) -> v1::PmsReply {
+async fn asked(context: &Context, due: DueConnection, ask: Ask, until: Instant) -> v1::PmsReply {
     match ask {
         Ask::DayBook(query) => match context.calendar(due, query).await {
             Ok((book, took)) => v1::PmsReply {
@@ -72,7 +72,7 @@ async fn asked(context: &Context, due: DueConnection, ask: Ask) -> v1::PmsReply 
         Ask::PatientBook(query) => patient_book(context, due, &query).await,
         Ask::Account(ask) => accounts::answer(context, due, ask).await,
         Ask::Search(query) => patients(context, due, Operation::SearchPatients, query).await,
-        Ask::Writes(ids) => match context.carrier.sight(due, &ids, deadline(letter)).await {
+        Ask::Writes(ids) => match context.carrier.sight(due, &ids, until).await {
             Ok(seen) => v1::PmsReply {
                 answer: Some(v1::pms_reply::Answer::Writes(v1::WriteSightings {
                     sightings: seen

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::identity::words;
+use crate::words;
 
 /// Groups of digits with nothing but separators between them.
 #[derive(Debug, Default)]

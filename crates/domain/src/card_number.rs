@@ -31,7 +31,8 @@ impl Care {
 }
 
 /// The first argument that holds something like a card's number, in its value or its name, however deep.
-pub(crate) fn found_in(arguments: &Value) -> Option<String> {
+#[must_use]
+pub fn found_in(arguments: &Value) -> Option<String> {
     match arguments {
         Value::Object(fields) => {
             let found = fields
