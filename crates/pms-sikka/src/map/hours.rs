@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{OpenHours, Resource, ResourceKind, Window};
 use jiff::ToSpan;
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, Time, Weekday};
 use jiff::tz::TimeZone;
 
 use super::time;
@@ -44,7 +44,7 @@ pub(crate) fn hours(rows: &[wire::Schedule], known: &Known<'_>, covers: &Window,
     let holidays: BTreeSet<Date> = weeks
         .iter()
         .filter(|(whose, ..)| whose.kind == ResourceKind::Practice)
-        .flat_map(|(_, start, row)| days(*start).filter(|day| closes(row, *day, zone)))
+        .flat_map(|(_, start, row)| days(*start).filter(|day| closes(row, *day)))
         .collect();
     let mut open = Vec::new();
     for (whose, start, row) in &weeks {
@@ -104,16 +104,21 @@ fn is_holiday(row: &wire::Schedule, day: Weekday) -> bool {
     word.and_then(|word| word.filled().map(|_| word.flag() != Some(false))).unwrap_or(false)
 }
 
-fn closes(row: &wire::Schedule, day: Date, zone: &TimeZone) -> bool {
-    is_holiday(row, day.weekday()) || windows(row, day, zone).next().is_none()
+fn closes(row: &wire::Schedule, day: Date) -> bool {
+    // By the clock on the wall: hours that a night skips leave the day's others as they are.
+    is_holiday(row, day.weekday()) || clocks(row, day).next().is_none()
 }
 
 fn windows<'a>(row: &'a wire::Schedule, day: Date, zone: &'a TimeZone) -> impl Iterator<Item = Window> + 'a {
+    clocks(row, day).filter_map(move |(from, to)| time::open(day, from, to, zone))
+}
+
+fn clocks(row: &wire::Schedule, day: Date) -> impl Iterator<Item = (Time, Time)> + '_ {
     let name = name(day.weekday());
     (1..=3).filter_map(move |part| {
         let from = time::clock(row.column(&format!("{name}_start_{part}")))?;
         let to = time::clock(row.column(&format!("{name}_end_{part}")))?;
-        time::open(day, from, to, zone)
+        (from < to || to == Time::midnight()).then_some((from, to))
     })
 }
 
@@ -274,6 +279,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn hours_that_a_night_skips_close_no_other_hours_of_the_day() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        let monday = jiff::civil::date(2027, 3, 8);
+        let weeks = [(6, 4, 8), (6, 14, 26)].map(|part| row(("practice", "1"), monday, &[part], &[]));
+        let rows: Vec<wire::Schedule> = serde_json::from_value(serde_json::json!(weeks)).unwrap();
+        let sunday = covers("2027-03-14T05:00:00Z", "2027-03-15T04:00:00Z");
+        let open = hours(&rows, &known(), &sunday, &zone).open;
+        assert_eq!(
+            open.into_iter().map(|hours| hours.window).collect::<Vec<_>>(),
+            [covers("2027-03-14T07:30:00Z", "2027-03-14T10:30:00Z")]
+        );
     }
 
     #[test]

@@ -9,12 +9,11 @@ async fn usage(stack: &Stack) -> Value {
     ask(stack, "GET", "/api/pms/usage", None).await.json()["practices"][0].clone()
 }
 
-/// What the vendor counted for the office, its log-ins left out: they belong to the application. How old its copy is
-/// is asked in the application's name, and is paid for by the practice that wants to know.
+/// What the vendor counted for the office, its log-ins left out: they belong to the application, as what is asked in its
+/// name does.
 async fn counted(stack: &Stack) -> i64 {
     let counts = stack.sandbox.call("GET", "/sikka/requests", None).await.unwrap();
-    let whose = [&counts[&stack.clinics[0].office], &counts["application"]];
-    let paths = whose.into_iter().filter_map(|counted| counted["by_path"].as_object()).flatten();
+    let paths = counts[&stack.clinics[0].office]["by_path"].as_object().into_iter().flatten();
     paths.filter(|(path, _)| !path.contains("request_key")).map(|(_, n)| n.as_i64().unwrap()).sum()
 }
 
