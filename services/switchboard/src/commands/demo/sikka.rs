@@ -108,10 +108,10 @@ impl Demo {
         Ok(slots)
     }
 
-    /// The starts that are offered now, without a word.
-    async fn free_times_now(&self) -> anyhow::Result<Vec<String>> {
+    /// Whether a time is offered now: at its start, with whom it was.
+    async fn is_offered(&self, slot: &Value) -> anyhow::Result<bool> {
         let slots = self.free_times().await?;
-        Ok(slots.iter().map(|slot| slot["start"].to_string()).collect())
+        Ok(slots.iter().any(|one| (&one["start"], &one["provider"]) == (&slot["start"], &slot["provider"])))
     }
 
     /// The front desk has an open task about a write.

@@ -28,8 +28,7 @@ pub(super) async fn play(demo: &Demo) -> anyhow::Result<usize> {
         row.reason
     );
     ensure!(demo.books.appointments_of(&row).await?.is_empty(), "the practice has it though it was off");
-    let again = demo.free_times_now().await?;
-    ensure!(!again.contains(&slot["start"].to_string()), "the time is offered to somebody else");
+    ensure!(!demo.is_offered(&slot).await?, "the time is offered to somebody else");
     demo.has_task_about(kept).await?;
     demo.caller
         .held("nothing was promised; the wish is kept, its time is held, and the front desk has a task");
