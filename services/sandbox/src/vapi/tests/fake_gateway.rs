@@ -187,8 +187,10 @@ fn tool(name: &str, arguments: &Value, spanish: bool) -> Value {
         "getAppointments" => json!({
             "status": "ok", "say": "I see two appointments to come.",
             "appointments": [
-                {"appointmentId": "app_1", "start": "2026-03-04T09:00:00-05:00", "durationMinutes": 30},
-                {"appointmentId": "app_2", "start": "2026-03-11T09:00:00-05:00", "durationMinutes": 30},
+                {"appointmentId": "app_1", "start": "2026-03-04T09:00:00-05:00", "durationMinutes": 30,
+                 "provider": "Dr. Amy Lee"},
+                {"appointmentId": "app_2", "start": "2026-03-11T09:00:00-05:00", "durationMinutes": 30,
+                 "provider": "Dr. Amy Lee"},
             ],
         }),
         "rescheduleAppointment" | "cancelAppointment" if arguments["appointmentId"].is_string() => json!({
