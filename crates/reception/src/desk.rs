@@ -12,8 +12,22 @@ use crate::{IdentityRules, Language};
 pub enum Door {
     /// A voice agent's tool call.
     Voice,
+    /// A chat agent's tool call: its conversation stands for the call, its channel's number for the caller's.
+    Chat,
     /// The REST API.
     Rest,
+}
+
+impl Door {
+    /// An agent's door, by its word: `voice`, `chat`; voice where it is empty.
+    #[must_use]
+    pub fn of_agent(word: &str) -> Option<Self> {
+        match word {
+            "" | "voice" => Some(Self::Voice),
+            "chat" => Some(Self::Chat),
+            _ => None,
+        }
+    }
 }
 
 /// Who asks, and how much the door knows about them.
@@ -21,11 +35,12 @@ pub enum Door {
 pub struct Caller {
     /// Where the question arrived.
     pub door: Door,
-    /// The vendor's id of the call.
+    /// The vendor's id of the call, or ours of the conversation.
     pub call: Option<String>,
     /// The vendor's id of this one tool call.
     pub tool_call: Option<String>,
-    /// The number the call comes from, as the carrier gave it: never a number that was only spoken.
+    /// The number the call or the message comes from, as the carrier or the channel gave it: never one that was only
+    /// said.
     pub phone: Option<Phone>,
     /// The door itself has proven who asks, such as a practice's own system with its API key. Then
     /// patients need not prove who they are a second time.

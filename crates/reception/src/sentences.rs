@@ -59,13 +59,13 @@ pub(crate) const IDENTITY_NEEDED: Template = Template {
     fr: "Avant d'ouvrir ce dossier, il me faut le nom complet et la date de naissance du patient.",
 };
 
-/// Too many wrong names and dates of birth in one call.
+/// Too many wrong names and dates of birth in one call or conversation.
 pub(crate) const IDENTITY_LOCKED: Template = Template {
     code: "identity_locked",
     status: Status::NeedsStaff,
-    en: "I couldn't make sure who I'm speaking with, so I can't open any record in this call. The clinic's staff will help you.",
-    es: "No pude comprobar con quién hablo, así que en esta llamada ya no puedo abrir ningún registro. El personal de la clínica le ayudará.",
-    fr: "Je n'ai pas pu vérifier à qui je parle, je ne peux donc plus ouvrir de dossier pendant cet appel. Le personnel de la clinique va vous aider.",
+    en: "I couldn't make sure who I'm speaking with, so I can't open any record for now. The clinic's staff will help you.",
+    es: "No pude comprobar con quién hablo, así que por ahora ya no puedo abrir ningún registro. El personal de la clínica le ayudará.",
+    fr: "Je n'ai pas pu vérifier à qui je parle, je ne peux donc plus ouvrir de dossier pour l'instant. Le personnel de la clinique va vous aider.",
 };
 
 /// The patient is still being made.

@@ -24,7 +24,7 @@ const MOST_FAULTS: usize = 1_000;
 /// Somebody read or wrote a patient's data.
 #[derive(Debug)]
 pub struct NewAudit<'a> {
-    /// Who: `voice agent`, `api key key_…`, `sikka-worker`.
+    /// Who: `voice agent`, `chat agent`, `api key key_…`, `sikka-worker`.
     pub actor: &'a str,
     /// What: `patient.search`, `appointment.book`.
     pub action: &'a str,

@@ -27,7 +27,7 @@ impl TenantTx {
     }
 
     /// Keeps that the caller of a call has shown, by `proof`, to be or to speak for each of `patients`. The
-    /// greater proof stays.
+    /// greater proof stays while it counts: a conversation may outlive it.
     ///
     /// # Errors
     /// [`StoreError::Refused`] for a proof that is none.
@@ -36,7 +36,8 @@ impl TenantTx {
             "INSERT INTO call_identities AS c (tenant_id, call_id, patient, proof)
              SELECT $1, $2, patient, $4 FROM unnest($3) AS patient
              ON CONFLICT (tenant_id, call_id, patient) DO UPDATE SET proof = EXCLUDED.proof, proven_at = now()
-             WHERE c.proof <> 'name_and_birth'",
+             WHERE c.proof <> 'name_and_birth' OR EXCLUDED.proof = 'name_and_birth'
+                OR c.proven_at <= now() - interval '4 hours'",
         )
         .bind::<SqlUuid, _>(self.tenant.uuid())
         .bind::<Text, _>(call_id)

@@ -44,7 +44,7 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "Make sure who they are before you tell them anything.",
         ),
         "identity_without_call" => (
-            "The voice agent did not say which call it was, so nobody could make sure who they are.",
+            "The agent did not say which call it was, so nobody could make sure who they are.",
             "Give the agent its tools as function tools, which name their call, and call the patient back.",
         ),
         "appointment_unclear" => (
@@ -52,7 +52,7 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "See whether it stands, do it in your own system, and call them back.",
         ),
         "practice_unclear" => (
-            "You have several locations, and the voice agent did not say for which one it called.",
+            "You have several locations, and the agent did not say for which one it asked.",
             "Give each phone number or agent its location, and call them back.",
         ),
         "no_integration" => (

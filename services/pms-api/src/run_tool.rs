@@ -21,7 +21,7 @@ pub(crate) struct ToolUse<'a> {
     /// A repeat carries the same key; none: every use is its own.
     pub(crate) key: Option<ToolCallKey>,
     pub(crate) language: Option<&'a str>,
-    /// Who, for the audit: `voice agent`, `api key key_…`.
+    /// Who, for the audit: `voice agent`, `chat agent`, `api key key_…`.
     pub(crate) actor: &'a str,
     pub(crate) give_up_at: Instant,
 }

@@ -32,6 +32,7 @@ pub(crate) fn tool_question() -> v1::ToolQuestion {
         caller_phone: "+15550100011".into(),
         language: "es".into(),
         practice_id: "prac_1".into(),
+        door: String::new(),
     }
 }
 

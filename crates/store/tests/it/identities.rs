@@ -49,6 +49,16 @@ async fn a_proof_of_a_call_long_over_counts_for_nothing_and_is_forgotten() {
     let age = "UPDATE call_identities SET proven_at = now() - interval '25 hours' WHERE call_id = 'call-1'";
     rig.owner.batch_execute(age).await.unwrap();
     assert_eq!(proof(&rig, tenant, "call-1", &["101"]).await, None);
+    // A conversation may go on for days: whoever shows it anew is known anew.
+    prove(&rig, tenant, "call-3", &["101"], "name_and_birth").await.unwrap();
+    for shown in ["phone", "name_and_birth"] {
+        let age =
+            "UPDATE call_identities SET proven_at = now() - interval '5 hours' WHERE call_id = 'call-3'";
+        rig.owner.batch_execute(age).await.unwrap();
+        assert_eq!(proof(&rig, tenant, "call-3", &["101"]).await, None);
+        prove(&rig, tenant, "call-3", &["101"], shown).await.unwrap();
+        assert_eq!(proof(&rig, tenant, "call-3", &["101"]).await.as_deref(), Some(shown));
+    }
     let mut tx = rig.store.machinery().await.unwrap();
     assert_eq!(tx.sweep_identities().await.unwrap(), 1);
     tx.commit().await.unwrap();

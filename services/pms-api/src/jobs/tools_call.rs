@@ -47,6 +47,9 @@ async fn answer(context: &Context, letter: &Letter) -> v1::ToolReply {
     let Ok(tenant) = question.tenant_id.parse::<TenantId>() else {
         return unreadable(&Unreadable::Field("tool_question.tenant_id"));
     };
+    let Some(door) = Door::of_agent(&question.door) else {
+        return unreadable(&Unreadable::Field("tool_question.door"));
+    };
     let arguments = serde_json::from_str(&question.arguments_json).unwrap_or(Value::Null);
     let used = ToolUse {
         tenant,
@@ -59,11 +62,11 @@ async fn answer(context: &Context, letter: &Letter) -> v1::ToolReply {
         })
         .filter(|key| !key.tool_call_id.is_empty()),
         language: Some(question.language.as_str()).filter(|language| !language.is_empty()),
-        actor: "voice agent",
+        actor: if door == Door::Chat { "chat agent" } else { "voice agent" },
         give_up_at: Instant::now() + JOIN,
     };
     let caller = |country: &str| Caller {
-        door: Door::Voice,
+        door,
         // A tool that is called outside of any call has none.
         call: Some(question.call_id.clone()).filter(|call| !call.trim().is_empty()),
         tool_call: Some(question.tool_call_id.clone()),

@@ -12,6 +12,8 @@ mod bad_input;
 #[cfg(test)]
 mod changes;
 #[cfg(test)]
+mod chat;
+#[cfg(test)]
 mod doors;
 #[cfg(test)]
 mod front_desk;

@@ -172,6 +172,7 @@ async fn ask(
         tool_call_id: asked.tool_call_id.to_owned(),
         caller_phone: asked.caller_phone,
         language: asked.language.map(Language::code).unwrap_or_default().to_owned(),
+        door: "voice".to_owned(),
     };
     let left = deadline.saturating_duration_since(Instant::now());
     // Only a question that never left is certain to have had no effect.
