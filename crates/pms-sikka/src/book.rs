@@ -137,13 +137,14 @@ impl SikkaOffice {
         row
     }
 
-    /// How old the copy is, asked now.
+    /// How old the copy is, as the vendor said some seconds ago.
     pub(crate) async fn copied_at(&self) -> Option<Timestamp> {
         let OfficeProfile { office_id, practice_id, .. } = &self.profile;
-        let rows = self.calls.copied(office_id).await.ok()?;
+        let rows = self.calls.recent_copies().await.ok()?;
+        let of_office = || rows.iter().filter(|row| row.office_id.str() == office_id);
         // Of several locations, the row that names ours goes before one that names none.
-        let named = rows.iter().find(|row| row.practice_id.str() == practice_id);
-        let row = named.or_else(|| rows.iter().find(|row| self.is_ours(&row.practice_id)))?;
+        let named = of_office().find(|row| row.practice_id.str() == practice_id);
+        let row = named.or_else(|| of_office().find(|row| self.is_ours(&row.practice_id)))?;
         copied_at(row.data_insert_date.str(), &self.zone, Timestamp::now())
     }
 

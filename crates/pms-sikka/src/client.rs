@@ -120,12 +120,7 @@ impl Calls {
         door: Door,
         request: Request,
     ) -> Result<Vec<T>, PmsError> {
-        let mut pages = Pages::new(self, door, request);
-        let mut rows = Vec::new();
-        while let Some(mut page) = pages.next().await? {
-            rows.append(&mut page);
-        }
-        Ok(rows)
+        Pages::new(self, door, request).all().await
     }
 
     /// An object that stands alone, without an envelope.

@@ -14,9 +14,9 @@ use crate::wire;
 /// One filter of `patients`: parameter and value.
 pub(crate) type Filter = (&'static str, String);
 
-/// The writes of an application with many practices are many, and all of them share what may be asked in its name: as
-/// many as the vendor gives at once.
-const WRITES_AT_A_TIME: usize = 5_000;
+/// The lists of an application with many practices are long, and all of them share what may be asked in its name: as
+/// many rows as the vendor gives at once.
+const ALL_AT_A_TIME: usize = 5_000;
 
 /// Every way to ask for a number: it may sit in any field, and the vendor's filters look at one each.
 pub(crate) fn phone_filters(phone: &Phone) -> Vec<Vec<Filter>> {
@@ -130,10 +130,10 @@ impl Calls {
         self.list(Door::Office, request).await
     }
 
-    /// When the vendor copied the practice's system last, in its own words.
-    pub(crate) async fn copied(&self, office_id: &str) -> Result<Vec<wire::AuthorizedPractice>, PmsError> {
-        let request = Request::get("data_sync_status", "/data_sync_status").query("office_id", office_id);
-        self.list(Door::App, request).await
+    /// When the vendor copied each practice's system last, of all offices of the application.
+    pub(crate) async fn copies(&self) -> Result<Vec<wire::AuthorizedPractice>, PmsError> {
+        let request = Request::get("data_sync_status", "/data_sync_status");
+        Pages::of(ALL_AT_A_TIME, self, Door::App, request).all().await
     }
 
     pub(crate) async fn writeback_status(&self, id: &str) -> Result<Vec<wire::WritebackStatus>, PmsError> {
@@ -146,7 +146,7 @@ impl Calls {
         let request = Request::get("writebacks", "/writebacks")
             .query("startdate", first.to_string())
             .query("enddate", last.to_string());
-        Pages::of(WRITES_AT_A_TIME, self, Door::App, request)
+        Pages::of(ALL_AT_A_TIME, self, Door::App, request)
     }
 
     pub(crate) async fn new_appointment(

@@ -20,6 +20,8 @@ pub(crate) struct Pages<'a> {
     /// Pages read so far.
     pub(crate) page: usize,
     rows: usize,
+    /// All rows of the list, by the vendor's count.
+    total: Option<usize>,
     pub(crate) over: bool,
     /// Whether the vendor was still loading the data it answered with.
     pub(crate) loading: bool,
@@ -39,6 +41,7 @@ impl<'a> Pages<'a> {
             limit,
             page: 0,
             rows: 0,
+            total: None,
             over: false,
             loading: false,
         }
@@ -49,6 +52,20 @@ impl<'a> Pages<'a> {
         self.page = page;
         self.rows = rows;
         self
+    }
+
+    /// Every row that is left.
+    pub(crate) async fn all<T: DeserializeOwned>(mut self) -> Result<Vec<T>, PmsError> {
+        let mut rows = Vec::new();
+        while let Some(mut page) = self.next().await? {
+            rows.append(&mut page);
+        }
+        Ok(rows)
+    }
+
+    /// How many pages the list has, as far as the vendor has told: at least those that were read.
+    pub(crate) fn of_all(&self) -> usize {
+        self.total.unwrap_or(0).div_ceil(self.limit).max(self.page)
     }
 
     /// The next page with rows in it, `None` after the last.
@@ -74,6 +91,7 @@ impl<'a> Pages<'a> {
         self.page += 1;
         self.rows += items.len();
         let total = envelope.total_count.str().parse::<usize>().ok();
+        self.total = total;
         self.over = match total {
             _ if items.is_empty() => true,
             Some(total) => self.rows >= total,

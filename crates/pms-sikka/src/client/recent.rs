@@ -3,34 +3,61 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use moka::Expiry;
 use moka::future::Cache;
 use pms::PmsError;
 
 use super::Calls;
 use crate::wire;
 
-/// How old a page may be. An office looks every few seconds at most, so this costs no answer more than a moment.
-const FRESH: Duration = Duration::from_secs(1);
+/// How old a page may be for each page that its list has. An office looks every few seconds at most, so this costs no
+/// answer more than a moment, and a list of any length costs a request a second at most.
+const FRESH_A_PAGE: Duration = Duration::from_secs(1);
 /// Pages kept at once, of all ranges of days.
 const MOST: u64 = 64;
+/// How old it may be what the vendor said of its copies. An older answer calls a copy older than it is, never newer.
+const COPIES_FRESH: Duration = Duration::from_secs(10);
 
-/// Pages of the application's list of writes, which is one for all its offices: a hundred offices that wait for an
-/// outcome ask for it together once, and not each for itself.
+/// What the application asks once for all its offices: a hundred of them that wait for an outcome ask together, and not
+/// each for itself, because all share what may be asked in its name.
 #[derive(Clone)]
-pub(crate) struct Recent(Cache<(Date, Date, usize), Arc<RecentPage>>);
+pub(crate) struct Recent {
+    writes: Cache<Pages, Arc<RecentPage>>,
+    copies: Cache<(), Arc<Vec<wire::AuthorizedPractice>>>,
+}
 
-/// One page.
+/// A range of days, and the number of a page.
+type Pages = (Date, Date, usize);
+
+/// One page of the list of writes.
 pub(crate) struct RecentPage {
     pub(crate) rows: Vec<wire::Writeback>,
     /// Rows of this page and of those before it.
     rows_so_far: usize,
     /// Whether it is the last one.
     pub(crate) over: bool,
+    fresh: Duration,
+}
+
+struct ByLength;
+
+impl Expiry<Pages, Arc<RecentPage>> for ByLength {
+    fn expire_after_create(
+        &self,
+        _: &Pages,
+        page: &Arc<RecentPage>,
+        _: std::time::Instant,
+    ) -> Option<Duration> {
+        Some(page.fresh)
+    }
 }
 
 impl Default for Recent {
     fn default() -> Self {
-        Self(Cache::builder().max_capacity(MOST).time_to_live(FRESH).build())
+        Self {
+            writes: Cache::builder().max_capacity(MOST).expire_after(ByLength).build(),
+            copies: Cache::builder().max_capacity(1).time_to_live(COPIES_FRESH).build(),
+        }
     }
 }
 
@@ -41,7 +68,8 @@ impl fmt::Debug for Recent {
 }
 
 impl Calls {
-    /// The page after `before` of the application's writes of these days, at most a second old.
+    /// The page after `before` of the application's writes of these days, at most as many seconds old as the list has
+    /// pages.
     pub(crate) async fn recent_writebacks(
         &self,
         days: (Date, Date),
@@ -53,10 +81,17 @@ impl Calls {
             let mut pages = self.writebacks(days).from(number, rows_before);
             let rows = pages.next::<wire::Writeback>().await?.unwrap_or_default();
             let rows_so_far = rows_before + rows.len();
-            Ok::<_, PmsError>(Arc::new(RecentPage { rows, rows_so_far, over: pages.over }))
+            let fresh = FRESH_A_PAGE.saturating_mul(u32::try_from(pages.of_all()).unwrap_or(u32::MAX));
+            Ok::<_, PmsError>(Arc::new(RecentPage { rows, rows_so_far, over: pages.over, fresh }))
         };
         let key = (days.0, days.1, number);
-        self.sikka.recent.0.try_get_with(key, reading).await.map_err(|error| shared(&error))
+        self.sikka.recent.writes.try_get_with(key, reading).await.map_err(|error| shared(&error))
+    }
+
+    /// When the vendor copied each practice's system last, in its own words, of all offices of the application.
+    pub(crate) async fn recent_copies(&self) -> Result<Arc<Vec<wire::AuthorizedPractice>>, PmsError> {
+        let reading = async { self.copies().await.map(Arc::new) };
+        self.sikka.recent.copies.try_get_with((), reading).await.map_err(|error| shared(&error))
     }
 }
 

@@ -49,6 +49,7 @@ pub(crate) struct Desk {
     pub(crate) server: MockServer,
     pub(crate) keys: Arc<Keys>,
     pub(crate) office: SikkaOffice,
+    sikka: Sikka,
 }
 
 pub(crate) fn sikka(base_url: String) -> Sikka {
@@ -117,8 +118,15 @@ impl Desk {
         let keys = Arc::new(Keys::default());
         let budget = Arc::new(MemoryBudget::per_minute(60_000));
         let sikka = patient_sikka(format!("{}/v4", server.uri()), deadline);
-        let office = SikkaOffice::new(sikka, profile, keys.clone(), budget).unwrap();
-        Self { server, keys, office }
+        let office = SikkaOffice::new(sikka.clone(), profile, keys.clone(), budget).unwrap();
+        Self { server, keys, office, sikka }
+    }
+
+    /// Another office of the same application.
+    pub(crate) fn office_of(&self, office_id: &str) -> SikkaOffice {
+        let profile = OfficeProfile { office_id: office_id.into(), ..profile() };
+        let budget = Arc::new(MemoryBudget::per_minute(60_000));
+        SikkaOffice::new(self.sikka.clone(), profile, self.keys.clone(), budget).unwrap()
     }
 
     /// Answers every request below `/v4`.

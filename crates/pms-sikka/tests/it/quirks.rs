@@ -182,7 +182,7 @@ async fn p4_quirk_9_people_chairs_and_hours_of_another_location_are_left_out() {
 
 #[tokio::test]
 async fn quirk_9_the_age_of_the_copy_is_read_from_our_own_row_however_it_names_the_practice() {
-    let age = |practice: &str, day: &str| json!({ "practice_id": practice, "data_insert_date": day });
+    let age = |practice: &str, day: &str| json!({ "office_id": "D10001", "practice_id": practice, "data_insert_date": day });
     for rows in [
         json!([age("7-2", "2021-01-01T06:00:00"), age("7-1", "2020-06-01T06:45:00")]),
         json!([age("", "2021-01-01T06:00:00"), age("1", "2020-06-01T06:45:00")]),

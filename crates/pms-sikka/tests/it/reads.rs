@@ -141,11 +141,29 @@ async fn quirk_22_a_day_book_says_when_the_vendor_copied_and_not_while_it_is_cop
     for name in ["providers", "operatories", "practice_schedule"] {
         copying.answer("GET", name, nothing()).await;
     }
-    let old = json!([{ "practice_id": "1", "data_insert_date": "2020-06-01T06:45:00" }]);
+    let old =
+        json!([{ "office_id": "D10001", "practice_id": "1", "data_insert_date": "2020-06-01T06:45:00" }]);
     copying.answer("GET", "data_sync_status", list(&old)).await;
     let loading = nothing().insert_header("data-insert", "in progress");
     copying.answer("GET", "appointments", loading).await;
     assert_eq!(copying.office.day_book(&monday()).await.unwrap().freshness.copied_at, None);
+}
+
+#[tokio::test]
+async fn p6_the_age_of_another_offices_copy_counts_for_nobody_else_and_all_are_asked_for_once() {
+    let desk = Desk::open().await;
+    for name in ["appointments", "providers", "operatories", "practice_schedule"] {
+        desk.answer("GET", name, nothing()).await;
+    }
+    let age =
+        |office: &str, day: &str| json!({ "office_id": office, "practice_id": "1", "data_insert_date": day });
+    let rows = json!([age("D10002", "2021-06-01T06:45:00"), age("D10001", "2020-06-01T06:45:00")]);
+    desk.answer("GET", "data_sync_status", list(&rows)).await;
+    let book = desk.office.day_book(&monday()).await.unwrap();
+    assert_eq!(book.freshness.copied_at, Some("2020-06-01T11:45:00Z".parse().unwrap()));
+    let other = desk.office_of("D10003").day_book(&monday()).await.unwrap();
+    assert_eq!(other.freshness.copied_at, None);
+    assert_eq!(desk.asked("data_sync_status").await, ["limit=5000&offset=0"]);
 }
 
 #[tokio::test]
@@ -154,7 +172,8 @@ async fn quirk_22_while_the_vendor_copies_the_age_is_that_of_the_last_whole_copy
     for name in ["providers", "operatories", "practice_schedule"] {
         desk.answer("GET", name, nothing()).await;
     }
-    let old = json!([{ "practice_id": "1", "data_insert_date": "2020-06-01T06:45:00" }]);
+    let old =
+        json!([{ "office_id": "D10001", "practice_id": "1", "data_insert_date": "2020-06-01T06:45:00" }]);
     desk.answer("GET", "data_sync_status", list(&old)).await;
     Mock::given(path("/v4/appointments")).respond_with(nothing()).up_to_n_times(1).mount(&desk.server).await;
     desk.answer("GET", "appointments", nothing().insert_header("data-insert", "in progress")).await;
