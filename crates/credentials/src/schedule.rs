@@ -49,6 +49,17 @@ mod tests {
     }
 
     #[test]
+    fn what_found_no_room_comes_again_no_sooner_than_told_and_not_all_at_once() {
+        let now = Timestamp::now();
+        let waits: std::collections::BTreeSet<i128> =
+            (0..100).map(|_| put_off(now, Duration::from_secs(40)).duration_since(now).as_millis()).collect();
+        assert!(waits.iter().all(|wait| (40_000..=50_000).contains(wait)), "{waits:?}");
+        assert!(waits.len() > 50, "{waits:?}");
+        assert!(put_off(now, Duration::ZERO) >= now + SignedDuration::from_secs(1));
+        assert!(put_off(now, Duration::MAX) <= now + SignedDuration::from_mins(75));
+    }
+
+    #[test]
     fn thousands_of_keys_got_at_once_are_not_refreshed_at_once() {
         let now = Timestamp::now();
         let expires = now + SignedDuration::from_hours(24);

@@ -292,6 +292,15 @@ mod tests {
     }
 
     #[test]
+    fn p8_two_keys_of_one_name_are_refused_because_one_of_them_would_open_nothing() {
+        let [one, other] = [1, 2].map(|byte| format!("old:{}", STANDARD.encode([byte; 32])));
+        assert_eq!(
+            KeyRing::parse(&format!("{one},{other}")).unwrap_err().to_string(),
+            "ENCRYPTION_KEY entry `old`: the id is used twice"
+        );
+    }
+
+    #[test]
     fn p8_an_entry_written_the_wrong_way_round_is_refused_without_the_key_in_it() {
         for length in [16, 24, 32] {
             let key = STANDARD.encode(vec![7; length]);

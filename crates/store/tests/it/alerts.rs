@@ -140,7 +140,9 @@ async fn a_key_is_told_of_when_it_cannot_be_refreshed_when_it_is_about_to_end_an
         "refresh_failures = 0, last_error = 'rate_limited', token_expires_at = now() + interval '1 h'";
     assert_eq!(set(put_off).await, [("token_expiring", 0, None)]);
     assert_eq!(set("status = 'reauthorise'").await, [("reauthorise", 0, None)]);
-    assert_eq!(set("status = 'disabled'").await, []);
+    assert_eq!(set("status = 'disabled', refresh_failures = 9").await, []);
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert_eq!(tx.refreshes_failing("sikka", 8).await.unwrap(), 0, "nobody waits for a key of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,6 +204,20 @@ async fn writes_are_stuck_when_nothing_is_planned_for_them_and_failing_when_too_
     );
     assert_eq!(set("state = 'failed'").await, [("writebacks_failing", 3, Some(21))]);
     rig.owner.batch_execute("UPDATE pms_writebacks SET finished_at = now() - interval '25 h'").await.unwrap();
+    assert_eq!(findings(&rig).await, []);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_was_set_aside_is_told_of_until_somebody_takes_it_up_or_gives_it_up() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let write = rig.writeback(clinic, b"one").await;
+    let park = "UPDATE pms_writebacks SET state = 'parked', finished_at = now()";
+    rig.owner.batch_execute(park).await.unwrap();
+    assert_eq!(findings(&rig).await, [("writeback_parked", 1, None)]);
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.add_drop(write, "not_wanted", "They called again.", "ann").await.unwrap();
+    tx.commit().await.unwrap();
     assert_eq!(findings(&rig).await, []);
 }
 

@@ -1,6 +1,7 @@
 //! P7: the chain of audit records.
 
 use domain::TenantId;
+use jiff::Timestamp;
 use serde_json::json;
 use store::{AuditEnd, AuditFault, AuditReport, NewAudit, Store};
 use tokio::task::JoinSet;
@@ -123,6 +124,49 @@ async fn p7_a_look_reads_what_is_new_and_what_is_wrong_stays_to_be_found() {
     for _ in 0..2 {
         assert_eq!(look(&rig.store, tenant).await.faults, [AuditFault::Edited { sequence: 27 }]);
     }
+}
+
+/// Makes as if the one chain had been read from its beginning so many hours ago, as a service would have noted it.
+async fn read_whole(rig: &Rig, tenant: TenantId, hours_ago: i64) {
+    let seen = "SELECT sequence, hash FROM audit_looks JOIN audit_log USING (tenant_id, sequence)";
+    let seen = rig.owner.query_one(seen, &[]).await.unwrap();
+    let (sequence, hash): (i64, Vec<u8>) = (seen.get(0), seen.get(1));
+    let began_at = Timestamp::now().as_second() - hours_ago * 3_600;
+    let micros = (began_at * 1_000_000).to_be_bytes();
+    let key = rig.store.lasting_key("audit").unwrap();
+    let seal = key.sign(&[b"look", tenant.uuid().as_bytes(), &sequence.to_be_bytes(), &micros, &hash]);
+    let note = "UPDATE audit_looks SET began_at = 'epoch'::timestamptz + $1 * interval '1 second', seal = $2";
+    #[expect(clippy::cast_precision_loss, reason = "seconds since 1970 are whole numbers to a float")]
+    rig.owner.execute(note, &[&(began_at as f64), &seal]).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_once_a_day_a_look_reads_the_whole_chain_however_often_it_read_what_was_new() {
+    let rig = Rig::new().await;
+    let tenant = rig.clinic("mine").await.tenant;
+    append(&rig.store, tenant, 20).await;
+    look(&rig.store, tenant).await;
+    rig.owner.batch_execute("UPDATE audit_log SET patient = 'x' WHERE sequence = 3").await.unwrap();
+    read_whole(&rig, tenant, 23).await;
+    append(&rig.store, tenant, 5).await;
+    let report = look(&rig.store, tenant).await;
+    assert_eq!((report.records, report.faults), (5, vec![]));
+    let hours = "SELECT extract(epoch FROM now() - began_at)::bigint / 3600 FROM audit_looks";
+    assert_eq!(rig.number(hours).await, 23, "what is new is not the whole");
+    read_whole(&rig, tenant, 25).await;
+    let report = look(&rig.store, tenant).await;
+    assert_eq!((report.records, report.faults), (25, vec![AuditFault::Edited { sequence: 3 }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_field_that_was_nothing_is_not_made_an_empty_one_unseen() {
+    let rig = Rig::new().await;
+    let tenant = rig.clinic("mine").await.tenant;
+    let mut tx = rig.store.tenant(tenant).await.unwrap();
+    tx.audit(&NewAudit { call_id: None, ..record("101") }).await.unwrap();
+    tx.commit().await.unwrap();
+    rig.owner.batch_execute("UPDATE audit_log SET call_id = ''").await.unwrap();
+    assert_eq!(verify(&rig.store, tenant, None).await.faults, [AuditFault::Edited { sequence: 1 }]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -321,3 +321,14 @@ async fn p9_locations_of_one_office_share_what_the_vendor_counts_as_one() {
     let other = rig.clinic("other").await;
     assert!(take(&rig, other, 20).await, "another office has its own");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_switched_off_is_not_among_what_is_used() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    assert!(take(&rig, clinic, 10).await);
+    assert_eq!(usage(&rig, clinic).await.minute.used, 1);
+    rig.owner.batch_execute("UPDATE pms_connections SET status = 'disabled'").await.unwrap();
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    assert!(tx.usage().await.unwrap().is_empty());
+}

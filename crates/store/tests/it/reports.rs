@@ -87,3 +87,39 @@ async fn what_is_wrong_is_counted_beyond_the_lines_that_a_report_gives() {
     let mut tx = rig.store.machinery().await.unwrap();
     assert_eq!(tx.report_size(Report::StuckWritebacks, since()).await.unwrap(), 1_200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_or_left_to_staff_is_neither_a_success_nor_an_error() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let percent = async || {
+        let line = report(&rig, Report::SuccessRate).await.remove(0);
+        (line["total"].as_i64().unwrap(), line["success_percent"].as_f64())
+    };
+    for outcome in ["refused", "needs_staff"] {
+        record(&rig, clinic, ("appointment.book", Some("bookAppointment"), outcome), Some("101")).await;
+    }
+    assert_eq!(percent().await, (2, None));
+    record(&rig, clinic, ("appointment.book", Some("bookAppointment"), "confirmed"), Some("101")).await;
+    assert_eq!(percent().await, (3, Some(100.0)));
+    record(&rig, clinic, ("appointment.book", Some("bookAppointment"), "unknown"), Some("101")).await;
+    assert_eq!(percent().await, (4, Some(50.0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_tells_of_what_is_in_use_and_of_the_time_it_was_asked_about() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let lines = async |what: Report, sql: &str| {
+        rig.owner.batch_execute(sql).await.unwrap();
+        report(&rig, what).await.len()
+    };
+    let soon = "UPDATE pms_connections SET token_expires_at = now() + interval '1 h'";
+    assert_eq!(lines(Report::TokensExpiring, soon).await, 1);
+    assert_eq!(lines(Report::TokensExpiring, "UPDATE pms_connections SET status = 'disabled'").await, 0);
+    rig.writeback(clinic, b"one").await;
+    let failed = "UPDATE pms_writebacks SET state = 'failed', finished_at = now() - interval '59 min'";
+    assert_eq!(lines(Report::FailedWritebacks, failed).await, 1);
+    let before = "UPDATE pms_writebacks SET finished_at = now() - interval '61 min'";
+    assert_eq!(lines(Report::FailedWritebacks, before).await, 0);
+}

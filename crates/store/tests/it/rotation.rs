@@ -208,9 +208,12 @@ async fn what_somebody_holds_or_nobody_can_open_does_not_stop_the_rest() {
     assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 1, 1));
     let error = with_keys(&rig, &[OLD]).await.check_keys().await.unwrap_err();
     assert!(error.to_string().contains("sealed with the key `new`"), "the newer one is in front: {error}");
+    let error = with_keys(&rig, &[NEW]).await.check_keys().await.unwrap_err();
+    assert!(error.to_string().contains("sealed with the key `test`"), "something is left under it: {error}");
     tx.commit().await.unwrap();
     let rotation = both.rotate(|_, _, _| {}).await.unwrap();
     assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 1, 0));
+    with_keys(&rig, &[NEW]).await.check_keys().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
