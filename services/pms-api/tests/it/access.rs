@@ -24,6 +24,7 @@ pub(crate) async fn new_key(stack: &Stack, scopes: &[&str]) -> (String, String) 
     let wish = json!({ "name": "a program", "scopes": scopes });
     let made = ask(stack, "POST", "/api/pms/api-keys", Some(&wish)).await;
     assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.headers["cache-control"], "no-store", "nobody on the way keeps the key");
     let text = |name: &str| made.json()[name].as_str().unwrap().to_owned();
     (text("id"), text("key"))
 }
@@ -82,6 +83,24 @@ async fn p8_an_api_key_is_shown_once_kept_as_a_hash_and_opens_what_it_was_made_f
     assert_eq!(refusals(&stack, clinic, "sign_in.refused").await, written);
     let logs = stack.logs();
     assert!(!logs.contains(&key) && !logs.contains(&key[12..]), "a key is in a log");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_key_that_is_made_or_taken_back_is_on_record_and_a_scope_that_nobody_knows_opens_nothing() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let (id, key) = new_key(&stack, &["tasks.read"]).await;
+    // As a later version may have made it.
+    let later = "UPDATE api_keys SET scopes = '{moon.read,tasks.read}' WHERE scopes IS NOT NULL";
+    stack.sql(later).await.unwrap();
+    assert_eq!(with_key(&stack, &key, "GET", "/api/pms/tasks", None).await.status, 200);
+    assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 403);
+    for _ in 0..2 {
+        assert_eq!(ask(&stack, "DELETE", &format!("/api/pms/api-keys/{id}"), None).await.status, 200);
+    }
+    let kept =
+        "SELECT action, detail ->> 'key' FROM audit_log WHERE action LIKE 'api_key.%' ORDER BY sequence";
+    let once = ["api_key.create", "api_key.revoke"].map(|action| vec![action.to_owned(), id.clone()]);
+    assert_eq!(stack.sql(kept).await.unwrap(), once);
 }
 
 #[tokio::test(flavor = "multi_thread")]

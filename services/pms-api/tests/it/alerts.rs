@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use seal::HmacKey;
 use serde_json::{Value, json};
-use testbed::{Plan, Stack, until};
+use testbed::{Plan, Proxy, Stack, until};
 
 use crate::rest::{SOON, ask, book, ended, error, free_times, wish};
 
@@ -259,6 +259,38 @@ async fn p7_a_record_that_cannot_be_read_is_told_of_and_hides_no_other_tenants()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p7_a_chain_whose_look_cannot_be_noted_keeps_nobody_from_another_tenants() {
+    let stack = stack(1, false).await;
+    // Its turn comes before the other's.
+    let [first, second] = &stack.clinics[..] else { panic!("two clinics") };
+    for clinic in [first, second] {
+        let search = ("GET", "/api/pms/patients/search?phone=5550100010");
+        until(SOON, "a record of the search", || async {
+            let told = stack.rest(&clinic.api_key, search, &[], None).await.unwrap();
+            (told.status == 200).then_some(())
+        })
+        .await;
+    }
+    let spoil = format!(
+        "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no'; END $$;
+         CREATE TRIGGER no BEFORE INSERT OR UPDATE ON audit_looks FOR EACH ROW
+             WHEN (NEW.tenant_id = '{}') EXECUTE FUNCTION no();
+         UPDATE audit_log SET patient = '999' WHERE tenant_id = '{}';
+         DELETE FROM audit_looks",
+        first.tenant.uuid(),
+        second.tenant.uuid()
+    );
+    stack.sql(&spoil).await.unwrap();
+    let told = "SELECT tenant_id FROM alerts WHERE code = 'audit_broken'";
+    let told = until(SOON, "the broken chain to be told of", || async {
+        let told = stack.sql(told).await.unwrap().concat();
+        (!told.is_empty()).then_some(told)
+    })
+    .await;
+    assert_eq!(told, [second.tenant.uuid().to_string()]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p7_a_chain_that_cannot_be_read_just_now_is_not_called_broken() {
     let stack = stack(1, false).await;
     stack.sql("REVOKE SELECT ON audit_heads FROM switchboard_app").await.unwrap();
@@ -291,6 +323,91 @@ async fn p1_webhooks_that_were_accepted_and_are_nowhere_raise_an_alert_until_the
     tell(gateway, 0).await;
     until(SOON, "its end", || async { (stack.sql(all).await.unwrap()[0][1] == "switchboard").then_some(()) })
         .await;
+}
+
+/// Tells how many webhooks one gateway took.
+async fn accepted(stack: &Stack, count: i64) {
+    let mut tx = stack.store.machinery().await.unwrap();
+    tx.tell_accepted(uuid::Uuid::now_v7(), "vapi", count).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+const UNBALANCED: &str = "SELECT happened FROM alerts WHERE code = 'webhooks_unbalanced'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_webhooks_that_wait_in_the_outbox_are_not_called_missing() {
+    let stack = stack(1, false).await;
+    // Letters of a key that nobody here has stay where they are.
+    let letters = "INSERT INTO outbox (message_id, exchange, routing_key, kind, body)
+         SELECT gen_random_uuid(), 'webhooks', 'vapi.x', 'webhook.received.v1', '\\x036f6e6500'::bytea
+         FROM generate_series(1, 5)";
+    stack.sql(letters).await.unwrap();
+    accepted(&stack, 7).await;
+    let told =
+        until(SOON, "the alert", || async { stack.sql(UNBALANCED).await.unwrap().concat().pop() }).await;
+    assert!(told.starts_with("2 webhooks were accepted"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p1_while_the_broker_is_away_nobody_says_that_webhooks_are_missing() {
+    let mut stack = stack(1, false).await;
+    let wire = Proxy::to(&stack.amqp_url).await.unwrap();
+    wire.cut();
+    stack.set("broker.url", wire.in_front_of(&stack.amqp_url).unwrap());
+    stack.apis[0].process.kill9();
+    accepted(&stack, 5).await;
+    stack.apis[0] = stack.member("pms-api", None).unwrap();
+    let looks = "SELECT seq_scan FROM pg_stat_user_tables WHERE relname = 'webhook_acceptances'";
+    let looks = async || stack.sql(looks).await.unwrap().concat()[0].parse::<u32>().unwrap();
+    let before = looks().await;
+    until(SOON, "more looks than miss what is lost", || async {
+        (looks().await >= before + 6).then_some(())
+    })
+    .await;
+    assert!(stack.sql(UNBALANCED).await.unwrap().is_empty(), "nobody knows what its queues hold");
+    wire.heal();
+    until(SOON, "the alert", || async { stack.sql(UNBALANCED).await.unwrap().concat().pop() }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_rules_end_what_they_raise_and_nothing_else() {
+    let stack = stack(1, false).await;
+    let clinic = &stack.clinics[0];
+    let mut tx = stack.store.tenant(clinic.tenant).await.unwrap();
+    for connection in [None, Some(clinic.connection)] {
+        let kind = domain::AlertKind::LocationOff;
+        let new = store::NewAlert { connection, kind, happened: "It was switched off." };
+        assert!(tx.raise(&new).await.unwrap());
+    }
+    tx.commit().await.unwrap();
+    set(&stack, FAILING).await;
+    let alert = raised(&stack, "refresh_failing").await;
+    set(&stack, WELL).await;
+    let path = format!("/api/pms/alerts/{}", alert["id"].as_str().unwrap());
+    until(SOON, "its end", || async {
+        ask(&stack, "GET", &path, None).await.json()["resolvedAt"].is_string().then_some(())
+    })
+    .await;
+    let open = "SELECT code FROM alerts WHERE cleared_at IS NULL";
+    assert_eq!(stack.sql(open).await.unwrap().concat(), ["location_off", "location_off"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_has_ten_places_for_its_alerts_and_room_for_another_once_one_is_removed() {
+    let stack = stack(1, true).await;
+    let add = async || {
+        let wanted = json!({ "name": "Front desk", "url": stack.hook("desk") });
+        ask(&stack, "POST", "/api/pms/alert-destinations", Some(&wanted)).await
+    };
+    for _ in 0..10 {
+        assert_eq!(add().await.status, 201);
+    }
+    let eleventh = add().await;
+    assert_eq!((eleventh.status, error(&eleventh)["code"].as_str()), (409, Some("conflict")), "{eleventh:?}");
+    let known = ask(&stack, "GET", "/api/pms/alert-destinations", None).await.json();
+    let path = format!("/api/pms/alert-destinations/{}", known["destinations"][0]["id"].as_str().unwrap());
+    assert_eq!(ask(&stack, "DELETE", &path, None).await.status, 200);
+    assert_eq!(add().await.status, 201);
 }
 
 #[tokio::test(flavor = "multi_thread")]

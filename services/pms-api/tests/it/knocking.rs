@@ -85,14 +85,57 @@ async fn p7_a_refusal_that_cannot_be_written_down_is_not_given_and_is_the_first_
     let stack = Stack::start(Plan::default()).await.unwrap();
     let (id, key) = new_key(&stack, &["patients.read"]).await;
     ask(&stack, "DELETE", &format!("/api/pms/api-keys/{id}"), None).await;
+    let (_, small) = new_key(&stack, &["tasks.read"]).await;
     stack.sql("REVOKE INSERT ON audit_log FROM switchboard_app").await.unwrap();
     for _ in 0..2 {
         assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 500);
+        assert_eq!(with_key(&stack, &small, "GET", SEARCH, None).await.status, 503);
     }
     stack.sql("GRANT INSERT ON audit_log TO switchboard_app").await.unwrap();
     assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 401);
+    assert_eq!(with_key(&stack, &small, "GET", SEARCH, None).await.status, 403);
+    assert_eq!(refusals(&stack, &stack.clinics[0], "access.refused").await.len(), 1);
     let kept = "SELECT detail FROM audit_log WHERE action = 'sign_in.refused'";
     assert_eq!(stack.sql(kept).await.unwrap(), [[r#"{"why": "revoked"}"#]]);
+}
+
+/// One record, and `knocks` less one that were counted to it, of a key that was taken back.
+async fn knock(stack: &Stack, knocks: u32) {
+    let (id, key) = new_key(stack, &["patients.read"]).await;
+    ask(stack, "DELETE", &format!("/api/pms/api-keys/{id}"), None).await;
+    for _ in 0..knocks {
+        assert_eq!(with_key(stack, &key, "GET", SEARCH, None).await.status, 401);
+    }
+}
+
+/// How many refused sign-ins are on record, those that were counted among them.
+async fn on_record(stack: &Stack) -> u32 {
+    let sum = "SELECT coalesce(sum(coalesce((detail->>'more')::int, 1)), 0) FROM audit_log
+               WHERE action = 'sign_in.refused'";
+    stack.sql(sum).await.unwrap().concat()[0].parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_what_a_process_has_counted_is_on_record_once_it_has_ended() {
+    let mut stack = Stack::start(Plan::default().set("pms_api.refusals_seconds", 3_600)).await.unwrap();
+    knock(&stack, 5).await;
+    assert_eq!(on_record(&stack).await, 1);
+    assert!(stack.apis[0].process.terminate(SOON).await.unwrap().success());
+    assert_eq!(on_record(&stack).await, 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_counts_that_cannot_be_written_down_now_are_written_down_later() {
+    let stack = Stack::start(Plan::default().set("pms_api.refusals_seconds", 3)).await.unwrap();
+    knock(&stack, 5).await;
+    stack.sql("REVOKE INSERT ON audit_log FROM switchboard_app").await.unwrap();
+    assert_eq!(on_record(&stack).await, 1, "their time has not come");
+    until(SOON, "the counts to be in the way", || async {
+        stack.logs().contains("how often callers were refused cannot be recorded now").then_some(())
+    })
+    .await;
+    stack.sql("GRANT INSERT ON audit_log TO switchboard_app").await.unwrap();
+    until(SOON, "all of them", || async { (on_record(&stack).await == 5).then_some(()) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -123,6 +123,10 @@ async fn p6_a_drop_needs_a_reason_and_a_tenant_sees_its_own_writes_alone() {
     let all = ask(&stack, "GET", "/api/pms/writebacks?all=true", None).await.json();
     assert_eq!(all["writebacks"][0]["dropped"], "entered by hand", "{all}");
     assert_eq!(all["writebacks"][0]["droppedAs"], "entered_by_hand", "{all}");
+    let plan = ask(&stack, "POST", "/api/pms/writebacks/plan", Some(&json!({}))).await.json();
+    assert_eq!(plan["plan"], json!([]), "what was given up is not among all there are");
+    let run = ask(&stack, "POST", "/api/pms/writebacks/replay", Some(&json!({ "all": true }))).await.json();
+    assert_eq!(run["writes"], 0, "{run}");
     for (path, body, field) in [
         ("/api/pms/writebacks/replay", json!({}), "ids"),
         ("/api/pms/writebacks/replay", json!({ "all": true, "perMinute": 0 }), "perMinute"),
@@ -190,11 +194,18 @@ async fn all_that_failed_is_replayed_or_planned_page_by_page_however_many_there_
     let parked = plan(json!({ "state": "parked" })).await;
     assert_eq!(parked["plan"].as_array().unwrap().len(), 1, "{parked}");
     for (body, writes) in [
-        (json!({ "all": true, "perMinute": 1, "state": "failed" }), 1_001),
-        (json!({ "all": true, "perMinute": 1 }), 1_002),
+        (json!({ "all": true, "perMinute": 1, "stopAfter": 2, "state": "failed" }), 1_001),
+        (json!({ "all": true, "perMinute": 1, "stopAfter": 2 }), 1_002),
     ] {
         let run = ask(&stack, "POST", "/api/pms/writebacks/replay", Some(&body)).await.json();
         assert_eq!(run["writes"], writes, "{run}");
+        let path = format!("/api/pms/writebacks/replays/{}", run["runId"].as_str().unwrap());
+        let stands = ask(&stack, "GET", &path, None).await.json();
+        assert_eq!(
+            (&stands["perMinute"], &stands["stopAfter"]),
+            (&json!(1), &json!(2)),
+            "as it was asked for"
+        );
     }
     let bad = ask(&stack, "POST", "/api/pms/writebacks/plan", Some(&json!({ "state": "queued" }))).await;
     assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some("state")));

@@ -76,7 +76,10 @@ async fn a_vendor_that_gives_nobody_a_key_is_one_alert_and_its_end_one() {
     .await;
     failing(3).await;
     until(SOON, "one alert", || async { (open().await == ["vendor_down"]).then_some(()) }).await;
-    failing(0).await;
+    // Of fewer it may be their own affair.
+    let one = "UPDATE pms_connections SET refresh_failures = 0
+               WHERE id = (SELECT min(id::text)::uuid FROM pms_connections)";
+    stack.sql(one).await.unwrap();
     until(SOON, "its end", || async { open().await.is_empty().then_some(()) }).await;
     assert_eq!(stack.sql("SELECT code FROM alerts").await.unwrap().concat(), ["vendor_down"]);
 }
