@@ -296,7 +296,14 @@ pub(crate) async fn reap(store: &Store, vendor: &str) -> Result<usize, StoreErro
 
 /// Why a write was not sent in time, where what it waited for last says more than that it waited: staff can see to it.
 fn why_not_sent(reason: Option<&str>) -> &str {
-    const CAUSES: [&str; 5] = ["practice_offline", "vendor_down", "rate_limited", "not_ready", "key_expired"];
+    const CAUSES: [&str; 6] = [
+        "practice_offline",
+        "vendor_down",
+        "rate_limited",
+        "not_ready",
+        "key_expired",
+        "calendar_unreadable",
+    ];
     reason.filter(|reason| CAUSES.contains(reason)).unwrap_or("not_sent_in_time")
 }
 

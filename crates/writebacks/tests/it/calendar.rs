@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{WritebackId, WritebackState as S};
+use domain::{Appointment, AppointmentState as A, Window, WritebackId, WritebackState as S};
 use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, Write};
 use testbed::until;
@@ -193,4 +193,119 @@ async fn p3_no_request_leaves_after_half_of_its_lease() {
     rig.carrier.send_next(rig.due).await.unwrap();
     let (send_by, now) = (rig.vendor.send_by().unwrap(), Instant::now());
     assert!(send_by >= before + Duration::from_secs(30) && send_by <= now + Duration::from_secs(30));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_write_whose_calendar_could_not_be_read_in_time_ends_with_the_cause_of_that() {
+    let soon = Advice::RetryAfter(Duration::from_secs(30));
+    for (error, told) in [
+        ((ErrorKind::RateLimited, soon), "rate_limited"),
+        ((ErrorKind::NotReady, soon), "not_ready"),
+        ((ErrorKind::VendorDown, Advice::Retry), "vendor_down"),
+        ((ErrorKind::Unreadable, Advice::Permanent), "calendar_unreadable"),
+    ] {
+        let rig = Rig::new().await;
+        let id = rig.booked(0).await;
+        rig.age().await;
+        rig.vendor.calendar(Some(error));
+        rig.carrier.send_next(rig.due).await.unwrap();
+        assert_eq!(rig.state(id).await, S::Queued);
+        rig.expire_deadlines().await;
+        rig.carrier.reap().await.unwrap();
+        let row = rig.row(id).await;
+        assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some(told)), "{error:?}");
+        assert_eq!(rig.task_codes().await, [told]);
+        assert!(rig.vendor.sent().is_empty() && !rig.is_held(0).await);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_whose_calendar_may_no_longer_be_read_waits_for_staff_at_once() {
+    let rig = Rig::new().await;
+    let id = rig.booked(0).await;
+    rig.age().await;
+    rig.vendor.calendar(Some((ErrorKind::AccessWithdrawn, Advice::Permanent)));
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Parked, Some("access_withdrawn")));
+    assert!(rig.vendor.sent().is_empty() && rig.is_held(0).await);
+}
+
+/// An appointment of another patient's, or of the one that is moved.
+fn shown(
+    vendor_id: &str,
+    minute: i64,
+    clinician: Option<&str>,
+    chair: Option<&str>,
+    state: A,
+) -> Appointment {
+    Appointment {
+        vendor_id: vendor_id.to_owned(),
+        patient: "305".to_owned(),
+        clinician: clinician.map(str::to_owned),
+        chair: chair.map(str::to_owned),
+        window: slot(minute),
+        state,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p4_a_time_is_taken_by_whoever_has_its_clinician_or_its_chair_or_neither_is_told_of() {
+    const TAKEN: (S, Option<&str>) = (S::Failed, Some("slot_taken"));
+    const SENT: (S, Option<&str>) = (S::Submitted, Some("taken"));
+    for (clinician, chair, state, ends) in [
+        (Some("7"), Some("9"), A::Booked, TAKEN),
+        (Some("8"), Some("2"), A::Booked, TAKEN),
+        (None, None, A::Booked, TAKEN),
+        (Some("8"), Some("9"), A::Booked, SENT),
+        (Some("7"), Some("2"), A::Cancelled, SENT),
+    ] {
+        let rig = Rig::new().await;
+        let id = rig.booked(0).await;
+        rig.age().await;
+        rig.vendor.shows(shown("77", 0, clinician, chair, state));
+        rig.carrier.send_next(rig.due).await.unwrap();
+        let row = rig.row(id).await;
+        assert_eq!((row.state, row.reason.as_deref()), ends, "{clinician:?} {chair:?} {state:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_move_that_waited_may_go_over_the_appointments_own_time() {
+    let rig = Rig::new().await;
+    let Write::RescheduleAppointment(mut moved) = moving("a1", 0, 0) else { panic!("not a move") };
+    moved.window = Window::of_minutes(slot(0).start + SignedDuration::from_mins(15), 30).unwrap();
+    let id = waiting(&rig, &Write::RescheduleAppointment(moved)).await;
+    rig.carry_on().await;
+    assert_eq!((rig.state(id).await, rig.vendor.held().len()), (S::Succeeded, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_appointment_that_stands_at_its_new_time_in_another_chair_was_not_moved_by_us() {
+    let rig = Rig::new().await;
+    let id = waiting(&rig, &moving("a1", 0, 60)).await;
+    rig.vendor.cancelled("a1");
+    rig.vendor.shows(shown("a1", 60, Some("7"), Some("9"), A::Booked));
+    rig.carry_on().await;
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("changed_since")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_of_unknown_age_may_be_a_day_old() {
+    for (hours, ends) in [(2, S::Succeeded), (25, S::Failed)] {
+        let rig = Rig::new().await;
+        let booked = rig.booked(0).await;
+        rig.carry_on().await;
+        let appointment = rig.row(booked).await.created_vendor_id.unwrap();
+        rig.sql(&format!(
+            "UPDATE pms_writebacks SET finished_at = now() - interval '{hours} hours' WHERE connection_id = "
+        ))
+        .await;
+        rig.vendor.of_unknown_age();
+        let id = new(rig.wish(&moving(&appointment, 0, 60), "move").await);
+        rig.age().await;
+        rig.carry_on().await;
+        assert_eq!(rig.state(id).await, ends, "our own write of it was {hours} hours ago");
+    }
 }

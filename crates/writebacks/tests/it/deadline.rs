@@ -1,6 +1,9 @@
 //! P12: nothing is in flight for ever.
 
+use std::time::Duration;
+
 use domain::WritebackState as S;
+use pms::{Advice, ErrorKind};
 
 use crate::rig::Rig;
 use crate::vendor::Fate;
@@ -118,4 +121,26 @@ async fn p12_writes_that_cannot_be_told_of_or_ended_hide_no_other() {
     rig.expire_deadlines().await;
     assert_eq!(rig.carrier.reap().await.unwrap(), 1);
     assert_eq!(rig.state(id).await, S::Failed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_what_was_never_sent_ends_with_what_it_waited_for_last() {
+    for kind in [
+        ErrorKind::PracticeOffline,
+        ErrorKind::VendorDown,
+        ErrorKind::RateLimited,
+        ErrorKind::NotReady,
+        ErrorKind::KeyExpired,
+    ] {
+        let rig = Rig::new().await;
+        rig.vendor.next(&[Fate::Refuse(kind, Advice::RetryAfter(Duration::from_secs(60)))]);
+        let id = rig.booked(0).await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+        assert_eq!(rig.state(id).await, S::Queued);
+        rig.expire_deadlines().await;
+        rig.carrier.reap().await.unwrap();
+        let row = rig.row(id).await;
+        assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some(kind.word())));
+        assert_eq!(rig.task_codes().await, [kind.word()]);
+    }
 }

@@ -59,6 +59,8 @@ struct Inner {
     calendar: Option<(ErrorKind, Advice)>,
     slow_calendar: bool,
     copied_at: Option<Timestamp>,
+    is_of_unknown_age: bool,
+    shown: Vec<Appointment>,
     books_read: u32,
     send_by: Option<Instant>,
     held: Vec<Held>,
@@ -171,6 +173,16 @@ impl Vendor {
     /// The calendar is a copy made then.
     pub(crate) fn copied_at(&self, at: Timestamp) {
         self.inner().copied_at = Some(at);
+    }
+
+    /// Nobody knows when the copy was made that the calendar is.
+    pub(crate) fn of_unknown_age(&self) {
+        self.inner().is_of_unknown_age = true;
+    }
+
+    /// The calendar has this appointment too.
+    pub(crate) fn shows(&self, appointment: Appointment) {
+        self.inner().shown.push(appointment);
     }
 
     /// The calendar is read when the test says so.
@@ -341,7 +353,10 @@ impl PMSAdapter for Vendor {
                 appointments.push(appointment(&new.patient, new.window));
             }
         }
+        appointments.extend(inner.shown.iter().cloned());
+        appointments.retain(|one| one.window.overlaps(&query.covers));
         assert!(appointments.iter().all(|one| one.window.minutes() < 24 * 60));
+        let copied_at = (!inner.is_of_unknown_age).then(|| inner.copied_at.unwrap_or(Timestamp::now()));
         Ok(DayBook {
             time_zone: "America/Chicago".into(),
             covers: query.covers,
@@ -350,10 +365,7 @@ impl PMSAdapter for Vendor {
             hours: vec![],
             appointments,
             feed: None,
-            freshness: Freshness {
-                copied_at: Some(inner.copied_at.unwrap_or(Timestamp::now())),
-                read_at: Timestamp::now(),
-            },
+            freshness: Freshness { copied_at, read_at: Timestamp::now() },
         })
     }
 
