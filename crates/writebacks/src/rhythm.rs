@@ -123,6 +123,8 @@ mod tests {
         assert_eq!(Rhythm::of(&habits(vec![90_000; 4])).first_look(&pace), pace.first_look, "too few");
         let spread = (2..=20).map(|n| n * 10_000).collect();
         assert_eq!(Rhythm::of(&habits(spread)).first_look(&pace), Duration::from_secs(10));
+        let quick_before = [vec![90_000; 9], vec![20_000]].concat();
+        assert_eq!(Rhythm::of(&habits(quick_before)).first_look(&pace), Duration::from_secs(10));
         assert_eq!(Rhythm::of(&habits(vec![5; 9])).first_look(&pace), pace.first_look, "not in a hurry");
         assert_eq!(Rhythm::of(&habits(vec![3_600_000; 9])).first_look(&pace), LONGEST);
     }
@@ -134,6 +136,16 @@ mod tests {
         let after =
             |secs| rhythm.next_look(&pace, &write(now - SignedDuration::from_secs(secs), 1), now).as_secs();
         assert_eq!((after(10), after(60), after(180), after(340), after(7200)), (2, 2, 3, 85, 300));
+    }
+
+    #[test]
+    fn what_lay_about_through_an_outage_or_was_sent_by_another_try_teaches_nothing() {
+        let (pace, now) = (Pace::default(), Timestamp::now());
+        let rhythm = Rhythm::of(&habits(vec![60_000; 9]));
+        let sent = |hours| write(now - SignedDuration::from_hours(hours), 3);
+        assert!(rhythm.took(&pace, &sent(5), now).is_some());
+        assert_eq!(rhythm.took(&pace, &sent(7), now), None);
+        assert_eq!(rhythm.took(&pace, &Writeback { attempts: 0, ..sent(1) }, now), None);
     }
 
     #[test]

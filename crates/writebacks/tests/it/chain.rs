@@ -158,3 +158,20 @@ async fn a_booking_is_never_sent_for_a_patient_whose_id_nobody_told() {
     assert_eq!(rig.vendor.sent().len(), 1);
     assert_eq!(rig.alerts().await, ["writeback_parked"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_booking_asked_for_after_its_patient_was_tried_again_waits_for_that_try() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::Refuse(ErrorKind::Invalid, Advice::Permanent)]);
+    let first = new(rig.wish(&patient(), "nora").await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    assert_eq!(rig.state(first).await, S::Failed);
+    let again = rig.replay(first).await.unwrap();
+    let hour = SignedDuration::from_hours(1);
+    let second = new(rig.wish_after(&booking(0), "nora's booking", Some(first), hour).await);
+    assert_eq!(rig.row(second).await.depends_on, Some(again));
+    for _ in 0..2 {
+        rig.carry_on().await;
+    }
+    assert_eq!((rig.state(again).await, rig.state(second).await), (S::Succeeded, S::Succeeded));
+}

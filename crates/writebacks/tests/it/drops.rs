@@ -103,6 +103,11 @@ async fn what_is_under_way_or_replayed_is_not_dropped() {
     assert!(matches!(give(&rig, id, "no").await, Err(DropError::NotOver(S::Submitted))));
     rig.carry_on().await;
     assert!(matches!(give(&rig, id, "no").await, Err(DropError::NotOver(S::Succeeded))));
+    rig.vendor.next(&[Fate::TakeAndLoseReply]);
+    let lost = rig.booked(60).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    assert!(matches!(give(&rig, lost, "no").await, Err(DropError::NotOver(S::Unknown))), "it may be there");
+    rig.carry_on().await;
     let old = rig.failed(30).await;
     let again = rig.replay(old).await.unwrap();
     assert!(matches!(give(&rig, old, "no").await, Err(DropError::Replayed(id)) if id == again));

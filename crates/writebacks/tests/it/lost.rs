@@ -193,3 +193,19 @@ async fn p3_a_task_that_comes_late_cannot_move_what_its_own_worker_claimed_again
     second.await.unwrap().unwrap();
     assert_eq!(rig.state(id).await, S::Submitted);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_lost_write_is_not_looked_for_early_with_another_because_its_looks_are_counted_for_time() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::LoseRequest, Fate::LoseRequest]);
+    let (due, nearly) = (rig.booked(0).await, for_another_patient(&rig, 30).await);
+    while rig.carrier.send_next(rig.due).await.unwrap() {}
+    rig.sql(&format!(
+        "UPDATE pms_writebacks SET next_check_at = now()
+             + CASE id WHEN '{}' THEN interval '0 s' ELSE interval '1500 ms' END WHERE connection_id = ",
+        due.uuid()
+    ))
+    .await;
+    rig.carrier.look_for_lost(rig.due).await.unwrap();
+    assert_eq!((rig.row(due).await.check_count, rig.row(nearly).await.check_count), (1, 0));
+}

@@ -106,6 +106,9 @@ async fn what_no_night_helps_is_left_to_people_and_the_rest_has_three_nights() {
         let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
         id = tx.replay_of(id).await.unwrap().unwrap();
         tx.commit().await.unwrap();
+        if ahead == 3 {
+            break;
+        }
         // It goes wrong again, in that night.
         let again = format!(
             "UPDATE pms_writebacks SET state = 'parked', reason = 'vendor_down', finished_at = '{}'
@@ -114,16 +117,47 @@ async fn what_no_night_helps_is_left_to_people_and_the_rest_has_three_nights() {
             id.uuid()
         );
         rig.sql(&again).await;
+        assert_eq!(rig.carrier.retry_at_night(night(ahead)).await.unwrap(), 0, "it has the next night");
     }
+    // It cannot be sent in its last night: nobody promises another.
+    let late = format!(
+        "UPDATE pms_writebacks SET state = 'queued', deadline_at = now() - interval '1 s' WHERE id = '{}' AND connection_id = ",
+        id.uuid()
+    );
+    rig.sql(&late).await;
+    rig.carrier.reap().await.unwrap();
+    assert_eq!(rig.state(id).await, S::Failed);
+    let task = rig.tasks().await.into_iter().find(|task| task.writeback == Some(id)).unwrap();
+    assert!(!task.next_action.contains("night") && task.next_action.contains("by hand"), "{task:?}");
     assert_eq!(rig.carrier.retry_at_night(night(4)).await.unwrap(), 0, "three nights are enough");
 }
 
+/// `many` writes of the practice, older than every other, that failed for a reason that passes and that nothing can
+/// replay.
+async fn hopeless(rig: &Rig, many: i32) {
+    let rows = format!(
+        "INSERT INTO pms_writebacks (id, tenant_id, connection_id, operation, payload, fingerprint, reference, deadline_at,
+             state, reason, finished_at)
+         SELECT ('00000000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, '{}', c.id, 'add_note', '\\x00',
+             int4send(n), n::text, now(), 'failed', 'vendor_down', now()
+         FROM generate_series(1, {many}) n, pms_connections c WHERE c.id = ",
+        rig.due.tenant.uuid()
+    );
+    rig.sql(&rows).await;
+    let refused =
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'not this one'; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON pms_writebacks FOR EACH ROW
+            WHEN (NEW.replays < '00000000-0000-8000-8000-000000000000') EXECUTE FUNCTION refuse()";
+    rig.owner.batch_execute(refused).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn a_practice_that_is_disabled_has_no_nights() {
+async fn p12_writes_that_cannot_be_tried_again_in_the_night_hide_no_other() {
     let rig = Rig::new().await;
-    given_up(&rig).await;
-    rig.sql("UPDATE pms_connections SET status = 'disabled' WHERE id = ").await;
-    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 0);
-    rig.sql("UPDATE pms_connections SET status = 'active' WHERE id = ").await;
+    hopeless(&rig, 501).await;
+    let id = given_up(&rig).await;
     assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 1);
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    assert!(tx.replay_of(id).await.unwrap().is_some());
+    tx.commit().await.unwrap();
 }

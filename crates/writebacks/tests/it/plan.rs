@@ -127,6 +127,19 @@ async fn a_plan_sorts_into_safe_already_applied_stale_and_conflicting_and_change
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_plan_believes_the_practices_records_alone_that_something_is_applied_and_however_late_it_is() {
+    let rig = Rig::new().await;
+    let id = rig.parked(0, Fate::Take).await;
+    rig.vendor.say_done();
+    assert_eq!(verdict(&rig, id).await, (V::Safe, "only_its_outcome_is_asked_for"));
+    let rig = Rig::new().await;
+    let id = rig.parked(0, Fate::TakeAndLoseReply).await;
+    rig.vendor.settle(None);
+    rig.sql("UPDATE pms_writebacks SET about_at = now() WHERE connection_id = ").await;
+    assert_eq!(verdict(&rig, id).await, (V::AlreadyApplied, "in_the_practices_records"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p6_a_plan_shows_no_other_tenants_writes() {
     let (rig, other) = (Rig::new().await, Rig::new().await);
     let id = rig.failed(0).await;

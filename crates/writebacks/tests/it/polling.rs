@@ -6,6 +6,7 @@ use domain::{WritebackId, WritebackState as S};
 use pms::{Advice, ErrorKind};
 
 use crate::rig::Rig;
+use crate::vendor::Fate;
 
 async fn waits(rig: &Rig, id: WritebackId) -> f64 {
     let sql = format!(
@@ -99,5 +100,19 @@ async fn p9_a_vendor_that_says_when_to_ask_again_is_not_asked_before() {
     rig.vendor.close(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(3_600)));
     rig.carrier.look(rig.due).await.unwrap();
     assert_eq!(rig.state(id).await, S::Submitted);
+    assert!(waits(&rig, id).await > 3_590.0, "{}", waits(&rig, id).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p9_a_lost_write_is_looked_for_when_the_vendor_may_be_asked_again_and_stays_lost_until_then() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::LoseRequest]);
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.pass().await;
+    rig.vendor.close(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(3_600)));
+    rig.carrier.look_for_lost(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Unknown, Some("reply_lost")));
     assert!(waits(&rig, id).await > 3_590.0, "{}", waits(&rig, id).await);
 }

@@ -81,3 +81,24 @@ async fn p12_a_booking_that_is_refused_again_and_again_is_set_aside() {
     }
     assert_eq!(rig.state(id).await, S::Parked);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_what_may_have_arrived_is_looked_for_whatever_else_is_said_of_it() {
+    for kind in [
+        ErrorKind::RateLimited,
+        ErrorKind::NotReady,
+        ErrorKind::PracticeOffline,
+        ErrorKind::KeyExpired,
+        ErrorKind::Invalid,
+        ErrorKind::AccessWithdrawn,
+    ] {
+        let rig = Rig::new().await;
+        rig.vendor.next(&[Fate::Refuse(kind, Advice::OutcomeUnknown)]);
+        let id = rig.booked(0).await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+        let row = rig.row(id).await;
+        assert_eq!((row.state, row.reason.as_deref()), (S::Unknown, Some("reply_lost")), "{kind:?}");
+        rig.pass().await;
+        assert!(!rig.carrier.send_next(rig.due).await.unwrap(), "{kind:?}");
+    }
+}

@@ -7,7 +7,7 @@ use writebacks::{
     DropOutcome, Found, Obstacle, ReplayError, RequestError, Requested, SettleError, give_up, settle,
 };
 
-use crate::changes::{moving, note};
+use crate::changes::{cancelling, moving, note};
 use crate::night::night;
 use crate::rig::{Rig, booking, new, patient, slot};
 use crate::vendor::Fate;
@@ -147,6 +147,16 @@ async fn p4_a_time_that_somebody_else_took_is_not_taken_from_them() {
     let old = rig.failed(120).await;
     let same = rig.booked(120).await;
     assert_eq!(obstacle(rig.replay(old).await.unwrap_err()), Obstacle::Conflicting(same));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p11_a_change_is_not_tried_again_beside_another_of_its_appointment() {
+    let rig = Rig::new().await;
+    let old = new(rig.wish(&moving("a1", 0, 60), "move").await);
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    let other = new(rig.wish(&cancelling("a1", None), "cancel").await);
+    assert_eq!(obstacle(rig.replay(old).await.unwrap_err()), Obstacle::Conflicting(other));
 }
 
 #[tokio::test(flavor = "multi_thread")]

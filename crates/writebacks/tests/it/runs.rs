@@ -120,3 +120,24 @@ async fn p3_two_runs_of_the_same_writes_replay_each_once() {
     rig.carry_on().await;
     assert_eq!(rig.vendor.held().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_after_a_write_that_the_database_itself_refuses() {
+    let rig = Rig::new().await;
+    let writes = [rig.failed(0).await, rig.failed(30).await];
+    let refused = format!(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+             RAISE unique_violation USING CONSTRAINT = 'pms_writebacks_live'; END $$;
+         CREATE TRIGGER refuse BEFORE INSERT ON pms_writebacks FOR EACH ROW
+             WHEN (NEW.replays = '{}') EXECUTE FUNCTION refuse()",
+        writes[0].uuid()
+    );
+    rig.owner.batch_execute(&refused).await.unwrap();
+    let id = run(&rig, &writes, 6000, None).await;
+    for _ in 0..2 {
+        a_minute_passes(&rig).await;
+        rig.carrier.work_runs_off().await.unwrap();
+    }
+    let done = stands(&rig, id).await;
+    assert_eq!((done.state.as_str(), outcomes(&done)), ("done", vec![Some("refused"), Some("replayed")]));
+}

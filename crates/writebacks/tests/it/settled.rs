@@ -2,7 +2,7 @@
 
 use domain::{WritebackId, WritebackState as S};
 use pms::{Advice, ErrorKind};
-use writebacks::{Found, SettleError, settle};
+use writebacks::{Found, Obstacle, ReplayError, SettleError, settle};
 
 use crate::rig::Rig;
 use crate::vendor::Fate;
@@ -31,6 +31,11 @@ async fn p5_a_parked_booking_ends_as_staff_found_it_and_the_alert_with_the_last_
     assert_eq!(rig.state(gone).await, S::Failed);
     assert!(rig.is_held(0).await && !rig.is_held(30).await);
     assert!(rig.alerts().await.is_empty());
+    let again = rig.replay(gone).await;
+    assert!(
+        matches!(again, Err(ReplayError::Obstacle(Obstacle::Dropped))),
+        "nobody wants it any more: {again:?}"
+    );
     let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
     let records = tx.audit_records(0, 100).await.unwrap();
     tx.commit().await.unwrap();

@@ -3,7 +3,7 @@
 use domain::WritebackState as S;
 use jiff::{SignedDuration, Timestamp};
 use pms::FailureReason;
-use store::StoreError;
+use store::{NewTask, StoreError};
 use uuid::Uuid;
 use writebacks::{Done, DropOutcome, EndTaskError, Found, end_task, reason, settle};
 
@@ -144,4 +144,35 @@ async fn a_task_about_what_is_at_the_vendor_may_be_ended_and_what_fails_then_is_
         (rig.state(id).await, rig.task_codes().await),
         (S::Parked, vec!["not_confirmed_in_time".to_owned()])
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_task_about_an_earlier_try_asks_for_what_became_of_the_last_one() {
+    let rig = Rig::new().await;
+    let first = rig.booked(0).await;
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    let again = rig.replay(first).await.unwrap();
+    assert_eq!(rig.state(again).await, S::Queued);
+    let other = NewTask {
+        connection: Some(rig.due.connection),
+        writeback: Some(first),
+        code: "callback",
+        sentence: "The patient asks what became of it.",
+        next_action: "Call the patient.",
+        due_at: None,
+        tool_call: None,
+    };
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    assert!(tx.add_task(&other).await.unwrap());
+    tx.commit().await.unwrap();
+    let task = rig.tasks().await.pop().unwrap();
+    let end = |done| end_task(&rig.store, rig.due.tenant, task.id, done, "a test");
+    let error = end(None).await.unwrap_err();
+    assert!(matches!(error, EndTaskError::StillOpen(id) if id == again), "{error:?}");
+    let by_hand = Done::GivenUp { outcome: DropOutcome::EnteredByHand, reason: "by hand" };
+    assert!(end(Some(by_hand)).await.unwrap());
+    assert_eq!(rig.state(again).await, S::Failed, "nothing sends it after that");
+    rig.carry_on().await;
+    assert!(rig.vendor.sent().is_empty() && rig.tasks().await.is_empty());
 }
