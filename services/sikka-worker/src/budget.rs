@@ -167,4 +167,13 @@ mod tests {
         assert_eq!(told(seen(250, 0), 80), (250, 200, Some(30.0)));
         assert_eq!(told(seen(1, 1), 80), (1, 1, None));
     }
+
+    #[test]
+    fn p9_what_cannot_be_counted_is_not_spent() {
+        let used = |admitted| BudgetUse { admitted, most: 60, wait_s: 2.5 };
+        assert!(admitted(Ok(used(true))).is_ok());
+        let wait = |taken| admitted(taken).map_err(|spent| spent.retry_after);
+        assert_eq!(wait(Ok(used(false))), Err(Duration::from_millis(2_500)));
+        assert_eq!(wait(Err(StoreError::NotFound)), Err(Duration::from_secs(1)));
+    }
 }

@@ -103,3 +103,33 @@ fn shared(error: &Arc<PmsError>) -> PmsError {
         None => told,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+    use vendor_http::MemoryBudget;
+    use wiremock::matchers::path;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+    use crate::{Sikka, SikkaApp};
+
+    #[tokio::test]
+    async fn p9_a_page_may_be_as_many_seconds_old_as_its_list_has_pages() {
+        let server = MockServer::start().await;
+        let rows: Vec<Value> = (0..2).map(|id| json!({ "id": id.to_string() })).collect();
+        let body = json!({ "offset": "0", "total_count": "20000", "items": rows });
+        let answer = ResponseTemplate::new(200).set_body_json(body);
+        Mock::given(path("/v4/writebacks")).respond_with(answer).mount(&server).await;
+        let app = SikkaApp {
+            base_url: format!("{}/v4", server.uri()),
+            app_id: "sandbox-app".into(),
+            app_key: "sandbox-app-key".into(),
+            deadline: Duration::from_secs(4),
+        };
+        let calls = Sikka::new(app, Arc::new(MemoryBudget::per_minute(60_000))).unwrap().calls();
+        let day = Date::constant(2026, 6, 3);
+        let page = calls.recent_writebacks((day, day), 0, None).await.unwrap();
+        assert_eq!((page.rows.len(), page.over, page.fresh), (2, false, Duration::from_secs(4)));
+    }
+}

@@ -392,12 +392,28 @@ async fn the_bulk_list_is_read_no_further_than_it_saves_questions() {
 
 #[tokio::test]
 async fn without_the_bulk_list_each_write_is_asked_for_by_itself() {
-    let desk = Desk::open().await;
-    desk.answer("GET", "writebacks", message(401, "API2004", "why")).await;
-    stands(&desk, done("4102", "901")).await;
-    stands(&desk, done("4103", "77")).await;
-    let known = desk.office.outcomes(&["4102", "4103"].map(receipt)).await.unwrap();
-    assert_eq!(known.into_values().collect::<Vec<_>>(), [succeeded("901"), succeeded("77")]);
+    // It is outside of the plan, or what the application may ask is used up.
+    for (status, code) in [(401, "API2004"), (429, "API2012")] {
+        let desk = Desk::open().await;
+        desk.answer("GET", "writebacks", message(status, code, "why")).await;
+        stands(&desk, done("4102", "901")).await;
+        stands(&desk, done("4103", "77")).await;
+        let known = desk.office.outcomes(&["4102", "4103"].map(receipt)).await.unwrap();
+        assert_eq!(known.into_values().collect::<Vec<_>>(), [succeeded("901"), succeeded("77")], "{code}");
+    }
+}
+
+#[tokio::test]
+async fn p9_a_limit_ends_the_asking_and_what_is_wrong_with_one_write_does_not() {
+    let many: Vec<Receipt> = (4_201..4_221).map(|id| receipt(&id.to_string())).collect();
+    for (status, code, most) in [(429, "API2012", 4), (400, "API1026", 20)] {
+        let desk = Desk::open().await;
+        desk.answer("GET", "writebacks", nothing()).await;
+        desk.answer("GET", "writeback_status", message(status, code, "why")).await;
+        assert!(desk.office.outcomes(&many).await.is_err());
+        let asked = desk.asked("writeback_status").await.len();
+        assert!(asked <= most && (code != "API1026" || asked == most), "{code}: {asked}");
+    }
 }
 
 #[tokio::test]

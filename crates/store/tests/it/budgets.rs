@@ -245,6 +245,11 @@ async fn p9_what_the_application_asks_is_one_bucket_for_all_workers_and_none_of_
     tx.commit().await.unwrap();
     let used = take_one(&rig.store).await;
     assert!(!used.admitted && used.wait_s > 35.0 && used.most == 200, "{used:?}");
+    // A window that is shorter does not open it earlier, and a smaller limit counts at once.
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.application_limit("sikka", 200, Some(5.0)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(take_one(&rig.store).await.wait_s > 30.0);
     rig.owner
         .batch_execute(
             "UPDATE application_budgets SET closed_until = now(), refilled_at = now() - interval '9 s'",
@@ -252,6 +257,18 @@ async fn p9_what_the_application_asks_is_one_bucket_for_all_workers_and_none_of_
         .await
         .unwrap();
     assert!(take_one(&rig.store).await.admitted);
+    rig.owner
+        .batch_execute("UPDATE application_budgets SET tokens = 100, refilled_at = now()")
+        .await
+        .unwrap();
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.application_limit("sikka", 8, None).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut admitted = 0;
+    for _ in 0..20 {
+        admitted += i32::from(take_one(&rig.store).await.admitted);
+    }
+    assert!((4..=6).contains(&admitted), "half of the smaller limit's, not {admitted}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
