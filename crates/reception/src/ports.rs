@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use availability::Held;
 use domain::{
     AppointmentType, Balance, Clinician, DayBook, Insurance, Money, Patient, PatientBook, PaymentMethod,
-    Window, WritebackId,
+    PracticeId, Window, WritebackId,
 };
 use jiff::{SignedDuration, Timestamp};
 use pms::{FailureReason, NewPatient, NewPayment, PatientQuery, Write};
@@ -147,6 +147,8 @@ pub struct NewWrite {
     /// The same for the same wish of the same patient, however often it is asked; keyed, so that it
     /// tells nothing about the patient.
     pub intent_key: String,
+    /// Where all locations of the tenant's have such a wish only once: its keys at each of them.
+    pub once_for_all: Vec<String>,
     /// The time it claims.
     pub claim: Option<Claim>,
     /// The write that must succeed first.
@@ -167,7 +169,8 @@ pub struct PaymentTaken {
 pub enum Requested {
     /// It was recorded now.
     New(WritebackId),
-    /// The same intent was there already; nothing was recorded.
+    /// The same intent was there already; nothing was recorded. Where it is another location's, nothing of it is to be
+    /// read here.
     Joined(WritebackId),
 }
 
@@ -285,11 +288,17 @@ pub trait Ledger: Send + Sync {
     ///
     /// An intent joins a write that is under way, or that succeeded and whose hold still stands. It
     /// does not join one that failed, nor one whose appointment the copy has shown since: that one
-    /// may have been cancelled.
+    /// may have been cancelled. Of several at once that all locations have only once, one is recorded.
     ///
     /// # Errors
     /// [`RequestError`].
     async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError>;
+
+    /// All the tenant's locations, the desk's among them.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn locations(&self, desk: &Desk) -> Result<Vec<PracticeId>, LedgerError>;
 
     /// Waits for the write to end, at most `up_to`. A write that has ended already answers at once.
     ///

@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use domain::{Sensitive, card_number};
+use domain::{PracticeId, Sensitive, card_number};
 use pms::Operation;
 use seal::HmacKey;
 use serde_json::{Map, Value};
@@ -90,17 +90,27 @@ impl Reception {
 
     /// The same for the same wish of the same patient, and nothing anybody could guess a patient by.
     pub(crate) fn intent_key(&self, desk: &Desk, parts: &[&str]) -> String {
-        seal::sha256_hex(&self.signed(b"intent", desk, parts.iter().copied()))
+        self.intent_key_at(desk.practice, parts)
+    }
+
+    /// The same as it is at any location of the tenant's.
+    pub(crate) fn intent_key_at(&self, practice: PracticeId, parts: &[&str]) -> String {
+        seal::sha256_hex(&self.signed(b"intent", practice, parts.iter().copied()))
     }
 
     /// The same for the same guess in the same call, and nothing anybody could read it from.
     pub(crate) fn guess_key(&self, desk: &Desk, parts: &[String]) -> Vec<u8> {
         let call = desk.caller.call.as_deref().unwrap_or_default();
-        self.signed(b"guess", desk, std::iter::once(call).chain(parts.iter().map(String::as_str)))
+        self.signed(b"guess", desk.practice, std::iter::once(call).chain(parts.iter().map(String::as_str)))
     }
 
-    fn signed<'p>(&self, purpose: &[u8], desk: &Desk, parts: impl Iterator<Item = &'p str>) -> Vec<u8> {
-        let mut signed: Vec<Vec<u8>> = vec![purpose.to_vec(), desk.practice.uuid().as_bytes().to_vec()];
+    fn signed<'p>(
+        &self,
+        purpose: &[u8],
+        practice: PracticeId,
+        parts: impl Iterator<Item = &'p str>,
+    ) -> Vec<u8> {
+        let mut signed: Vec<Vec<u8>> = vec![purpose.to_vec(), practice.uuid().as_bytes().to_vec()];
         for part in parts {
             signed.push((part.len() as u64).to_be_bytes().to_vec());
             signed.push(part.as_bytes().to_vec());

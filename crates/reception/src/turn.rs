@@ -2,8 +2,8 @@ use availability::Held;
 use std::time::Duration;
 
 use domain::{
-    AppointmentType, Balance, Clinician, DayBook, Freshness, Insurance, Patient, PatientBook, Window,
-    WritebackId,
+    AppointmentType, Balance, Clinician, DayBook, Freshness, Insurance, Patient, PatientBook, PracticeId,
+    Window, WritebackId,
 };
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -177,6 +177,12 @@ impl Turn<'_> {
                 Err(self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
             }
         }
+    }
+
+    /// All the tenant's locations.
+    pub(crate) async fn locations(&self) -> Result<Vec<PracticeId>, Stop> {
+        let locations = self.reception.ledger.locations(self.desk).await;
+        locations.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))
     }
 
     /// A payment that the tenant's payment service announced, for an account of this practice.

@@ -274,6 +274,41 @@ impl TenantTx {
         row.map(|row| self.read(row)).transpose()
     }
 
+    /// A payment that one of these fingerprints stands for, at whatever location of the tenant's, and whatever became
+    /// of it. Until the transaction ends nobody else who locked the payments looks for one.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn payment_by_fingerprints(
+        &mut self,
+        fingerprints: &[Vec<u8>],
+    ) -> Result<Option<Writeback>, StoreError> {
+        let row: Option<Row> = diesel::sql_query(format!(
+            "SELECT {COLUMNS} FROM pms_writebacks
+             WHERE connection_id IN (SELECT id FROM pms_connections) AND fingerprint = ANY($1)
+               AND operation = 'record_payment'
+             ORDER BY id DESC LIMIT 1"
+        ))
+        .bind::<Array<Binary>, _>(fingerprints)
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        row.map(|row| self.read(row)).transpose()
+    }
+
+    /// One at a time: holds back every other payment of the tenant's, at whatever location, until the transaction
+    /// ends. Whoever also locks a connection does so after this.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn lock_payments(&mut self) -> Result<(), StoreError> {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || $1, 0))")
+            .bind::<Text, _>(self.tenant.to_string())
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
     /// One at a time: holds back every other claim on this connection, and on those to other locations of its
     /// database, until the transaction ends.
     ///

@@ -5,7 +5,7 @@ use domain::{ApiKeyId, ConnectionId, PracticeId, TenantId};
 use pms::{Capabilities, Operation};
 use seal::Secret;
 use serde_json::json;
-use store::{ApiKeyOwner, NewConnection, NumberOwner, Practice, Store, Tenant};
+use store::{ApiKeyOwner, MachineryTx, NewConnection, NumberOwner, Practice, Store, Tenant};
 
 const ZONE: &str = "America/New_York";
 
@@ -49,32 +49,50 @@ impl Clinic {
             language: "en".into(),
         })
         .await?;
-        let practice =
-            Practice { id: clinic.practice, name: slug, time_zone: ZONE.into(), country: "US".into() };
-        tx.put_practice(clinic.tenant, &practice).await?;
-        let secret =
-            json!({ "office_id": clinic.office, "secret_key": format!("sandbox-secret-{}", clinic.office) });
-        let capabilities = serde_json::to_value(capabilities())?;
-        let connection = NewConnection {
-            id: clinic.connection,
-            practice: clinic.practice,
-            vendor: "sikka",
-            status: "active",
-            config: json!({
-                "office_id": clinic.office, "practice_id": "1", "cust_id": "1", "time_zone": ZONE,
-                "capabilities": capabilities,
-                "words": { "cancelled": "broken", "note": "Patient Note" },
-            }),
-            capabilities: Some(capabilities),
-            credentials: &Secret::new(secret.to_string()),
-        };
-        tx.put_connection(clinic.tenant, connection).await?;
+        clinic.connect(&mut tx, slug).await?;
         let number = NumberOwner { tenant: clinic.tenant, practice: clinic.practice, assistant_id: None };
         tx.put_phone_number(&number, &clinic.number, None).await?;
         let owner = ApiKeyOwner { key: ApiKeyId::new(), tenant: clinic.tenant };
         tx.add_api_key(owner, "test", &seal::sha256(clinic.api_key.as_bytes())).await?;
         tx.commit().await?;
         Ok(clinic)
+    }
+
+    /// Another location of the same tenant, on an office of its own.
+    pub(crate) async fn another_location(&self, store: &Store, office: &str) -> Result<Self> {
+        let other = Self {
+            practice: PracticeId::new(),
+            connection: ConnectionId::new(),
+            office: office.to_owned(),
+            ..self.clone()
+        };
+        let mut tx = store.machinery().await?;
+        other.connect(&mut tx, format!("at {office}")).await?;
+        tx.commit().await?;
+        Ok(other)
+    }
+
+    async fn connect(&self, tx: &mut MachineryTx, name: String) -> Result<()> {
+        let practice = Practice { id: self.practice, name, time_zone: ZONE.into(), country: "US".into() };
+        tx.put_practice(self.tenant, &practice).await?;
+        let secret =
+            json!({ "office_id": self.office, "secret_key": format!("sandbox-secret-{}", self.office) });
+        let capabilities = serde_json::to_value(capabilities())?;
+        let connection = NewConnection {
+            id: self.connection,
+            practice: self.practice,
+            vendor: "sikka",
+            status: "active",
+            config: json!({
+                "office_id": self.office, "practice_id": "1", "cust_id": "1", "time_zone": ZONE,
+                "capabilities": capabilities,
+                "words": { "cancelled": "broken", "note": "Patient Note" },
+            }),
+            capabilities: Some(capabilities),
+            credentials: &Secret::new(secret.to_string()),
+        };
+        tx.put_connection(self.tenant, connection).await?;
+        Ok(())
     }
 }
 

@@ -211,6 +211,14 @@ impl Stack {
         Newcomer::make(&self.store, slug).await
     }
 
+    /// Another location of `clinic`'s tenant, on a spare office: `D10002`.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub async fn another_location(&self, clinic: &Clinic, office: &str) -> Result<Clinic> {
+        clinic.another_location(&self.store, office).await
+    }
+
     async fn grow_offices(&self) -> Result<()> {
         let (least, most) = self.plan.writes_ms;
         let seed = json!({

@@ -18,6 +18,8 @@ pub struct Wish<'a> {
     pub write: &'a Write,
     /// The same wish, repeated, has the same intent.
     pub intent: &'a str,
+    /// Where the tenant has such a wish only once: its intents at each of the tenant's locations.
+    pub once_for_all: &'a [String],
     /// The write that must succeed first, and whose patient a booking is for.
     pub depends_on: Option<WritebackId>,
     /// When nobody waits for it any longer.
@@ -31,7 +33,7 @@ pub struct Wish<'a> {
 pub enum Requested {
     /// It is written down and on its way.
     New(WritebackId),
-    /// It was made before: this is where it stands.
+    /// It was made before, for all locations perhaps at another one: this is where it stands.
     Same(Box<Writeback>),
 }
 
@@ -67,6 +69,9 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         }
     };
     let fingerprint = seal::sha256(wish.intent.as_bytes());
+    if !wish.once_for_all.is_empty() {
+        tx.lock_payments().await?;
+    }
     // Everything below sees the connection as it is until the commit: two callers take turns.
     tx.lock_connection(wish.connection).await?;
     let held = match window {
@@ -89,6 +94,13 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
                 announce(tx, wish.connection, wish.vendor, same.id, wish.traceparent).await?;
             }
             return Ok(Requested::Same(Box::new(same)));
+        }
+    }
+    if !wish.once_for_all.is_empty() {
+        let known: Vec<Vec<u8>> =
+            wish.once_for_all.iter().map(|intent| seal::sha256(intent.as_bytes()).to_vec()).collect();
+        if let Some(elsewhere) = tx.payment_by_fingerprints(&known).await? {
+            return Ok(Requested::Same(Box::new(elsewhere)));
         }
     }
     if let Some(appointment) = wish.write.changes()

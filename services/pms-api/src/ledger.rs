@@ -2,14 +2,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use domain::{PaymentMethod, ResourceKind, Window, WritebackId, WritebackState as S};
+use domain::{PaymentMethod, PracticeId, ResourceKind, Window, WritebackId, WritebackState as S};
 use pms::{FailureReason, NewPatient, NewPayment, Write};
 use reception::{
     Change, Claim, Desk, Guessing, Held, Ledger, LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient,
     Proof, RequestError, Requested, WriteNews,
 };
 use service::Relay;
-use store::{CountedGuess, Store, StoreError, Writeback};
+use store::{CountedGuess, Practice, Store, StoreError, Writeback};
 use tokio::time::{Instant, sleep_until, timeout};
 use writebacks::Wish;
 
@@ -166,6 +166,7 @@ impl Ledger for StoreLedger {
             vendor: "sikka",
             write: &write.write,
             intent: &write.intent_key,
+            once_for_all: &write.once_for_all,
             depends_on: write.depends_on,
             deadline_at: write.needed_by,
             traceparent: traceparent.as_deref(),
@@ -189,6 +190,17 @@ impl Ledger for StoreLedger {
             writebacks::Requested::New(id) => Requested::New(id),
             writebacks::Requested::Same(row) => Requested::Joined(row.id),
         })
+    }
+
+    async fn locations(&self, desk: &Desk) -> Result<Vec<PracticeId>, LedgerError> {
+        let read = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let locations = tx.practices().await?;
+            tx.commit().await?;
+            Ok(locations)
+        };
+        let locations: Vec<Practice> = read.await.map_err(failed)?;
+        Ok(locations.into_iter().map(|one| one.id).collect())
     }
 
     async fn wait(&self, desk: &Desk, id: WritebackId, up_to: Duration) -> Result<WriteNews, LedgerError> {

@@ -100,6 +100,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let intent = ["note", patient.vendor_id.as_str(), &raw.note, turn.call().unwrap_or(&day)];
         let write = NewWrite {
             intent_key: turn.reception.intent_key(turn.desk, &intent),
+            once_for_all: Vec::new(),
             write: Write::AddNote(NewNote {
                 patient: patient.vendor_id,
                 clinician,

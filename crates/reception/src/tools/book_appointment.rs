@@ -292,6 +292,7 @@ impl Wish {
                 kind,
             }),
             intent_key: turn.reception.intent_key(turn.desk, &intent),
+            once_for_all: Vec::new(),
             claim: Some(self.claim.clone()),
             depends_on: self.depends_on,
             needed_by: self.claim.window.start,

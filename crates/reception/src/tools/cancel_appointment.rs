@@ -137,6 +137,7 @@ async fn request(
             others: Vec::new(),
         }),
         intent_key: turn.reception.intent_key(turn.desk, &["cancel", id, &start]),
+        once_for_all: Vec::new(),
         claim: None,
         depends_on: None,
         needed_by: own.window.start,

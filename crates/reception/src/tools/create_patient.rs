@@ -122,6 +122,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let write = NewWrite {
             write: Write::CreatePatient(patient),
             intent_key,
+            once_for_all: Vec::new(),
             claim: None,
             depends_on: None,
             needed_by: desk.now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),

@@ -189,19 +189,24 @@ async fn filed_under(turn: &mut Turn<'_>, patient: &Patient) -> Result<String, S
     }
 }
 
-/// One reference is one payment, for ever: whoever asks again joins it, and whoever names it for something else is
-/// refused.
+/// One reference is one payment of the tenant's, for ever: whoever asks again joins it, and whoever names it for
+/// something else, or at another location, is refused.
 async fn record(
     turn: &mut Turn<'_>,
     patient: &Patient,
     payment: NewPayment,
     amount: Money,
 ) -> Result<ToolAnswer, Stop> {
-    let intent_key = turn.reception.intent_key(turn.desk, &["payment", &payment.taken_as]);
+    let intent = ["payment", payment.taken_as.as_str()];
+    let intent_key = turn.reception.intent_key(turn.desk, &intent);
+    let locations = turn.locations().await?;
+    let once_for_all =
+        locations.into_iter().map(|practice| turn.reception.intent_key_at(practice, &intent)).collect();
     let write = Write::RecordPayment(payment);
     let new = NewWrite {
         write: write.clone(),
         intent_key,
+        once_for_all,
         claim: None,
         depends_on: None,
         needed_by: turn.desk.now.checked_add(NEEDED_FOR).unwrap_or(Timestamp::MAX),

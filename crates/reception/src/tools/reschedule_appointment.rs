@@ -289,6 +289,7 @@ impl Wish {
                 others: Vec::new(),
             }),
             intent_key: turn.reception.intent_key(turn.desk, &intent),
+            once_for_all: Vec::new(),
             claim: Some(self.claim.clone()),
             depends_on: None,
             // Once the old time has come there is nothing left to move.

@@ -169,6 +169,10 @@ pub(crate) struct Rows {
     /// Changes of appointments, oldest first.
     pub(crate) changes: Vec<Change>,
     pub(crate) writes: Vec<(WritebackId, NewWrite)>,
+    /// At which location each of them was wished for.
+    pub(crate) wished_at: Vec<(WritebackId, PracticeId)>,
+    /// The tenant's other locations.
+    pub(crate) locations: Vec<PracticeId>,
     pub(crate) news: Option<WriteNews>,
     pub(crate) pending: Option<(WritebackId, PendingPatient)>,
     /// Patients we made, by the vendor's id.
@@ -407,10 +411,10 @@ impl Ledger for Clinic {
         })
     }
 
-    async fn request(&self, _: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
+    async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
         self.ledger_answers(|rows| {
-            if let Some((id, _)) = rows.writes.iter().find(|(_, other)| other.intent_key == write.intent_key)
-            {
+            let is_it = |key: &String| *key == write.intent_key || write.once_for_all.contains(key);
+            if let Some((id, _)) = rows.writes.iter().find(|(_, other)| is_it(&other.intent_key)) {
                 return Ok(Requested::Joined(*id));
             }
             if let Some(claim) = rows.faster.take() {
@@ -455,8 +459,13 @@ impl Ledger for Clinic {
                 });
             }
             rows.writes.push((id, write));
+            rows.wished_at.push((id, desk.practice));
             Ok(Requested::New(id))
         })?
+    }
+
+    async fn locations(&self, desk: &Desk) -> Result<Vec<PracticeId>, LedgerError> {
+        self.ledger_answers(|rows| rows.locations.iter().copied().chain([desk.practice]).collect())
     }
 
     async fn wait(&self, _: &Desk, _: WritebackId, _: Duration) -> Result<WriteNews, LedgerError> {
@@ -472,8 +481,9 @@ impl Ledger for Clinic {
         })
     }
 
-    async fn recorded(&self, _: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
+    async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
         self.ledger_answers(|rows| {
+            rows.wished_at.iter().find(|wished| **wished == (id, desk.practice))?;
             rows.writes.iter().find(|(known, _)| *known == id).map(|(_, write)| write.write.clone())
         })
     }

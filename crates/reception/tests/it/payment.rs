@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use domain::{Currency, Money, PaymentMethod};
+use domain::{Currency, Money, PaymentMethod, PracticeId};
 use pms::{FailureReason, Operation, Write};
 use reception::{Status, WriteNews};
 use serde_json::{Value, json};
@@ -103,6 +103,24 @@ async fn p3_one_reference_is_one_payment_however_often_it_is_asked_for() {
     let second = clinic.run("processPayment", with("reference", json!("pi_3QabCE"))).await;
     assert_eq!(second.answer.status, Status::Confirmed);
     assert_eq!(clinic.writes().len(), 2);
+}
+
+#[tokio::test]
+async fn p3_one_reference_is_one_payment_for_all_locations_of_a_tenant() {
+    let clinic = paid_clinic();
+    clinic.desk(|desk| desk.caller.vouched = true);
+    clinic.run("processPayment", payment()).await;
+    let here = clinic.desk.lock().unwrap().practice;
+    clinic.rows(|rows| rows.locations.push(here));
+    clinic.desk(|desk| desk.practice = PracticeId::new());
+    // Though it is the same in everything: who paid at one location owes nothing less at another.
+    let there = clinic.run("processPayment", payment()).await.answer;
+    assert_eq!((there.status, there.code), (Status::Refused, "payment_reference_used"), "{}", there.say);
+    assert!(there.data.is_empty(), "{there:?}");
+    assert_eq!(clinic.writes().len(), 1);
+    clinic.desk(|desk| desk.practice = here);
+    assert_eq!(clinic.run("processPayment", payment()).await.answer.status, Status::Accepted, "it joins");
+    assert_eq!(clinic.writes().len(), 1);
 }
 
 #[tokio::test]

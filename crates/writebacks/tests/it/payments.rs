@@ -1,8 +1,12 @@
 //! A payment reaches the ledger once, for as long as anybody may ask for it.
 
-use domain::{Currency, Money, PaymentMethod, WritebackId, WritebackState as S};
+use std::sync::Arc;
+
+use domain::{ConnectionId, Currency, Money, PaymentMethod, WritebackId, WritebackState as S};
+use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, NewPayment, Write, WriteOutcome};
-use writebacks::{DropOutcome, Found, Requested, give_up, settle};
+use tokio::task::JoinSet;
+use writebacks::{DropOutcome, Found, Requested, Wish, give_up, settle};
 
 use crate::rig::{Rig, new};
 use crate::vendor::Fate;
@@ -16,6 +20,28 @@ fn payment() -> Write {
         taken_as: "pi_1".into(),
         on: jiff::civil::date(2026, 6, 1),
     })
+}
+
+impl Rig {
+    /// Posts a payment, which the tenant has once whatever location it is posted at.
+    async fn pay_once(&self, connection: ConnectionId, write: &Write) -> WritebackId {
+        let here = connection == self.due.connection;
+        let intents = ["here pi_1".to_owned(), "there pi_1".to_owned()];
+        let wish = Wish {
+            connection,
+            vendor: "scripted",
+            write,
+            intent: &intents[usize::from(!here)],
+            once_for_all: &intents,
+            depends_on: None,
+            deadline_at: Timestamp::now() + SignedDuration::from_hours(1),
+            traceparent: None,
+        };
+        match self.take(&wish).await.unwrap() {
+            Requested::New(id) => id,
+            Requested::Same(row) => row.id,
+        }
+    }
 }
 
 async fn again(rig: &Rig) -> WritebackId {
@@ -105,6 +131,26 @@ async fn p3_a_payment_that_failed_or_was_entered_by_hand_is_not_posted_a_second_
         rig.carry_on().await;
         assert_eq!(rig.vendor.sent().len(), sent, "{how}: it was sent a second time");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_of_twenty_at_once_at_two_locations_one_is_the_payment_of_its_reference() {
+    let rig = Arc::new(Rig::new().await);
+    let there = rig.another_location().await;
+    let mut tasks = JoinSet::new();
+    for number in 0..20 {
+        let (rig, connection) = (rig.clone(), if number % 2 == 0 { rig.due.connection } else { there });
+        tasks.spawn(async move { rig.pay_once(connection, &payment()).await });
+    }
+    let ids = tasks.join_all().await;
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    // Also once it is over, and long ago.
+    rig.carry_on().await;
+    for connection in [rig.due.connection, there] {
+        assert_eq!(rig.pay_once(connection, &payment()).await, ids[0]);
+    }
+    let rows = rig.owner.query("SELECT id FROM pms_writebacks", &[]).await.unwrap();
+    assert_eq!(rows.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, NewAppointment, NewPatient, Write};
 use seal::{KeyRing, Secret};
 use serde_json::json;
-use store::{DueConnection, NewConnection, Practice, StaffTask, Store, Tenant, Writeback};
+use store::{DueConnection, MachineryTx, NewConnection, Practice, StaffTask, Store, Tenant, Writeback};
 use testbed::{Client, Database};
 use writebacks::{Carrier, Pace, ReplayError, RequestError, Requested, Wish, replay, request};
 
@@ -100,12 +100,18 @@ impl Rig {
             vendor: "scripted",
             write,
             intent,
+            once_for_all: &[],
             depends_on,
             deadline_at: Timestamp::now() + time,
             traceparent: None,
         };
+        self.take(&wish).await
+    }
+
+    /// Takes a wish, of whichever connection of the rig's tenant.
+    pub(crate) async fn take(&self, wish: &Wish<'_>) -> Result<Requested, RequestError> {
         let mut tx = self.store.tenant(self.due.tenant).await?;
-        match request(&mut tx, &wish).await {
+        match request(&mut tx, wish).await {
             Ok(requested) => {
                 tx.commit().await?;
                 Ok(requested)
@@ -115,6 +121,15 @@ impl Rig {
                 Err(error)
             }
         }
+    }
+
+    /// A connection to another location of the rig's tenant.
+    pub(crate) async fn another_location(&self) -> ConnectionId {
+        let connection = ConnectionId::new();
+        let mut tx = self.store.machinery().await.unwrap();
+        connect(&mut tx, (self.due.tenant, PracticeId::new(), connection)).await;
+        tx.commit().await.unwrap();
+        connection
     }
 
     /// A new wish for a booking at `minute`.
@@ -260,6 +275,12 @@ async fn clinic(store: &Store) -> DueConnection {
     let mut tx = store.machinery().await.unwrap();
     let slug = tenant.to_string();
     tx.put_tenant(&Tenant { id: tenant, slug, name: "Cedar".into(), language: "en".into() }).await.unwrap();
+    connect(&mut tx, (tenant, practice, connection)).await;
+    tx.commit().await.unwrap();
+    DueConnection { tenant, connection }
+}
+
+async fn connect(tx: &mut MachineryTx, (tenant, practice, connection): (TenantId, PracticeId, ConnectionId)) {
     let location = Practice {
         id: practice,
         name: "Cedar".into(),
@@ -277,8 +298,6 @@ async fn clinic(store: &Store) -> DueConnection {
         credentials: &Secret::from("open sesame"),
     };
     tx.put_connection(tenant, new).await.unwrap();
-    tx.commit().await.unwrap();
-    DueConnection { tenant, connection }
 }
 
 /// The id of a wish that was new.

@@ -1,5 +1,6 @@
 //! People, kinds of appointment, accounts and insurances over REST and by voice.
 
+use domain::PracticeId;
 use serde_json::{Value, json};
 use testbed::{Answer, Plan, Stack, until};
 
@@ -108,6 +109,37 @@ async fn p3_a_payment_is_posted_once_though_its_reply_is_lost_and_it_is_asked_fo
     assert_eq!(posted(&stack).await.len(), 1);
     let landed = "SELECT DISTINCT action FROM audit_log WHERE action LIKE 'payment%' ORDER BY action";
     assert_eq!(stack.sql(landed).await.unwrap().concat(), ["payment.record", "payment.record.landed"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_one_reference_is_posted_at_one_location_of_a_tenant_also_when_two_ask_at_once() {
+    let stack = Stack::start(Plan { spare_offices: 1, replicas: 2, ..Plan::default() }).await.unwrap();
+    let here = &stack.clinics[0];
+    let there = stack.another_location(here, "D10002").await.unwrap();
+    let body = |practice: &PracticeId, reference: &str| {
+        let mut body = payment(reference);
+        body["practiceId"] = json!(practice.to_string());
+        body
+    };
+    // Until the workers know both.
+    for (key, practice) in [("warm-1", here.practice), ("warm-2", there.practice)] {
+        let warm = pay(&stack, key, &body(&practice, &format!("pi_{key}"))).await;
+        assert!([200, 202].contains(&warm.status), "{warm:?}");
+    }
+    let (one, other) = (body(&here.practice, "pi_3QabCD"), body(&there.practice, "pi_3QabCD"));
+    let (first, second) = tokio::join!(pay(&stack, "pay-1", &one), pay(&stack, "pay-2", &other));
+    let mut codes = [&first, &second].map(|told| told.json()["code"].as_str().unwrap().to_owned());
+    codes.sort_by_key(|code| code == "payment_reference_used");
+    assert_ne!(codes[0], "payment_reference_used", "{first:?} {second:?}");
+    assert_eq!(codes[1], "payment_reference_used", "{first:?} {second:?}");
+    let refused = if second.json()["code"] == codes[1] { &second } else { &first }.json();
+    assert_eq!(refused["status"], "refused", "{refused}");
+    assert!(refused.get("writebackId").is_none(), "of another location nothing is shown: {refused}");
+    assert_eq!(ended(&stack, 3).await, ["succeeded"; 3]);
+    // And when it is long over.
+    let again = if second.json()["code"] == codes[1] { &other } else { &one };
+    assert_eq!(pay(&stack, "pay-3", again).await.json()["code"], "payment_reference_used");
+    assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["3"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,6 +154,7 @@ async fn wish(bench: &Bench<'_>, clinic: &Seeded, each: usize) -> anyhow::Result
             vendor: "sikka",
             write: &write,
             intent: &format!("bench {number}"),
+            once_for_all: &[],
             depends_on: None,
             deadline_at: Timestamp::now() + 6.hours(),
             traceparent: None,
