@@ -4,15 +4,24 @@ use std::time::Duration;
 use async_trait::async_trait;
 use domain::{ConnectionId, TenantId};
 use store::{BudgetUse, Store, StoreError};
+use tracing::field::{DisplayValue, display};
 use vendor_http::{Budget, BudgetSpent, RateSeen};
 
 use crate::connect::VENDOR;
 
-/// One practice's budget, counted in the database: exact whatever the number of workers (P9).
+/// Whose requests a budget counts.
+#[derive(Clone, Copy)]
+enum Whose {
+    /// One practice's.
+    Practice(TenantId, ConnectionId),
+    /// What is asked in the application's own name, for whichever practice.
+    Application,
+}
+
+/// A budget counted in the database: exact whatever the number of workers (P9).
 pub(crate) struct StoreBudget {
     store: Store,
-    tenant: TenantId,
-    connection: ConnectionId,
+    whose: Whose,
     first: i32,
     percent: i32,
     /// The vendor's limit as last written down.
@@ -20,34 +29,61 @@ pub(crate) struct StoreBudget {
 }
 
 impl StoreBudget {
-    pub(crate) const fn new(
+    /// One practice's.
+    pub(crate) const fn practice(
         store: Store,
-        tenant: TenantId,
-        connection: ConnectionId,
+        (tenant, connection): (TenantId, ConnectionId),
         first: i32,
         percent: i32,
     ) -> Self {
-        Self { store, tenant, connection, first, percent, known: AtomicU32::new(0) }
+        let whose = Whose::Practice(tenant, connection);
+        Self { store, whose, first, percent, known: AtomicU32::new(0) }
+    }
+
+    /// The application's own: one for all its practices and workers.
+    pub(crate) const fn application(store: Store, first: i32, percent: i32) -> Self {
+        Self { store, whose: Whose::Application, first, percent, known: AtomicU32::new(0) }
     }
 
     async fn take(&self) -> Result<BudgetUse, StoreError> {
-        let mut tx = self.store.tenant(self.tenant).await?;
-        let used = tx.take_request(self.connection, self.first).await?;
-        tx.commit().await?;
-        Ok(used)
-    }
-
-    async fn close(&self, rest: Duration) -> Result<(), StoreError> {
-        let mut tx = self.store.tenant(self.tenant).await?;
-        tx.budget_day_spent(self.connection, rest.as_secs_f64()).await?;
-        tx.commit().await
+        match self.whose {
+            Whose::Practice(tenant, connection) => {
+                let mut tx = self.store.tenant(tenant).await?;
+                let used = tx.take_request(connection, self.first).await?;
+                tx.commit().await?;
+                Ok(used)
+            }
+            Whose::Application => {
+                let mut tx = self.store.machinery().await?;
+                let used = tx.take_application_request(VENDOR, self.first).await?;
+                tx.commit().await?;
+                Ok(used)
+            }
+        }
     }
 
     async fn note(&self, seen: RateSeen) -> Result<(), StoreError> {
         let (limit, most, closed) = told(seen, self.percent);
-        let mut tx = self.store.tenant(self.tenant).await?;
-        tx.budget_advertised(self.connection, limit, most, closed).await?;
-        tx.commit().await
+        match self.whose {
+            Whose::Practice(tenant, connection) => {
+                let mut tx = self.store.tenant(tenant).await?;
+                tx.budget_advertised(connection, limit, most, closed).await?;
+                tx.commit().await
+            }
+            Whose::Application => {
+                let mut tx = self.store.machinery().await?;
+                tx.application_limit(VENDOR, most, closed).await?;
+                tx.commit().await
+            }
+        }
+    }
+
+    /// What a log line says of whose it is; nothing: the application's.
+    fn connection(&self) -> Option<DisplayValue<ConnectionId>> {
+        match self.whose {
+            Whose::Practice(_, connection) => Some(display(connection)),
+            Whose::Application => None,
+        }
     }
 }
 
@@ -79,55 +115,6 @@ fn admitted(taken: Result<BudgetUse, StoreError>) -> Result<(), BudgetSpent> {
     }
 }
 
-/// What may be asked in the application's own name: one budget for all its practices and workers (P9).
-pub(crate) struct ApplicationBudget {
-    store: Store,
-    first: i32,
-    percent: i32,
-    /// The vendor's limit as last written down.
-    known: AtomicU32,
-}
-
-impl ApplicationBudget {
-    pub(crate) const fn new(store: Store, first: i32, percent: i32) -> Self {
-        Self { store, first, percent, known: AtomicU32::new(0) }
-    }
-
-    async fn take(&self) -> Result<BudgetUse, StoreError> {
-        let mut tx = self.store.machinery().await?;
-        let used = tx.take_application_request(VENDOR, self.first).await?;
-        tx.commit().await?;
-        Ok(used)
-    }
-
-    async fn note(&self, seen: RateSeen) -> Result<(), StoreError> {
-        let (_, most, closed) = told(seen, self.percent);
-        let mut tx = self.store.machinery().await?;
-        tx.application_limit(VENDOR, most, closed).await?;
-        tx.commit().await
-    }
-}
-
-#[async_trait]
-impl Budget for ApplicationBudget {
-    async fn admit(&self) -> Result<(), BudgetSpent> {
-        admitted(self.take().await)
-    }
-
-    async fn observe(&self, seen: RateSeen) {
-        if !is_news(&self.known, seen) {
-            return;
-        }
-        if let Err(error) = self.note(seen).await {
-            self.known.store(0, Ordering::Relaxed);
-            tracing::warn!(error = %error, "the application's limit cannot be noted");
-        }
-    }
-
-    /// Changes nothing: it may be one practice's day, which must not stop the others.
-    async fn day_spent(&self, _rest: Duration) {}
-}
-
 #[async_trait]
 impl Budget for StoreBudget {
     async fn admit(&self) -> Result<(), BudgetSpent> {
@@ -140,14 +127,22 @@ impl Budget for StoreBudget {
         }
         if let Err(error) = self.note(seen).await {
             self.known.store(0, Ordering::Relaxed);
-            tracing::warn!(connection.id = %self.connection, error = %error, "a limit cannot be noted");
+            tracing::warn!(connection.id = self.connection(), error = %error, "a limit cannot be noted");
         }
     }
 
     async fn day_spent(&self, rest: Duration) {
-        tracing::warn!(connection.id = %self.connection, "a practice's requests of the day are used up");
-        if let Err(error) = self.close(rest).await {
-            tracing::warn!(connection.id = %self.connection, error = %error, "a day's end cannot be noted");
+        // In the application's own name it may be one practice's day, which must not stop the others.
+        let Whose::Practice(tenant, connection) = self.whose else { return };
+        tracing::warn!(connection.id = %connection, "a practice's requests of the day are used up");
+        let close = async {
+            let mut tx = self.store.tenant(tenant).await?;
+            tx.budget_day_spent(connection, rest.as_secs_f64()).await?;
+            tx.commit().await
+        };
+        let closed: Result<(), StoreError> = close.await;
+        if let Err(error) = closed {
+            tracing::warn!(connection.id = %connection, error = %error, "a day's end cannot be noted");
         }
     }
 }

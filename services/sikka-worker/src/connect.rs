@@ -328,7 +328,7 @@ impl Connector {
 
     fn budget_of(&self, tenant: TenantId, id: ConnectionId) -> Arc<dyn Budget> {
         let (first, percent) = (self.own.first_budget, self.own.budget_percent);
-        Arc::new(StoreBudget::new(self.store.clone(), tenant, id, first, percent))
+        Arc::new(StoreBudget::practice(self.store.clone(), (tenant, id), first, percent))
     }
 
     /// Who connected, tried or changed what.

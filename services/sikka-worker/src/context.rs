@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use vendor_http::MemoryBudget;
 use writebacks::{Carrier, Offices};
 
-use crate::budget::ApplicationBudget;
+use crate::budget::StoreBudget;
 use crate::config::Own;
 use crate::connect::Connector;
 use crate::offices::SikkaOffices;
@@ -50,7 +50,7 @@ impl Context {
             app_key: sikka.app_key.clone(),
             deadline: Duration::from_secs(own.vendor_seconds),
         };
-        let budget = ApplicationBudget::new(store.clone(), own.first_budget, own.budget_percent);
+        let budget = StoreBudget::application(store.clone(), own.first_budget, own.budget_percent);
         let sikka = Sikka::new(app, Arc::new(budget))?;
         // Log-ins belong to the app, not to a practice; there are few of them.
         let login = SikkaLogin::new(sikka.clone(), Arc::new(MemoryBudget::per_minute(120)));

@@ -39,10 +39,9 @@ impl SikkaOffices {
         let profile: OfficeProfile = serde_json::from_value(connection.config)
             .map_err(|error| PmsError::new(ErrorKind::Unreadable, Advice::Permanent).caused_by(error))?;
         let keys = Arc::new(ConnectionKeys::new(self.keeper.clone(), tenant, id));
-        let budget = Arc::new(StoreBudget::new(
+        let budget = Arc::new(StoreBudget::practice(
             self.store.clone(),
-            tenant,
-            id,
+            (tenant, id),
             self.settings.first_budget,
             self.settings.budget_percent,
         ));
