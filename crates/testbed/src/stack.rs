@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use seal::{KeyRing, Secret};
 use serde_json::{Value, json};
 use store::Store;
-use tokio_postgres::{NoTls, SimpleQueryMessage, SimpleQueryRow};
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage, SimpleQueryRow};
 
 use crate::{Answer, Clinic, Database, Http, Newcomer, Process, Sandbox, Vhost, free_port};
 
@@ -356,13 +356,22 @@ impl Stack {
         }))
     }
 
-    /// Runs SQL as the database's owner, for whom no row is hidden: the rows' columns as text, `""` for null.
+    /// A connection as the database's owner, for whom no row is hidden: for a transaction that stays open.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn owner(&self) -> Result<Client> {
+        let (client, connection) = tokio_postgres::connect(&self.database_url, NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Runs SQL as the database's owner: the rows' columns as text, `""` for null.
     ///
     /// # Errors
     /// When the database is away or refuses it.
     pub async fn sql(&self, text: &str) -> Result<Vec<Vec<String>>> {
-        let (client, connection) = tokio_postgres::connect(&self.database_url, NoTls).await?;
-        tokio::spawn(connection);
+        let client = self.owner().await?;
         let columns = |row: &SimpleQueryRow| {
             (0..row.len()).map(|column| row.get(column).unwrap_or_default().to_owned()).collect()
         };

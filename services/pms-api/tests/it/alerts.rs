@@ -414,16 +414,23 @@ async fn a_tenant_has_ten_places_for_its_alerts_and_room_for_another_once_one_is
 async fn an_alert_that_is_raised_while_the_rules_look_is_not_ended_by_that_look() {
     let stack = stack(1, false).await;
     let connection = stack.clinics[0].connection.uuid();
+    let owner = stack.owner().await.unwrap();
+    owner.batch_execute("BEGIN; LOCK TABLE practices IN ACCESS EXCLUSIVE MODE").await.unwrap();
     // The rules' list of open alerts waits for this, and what they find does not.
+    let waits = "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                 WHERE l.relation = 'practices'::regclass AND NOT l.granted AND a.query LIKE '%FROM alerts a%'";
+    until(SOON, "a look that waits", || async {
+        (stack.sql(waits).await.unwrap().concat() != ["0"]).then_some(())
+    })
+    .await;
     let meanwhile = format!(
-        "BEGIN; LOCK TABLE practices IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(4);
-         UPDATE pms_connections SET status = 'reauthorise' WHERE id = '{connection}';
+        "UPDATE pms_connections SET status = 'reauthorise' WHERE id = '{connection}';
          INSERT INTO alerts (id, tenant_id, connection_id, code, happened, what_to_do)
              SELECT gen_random_uuid(), tenant_id, id, 'reauthorise', 'It ended.', 'Connect it again.'
              FROM pms_connections WHERE id = '{connection}';
          COMMIT"
     );
-    stack.sql(&meanwhile).await.unwrap();
+    owner.batch_execute(&meanwhile).await.unwrap();
     until(SOON, "a look that has seen it", || async {
         let url = format!("{}/metrics", stack.apis[0].url);
         let page = stack.http.send("GET", &url, &[], None).await.unwrap();
