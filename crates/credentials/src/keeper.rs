@@ -8,7 +8,6 @@ use pms::{Advice, ErrorKind, Grant, PmsError, PmsLogin, SessionKey};
 use seal::Secret;
 use store::{NewAlert, OutgoingLetter, Store, StoreError, TenantTx, Tokens};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use crate::schedule::{ask_again_at, put_off, refresh_at, retry_at};
 
@@ -238,7 +237,7 @@ impl KeyKeeper {
                 connection_id: connection.to_string(),
             }
             .to_bytes();
-            tx.send(&letter("connection.changed", v1::ConnectionChanged::NAME, &body)).await?;
+            tx.send(&OutgoingLetter::event("connection.changed", v1::ConnectionChanged::NAME, &body)).await?;
         }
         for healed in [AlertKind::Reauthorise, AlertKind::RefreshFailing, AlertKind::TokenExpiring] {
             tx.clear(Some(connection), healed).await?;
@@ -249,7 +248,7 @@ impl KeyKeeper {
             expires_at: Some(proto_time(grant.expires_at)),
         }
         .to_bytes();
-        tx.send(&letter("token.refreshed", v1::TokenRefreshed::NAME, &body)).await?;
+        tx.send(&OutgoingLetter::event("token.refreshed", v1::TokenRefreshed::NAME, &body)).await?;
         tx.commit().await?;
         // The key is there, whether or not this can be told: the next one tells it again.
         if let Err(error) = self.our_keys_are_good().await {
@@ -365,16 +364,4 @@ fn advised(error: &PmsError) -> Duration {
 
 fn is_refusal(error: &PmsError) -> bool {
     error.kind == ErrorKind::AccessWithdrawn && error.advice == Advice::Permanent
-}
-
-fn letter<'a>(routing_key: &'a str, kind: &'a str, body: &'a [u8]) -> OutgoingLetter<'a> {
-    OutgoingLetter {
-        message_id: Uuid::now_v7(),
-        exchange: "events",
-        routing_key,
-        kind,
-        hash_key: None,
-        traceparent: None,
-        body,
-    }
 }

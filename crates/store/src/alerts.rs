@@ -212,24 +212,12 @@ pub(crate) fn raised(id: AlertId, tenant: Option<TenantId>, new: &NewAlert<'_>) 
     .to_bytes()
 }
 
-fn letter<'a>(routing_key: &'a str, kind: &'a str, body: &'a [u8]) -> OutgoingLetter<'a> {
-    OutgoingLetter {
-        message_id: Uuid::now_v7(),
-        exchange: "events",
-        routing_key,
-        kind,
-        hash_key: None,
-        traceparent: None,
-        body,
-    }
-}
-
 pub(crate) fn letter_raised(body: &[u8]) -> OutgoingLetter<'_> {
-    letter("alert.raised", v1::AlertRaised::NAME, body)
+    OutgoingLetter::event("alert.raised", v1::AlertRaised::NAME, body)
 }
 
 pub(crate) fn letter_resolved(body: &[u8]) -> OutgoingLetter<'_> {
-    letter("alert.resolved", v1::AlertResolved::NAME, body)
+    OutgoingLetter::event("alert.resolved", v1::AlertResolved::NAME, body)
 }
 
 impl TenantTx {

@@ -30,6 +30,22 @@ pub struct OutgoingLetter<'a> {
     pub body: &'a [u8],
 }
 
+impl<'a> OutgoingLetter<'a> {
+    /// A fact, as it is told on the bus: a new message of the exchange `events`.
+    #[must_use]
+    pub fn event(routing_key: &'a str, kind: &'a str, body: &'a [u8]) -> Self {
+        Self {
+            message_id: Uuid::now_v7(),
+            exchange: "events",
+            routing_key,
+            kind,
+            hash_key: None,
+            traceparent: None,
+            body,
+        }
+    }
+}
+
 /// A message claimed for publishing.
 #[derive(Debug, Clone)]
 pub struct OutboxLetter {

@@ -255,16 +255,7 @@ pub(crate) async fn tell(
         at: Some(proto_time(Timestamp::now())),
     }
     .to_bytes();
-    tx.send(&OutgoingLetter {
-        message_id: Uuid::now_v7(),
-        exchange: "events",
-        routing_key: &format!("writeback.{to}"),
-        kind: v1::WritebackChanged::NAME,
-        hash_key: None,
-        traceparent: None,
-        body: &body,
-    })
-    .await
+    tx.send(&OutgoingLetter::event(&format!("writeback.{to}"), v1::WritebackChanged::NAME, &body)).await
 }
 
 /// Ends the writes nobody finished (P12).

@@ -22,7 +22,6 @@ use serde_json::json;
 use service::{Base, Relay};
 use store::{MachineryTx, Moved, NewAudit, OutgoingLetter, Setup, SetupMove, Store, StoreError};
 use tokio::sync::Mutex;
-use uuid::Uuid;
 use vendor_http::Budget;
 
 use crate::budget::StoreBudget;
@@ -410,21 +409,13 @@ pub(crate) async fn changed(
     routing_key: &str,
 ) -> Result<(), StoreError> {
     let body = v1::ConnectionChanged { tenant_id: tenant.to_string(), connection_id: connection.to_string() };
-    tx.send(&OutgoingLetter {
-        message_id: Uuid::now_v7(),
-        exchange: "events",
-        routing_key,
-        kind: v1::ConnectionChanged::NAME,
-        hash_key: None,
-        traceparent: None,
-        body: &body.to_bytes(),
-    })
-    .await
+    tx.send(&OutgoingLetter::event(routing_key, v1::ConnectionChanged::NAME, &body.to_bytes())).await
 }
 
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
+    use uuid::Uuid;
 
     use super::*;
 

@@ -156,16 +156,7 @@ async fn log_call(
             call_id: call.to_owned(),
             ended_reason: news.ended_reason.clone().unwrap_or_default(),
         };
-        tx.send(&OutgoingLetter {
-            message_id: Uuid::now_v7(),
-            exchange: "events",
-            routing_key: "call.ended",
-            kind: v1::CallEnded::NAME,
-            hash_key: None,
-            traceparent: None,
-            body: &ended.to_bytes(),
-        })
-        .await?;
+        tx.send(&OutgoingLetter::event("call.ended", v1::CallEnded::NAME, &ended.to_bytes())).await?;
     }
     tx.commit().await
 }

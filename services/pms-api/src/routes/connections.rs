@@ -9,7 +9,6 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use service::{ApiError, Json, Path};
 use store::{Connection, NewAudit, OutgoingLetter, Practice, Setup, StoreError};
-use uuid::Uuid;
 
 use super::account::Account;
 use crate::context::Context;
@@ -189,16 +188,7 @@ pub(super) async fn tell(
 ) -> Result<(), StoreError> {
     use messages::Named as _;
     let body = v1::ConnectionChanged { tenant_id: tenant.to_string(), connection_id: id.to_string() };
-    tx.send(&OutgoingLetter {
-        message_id: Uuid::now_v7(),
-        exchange: "events",
-        routing_key: "connection.changed",
-        kind: v1::ConnectionChanged::NAME,
-        hash_key: None,
-        traceparent: None,
-        body: &body.to_bytes(),
-    })
-    .await
+    tx.send(&OutgoingLetter::event("connection.changed", v1::ConnectionChanged::NAME, &body.to_bytes())).await
 }
 
 /// One of the tenant's connections, as it is shown.

@@ -217,16 +217,8 @@ pub(crate) async fn disable(store: &Store, id: ConnectionId) -> anyhow::Result<(
     let mut tx = store.tenant(tenant).await?;
     tx.disable_connection(id).await?;
     note(&mut tx, "connection.disable", json!({ "connection": id.to_string() })).await?;
-    tx.send(&OutgoingLetter {
-        message_id: Uuid::now_v7(),
-        exchange: "events",
-        routing_key: "connection.changed",
-        kind: v1::ConnectionChanged::NAME,
-        hash_key: None,
-        traceparent: None,
-        body: &body.to_bytes(),
-    })
-    .await?;
+    tx.send(&OutgoingLetter::event("connection.changed", v1::ConnectionChanged::NAME, &body.to_bytes()))
+        .await?;
     tx.commit().await?;
     Ok(())
 }
