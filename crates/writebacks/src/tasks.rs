@@ -1,5 +1,6 @@
 use domain::{TenantId, WritebackId, WritebackState as S};
-use store::{Store, StoreError};
+use serde_json::json;
+use store::{NewAudit, Store, StoreError};
 use uuid::Uuid;
 
 use crate::drops::{DropError, DropOutcome, give_up};
@@ -83,6 +84,17 @@ pub async fn end_task(
     let mut tx = store.tenant(tenant).await?;
     // Giving the write up has ended it already, unless it was about an earlier try.
     tx.end_task(id, by).await?;
+    let record = NewAudit {
+        actor: by,
+        action: "task.done",
+        patient: None,
+        call_id: task.call_id.as_deref(),
+        tool: None,
+        outcome: "ok",
+        ms: 0,
+        detail: json!({ "task": id, "writeback": task.writeback.map(|id| id.to_string()) }),
+    };
+    tx.audit(&record).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -48,6 +48,9 @@ async fn p2_a_use_of_a_tool_that_needs_staff_leaves_one_task_however_often_it_co
     // Once it is done, a late delivery of the same use does not bring it back; another use is another task.
     let id = left[0]["id"].as_str().unwrap();
     assert_eq!(ask(&stack, "POST", &format!("/api/pms/tasks/{id}/done"), None).await.status, 200);
+    assert_eq!(ask(&stack, "POST", &format!("/api/pms/tasks/{id}/done"), None).await.json()["before"], true);
+    let kept = "SELECT detail->>'task', call_id FROM audit_log WHERE action = 'task.done' AND actor LIKE 'api key %'";
+    assert_eq!(stack.sql(kept).await.unwrap(), [[id, "call-1"]], "whose hand it was is on record, once");
     stack.tool(clinic, ("call-1", "note"), "addPatientNote", &note).await.unwrap();
     assert_eq!(tasks(&stack).await.len(), 0);
     stack.tool(clinic, ("call-1", "another note"), "addPatientNote", &note).await.unwrap();

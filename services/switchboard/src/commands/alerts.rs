@@ -59,9 +59,21 @@ pub(crate) async fn run(action: AlertsAction, out: Out) -> anyhow::Result<ExitCo
         AlertsAction::Retry { id, target } => {
             let store = place::store(&target.state).await?;
             let mut tx = store.machinery().await?;
-            tx.alert(id).await.context("there is no such alert")?;
+            let alert = tx.alert(id).await.context("there is no such alert")?;
             let deliveries = tx.retry_alert_mail(id).await?;
+            let record = match alert.tenant {
+                Some(tenant) => {
+                    let mut record = store.tenant(tenant).await?;
+                    let detail = json!({ "alert": id.to_string(), "deliveries": deliveries });
+                    audit(&mut record, "alert.retry", detail).await?;
+                    Some(record)
+                }
+                None => None,
+            };
             tx.commit().await?;
+            if let Some(record) = record {
+                record.commit().await?;
+            }
             out.say(format!("{deliveries} deliveries are on their way again."));
             out.object(&json!({ "alert": id.to_string(), "deliveries": deliveries }));
         }

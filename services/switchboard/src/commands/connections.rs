@@ -7,9 +7,10 @@ use bus::{Bus, BusConfig, Letter};
 use domain::{ConnectionId, TenantId};
 use messages::{Named as _, v1};
 use serde_json::{Value, json};
-use store::{Connection, NewAudit, OutgoingLetter, Setup, SetupRef, Store};
+use store::{Connection, OutgoingLetter, Setup, SetupRef, Store};
 use uuid::Uuid;
 
+use super::api_keys::audit;
 use crate::cli::{ConnectionsAction, WordsArgs};
 use crate::out::Out;
 use crate::place;
@@ -203,7 +204,7 @@ async fn retry(store: &Store, id: Uuid, out: Out) -> anyhow::Result<()> {
     };
     tx.commit().await?;
     let mut tx = store.tenant(tenant).await?;
-    note(&mut tx, "connection.retry", json!({ "setup": id.to_string() })).await?;
+    audit(&mut tx, "connection.retry", json!({ "setup": id.to_string() })).await?;
     tx.commit().await?;
     out.say("It is tried again.");
     out.object(&json!({ "retried": id.to_string() }));
@@ -216,26 +217,11 @@ pub(crate) async fn disable(store: &Store, id: ConnectionId) -> anyhow::Result<(
     let body = v1::ConnectionChanged { tenant_id: tenant.to_string(), connection_id: id.to_string() };
     let mut tx = store.tenant(tenant).await?;
     tx.disable_connection(id).await?;
-    note(&mut tx, "connection.disable", json!({ "connection": id.to_string() })).await?;
+    audit(&mut tx, "connection.disable", json!({ "connection": id.to_string() })).await?;
     tx.send(&OutgoingLetter::event("connection.changed", v1::ConnectionChanged::NAME, &body.to_bytes()))
         .await?;
     tx.commit().await?;
     Ok(())
-}
-
-async fn note(tx: &mut store::TenantTx, action: &str, detail: Value) -> Result<(), store::StoreError> {
-    tx.audit(&NewAudit {
-        actor: OPERATOR,
-        action,
-        patient: None,
-        call_id: None,
-        tool: None,
-        outcome: "ok",
-        ms: 0,
-        detail,
-    })
-    .await
-    .map(drop)
 }
 
 async fn words(args: WordsArgs, out: Out) -> anyhow::Result<ExitCode> {
@@ -278,7 +264,7 @@ pub(crate) async fn make_link(
     tx.add_install_link(tenant, "sikka", &seal::sha256(secret.as_bytes())).await?;
     tx.commit().await?;
     let mut tx = store.tenant(tenant).await?;
-    note(&mut tx, "install_link.make", json!({ "ended": ended })).await?;
+    audit(&mut tx, "install_link.make", json!({ "ended": ended })).await?;
     tx.commit().await?;
     Ok((secret, ended))
 }

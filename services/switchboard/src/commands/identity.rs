@@ -3,8 +3,8 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use reception::{Access, IdentityRules, tools};
 use serde_json::{Value, json};
-use store::NewAudit;
 
+use super::api_keys::audit;
 use crate::cli::IdentityArgs;
 use crate::out::Out;
 use crate::place;
@@ -20,17 +20,7 @@ pub(crate) async fn run(args: IdentityArgs, out: Out) -> anyhow::Result<ExitCode
         tx.put_identity_rules(args.tenant, &rules).await?;
         tx.commit().await?;
         let mut tx = store.tenant(args.tenant).await?;
-        tx.audit(&NewAudit {
-            actor: "operator",
-            action: "identity_rules.set",
-            patient: None,
-            call_id: None,
-            tool: None,
-            outcome: "ok",
-            ms: 0,
-            detail: rules,
-        })
-        .await?;
+        audit(&mut tx, "identity_rules.set", rules).await?;
         tx.commit().await?;
         out.say("Set. Running services ask by it within half a minute.");
     }

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::{Report, Usage};
 
+use super::api_keys::audit;
 use crate::cli::{ReportArgs, UsageArgs};
 use crate::out::Out;
 use crate::place;
@@ -20,6 +21,9 @@ pub(crate) async fn usage(args: UsageArgs, out: Out) -> anyhow::Result<ExitCode>
         tx.set_day_quota(connection, (per_day > 0).then_some(per_day))
             .await
             .context("a quota can be set after the connection's first request")?;
+        let detail =
+            json!({ "connection": connection.to_string(), "per_day": (per_day > 0).then_some(per_day) });
+        audit(&mut tx, "day_quota.set", detail).await?;
         tx.commit().await?;
     }
     let used = match args.tenant {

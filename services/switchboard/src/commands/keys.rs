@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use serde_json::json;
 use store::{SealedCount, Store};
 
+use super::api_keys::audit;
 use crate::cli::KeysAction;
 use crate::out::Out;
 use crate::place;
@@ -48,11 +49,16 @@ async fn status(store: &Store, keys: &[String], out: Out) -> anyhow::Result<Exit
 }
 
 async fn rotate(store: &Store, newest: &str, out: Out) -> anyhow::Result<ExitCode> {
-    let rotation = store
+    let rotated = store
         .rotate(|table, column, values| {
             out.say(format!("{values:>9} values of {table}.{column} sealed anew"));
         })
-        .await?;
+        .await;
+    // What was sealed anew stays so, also where it did not come to its end.
+    let is_whole = rotated.as_ref().is_ok_and(|rotation| rotation.left == 0);
+    let recorded = record(store, newest, is_whole).await;
+    let rotation = rotated?;
+    recorded?;
     out.object(&json!({
         "key": newest, "resealed": rotation.resealed, "unreadable": rotation.unreadable, "left": rotation.left,
     }));
@@ -77,4 +83,18 @@ async fn rotate(store: &Store, newest: &str, out: Out) -> anyhow::Result<ExitCod
          writes next."
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes down in every tenant's chain with which key what is theirs is sealed. How many values there were is nobody's
+/// own.
+async fn record(store: &Store, newest: &str, is_whole: bool) -> anyhow::Result<()> {
+    let mut tx = store.machinery().await?;
+    let tenants = tx.tenants().await?;
+    tx.commit().await?;
+    for tenant in tenants {
+        let mut tx = store.tenant(tenant.id).await?;
+        audit(&mut tx, "keys.rotate", json!({ "key": newest, "whole": is_whole })).await?;
+        tx.commit().await?;
+    }
+    Ok(())
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use store::{Parked, Store};
 use uuid::Uuid;
 
+use super::api_keys::audit;
 use crate::cli::ParkedAction;
 use crate::out::Out;
 use crate::place;
@@ -77,6 +78,16 @@ async fn everything(store: &Store) -> anyhow::Result<Vec<Uuid>> {
 async fn replay(store: &Store, bus: &Bus, id: Uuid) -> anyhow::Result<()> {
     let mut tx = store.machinery().await?;
     let (one, body) = tx.parked_one(id).await.context("no such message is set aside")?;
+    // What is nobody's yet has no chain to be written in.
+    let record = match one.tenant {
+        Some(tenant) => {
+            let mut record = store.tenant(tenant).await?;
+            let detail = json!({ "message": one.id, "queue": one.queue, "kind": one.kind });
+            audit(&mut record, "message.replay", detail).await?;
+            Some(record)
+        }
+        None => None,
+    };
     let mut letter = Letter::with_id(one.id, one.kind, body);
     letter.tenant = one.tenant.map(|tenant| tenant.to_string());
     letter.key = one.hash_key;
@@ -84,6 +95,9 @@ async fn replay(store: &Store, bus: &Bus, id: Uuid) -> anyhow::Result<()> {
     tx.replayed(id).await?;
     bus.publish(Exchange::Queue, &one.queue, letter).await?;
     tx.commit().await?;
+    if let Some(record) = record {
+        record.commit().await?;
+    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use seal::Secret;
 use serde_json::{Value, json};
 use store::{ApiKeyOwner, MachineryTx, NewConnection, NumberOwner, Practice, Store, Tenant};
 
+use super::api_keys::audit;
 use crate::out::Out;
 use crate::place;
 
@@ -163,11 +164,14 @@ pub(crate) async fn add_people(store: &Store, tenant: TenantId, issuer: &str) ->
             known.iter().flat_map(|known| known.memberships.iter().map(|one| (known.user, one)))
         {
             let mut tx = store.tenant(earlier.tenant).await?;
-            tx.remove_member(user).await?;
+            if tx.remove_member(user).await? {
+                audit(&mut tx, "member.remove", json!({ "user": user.to_string() })).await?;
+            }
             tx.commit().await?;
         }
         let mut tx = store.tenant(tenant).await?;
-        tx.put_member((issuer, subject), name, role, "seed").await?;
+        let user = tx.put_member((issuer, subject), name, role, "seed").await?;
+        audit(&mut tx, "member.put", json!({ "user": user.to_string(), "role": role.as_str() })).await?;
         tx.commit().await?;
     }
     Ok(())
@@ -207,4 +211,42 @@ fn profile(office: &str, zone: &str) -> anyhow::Result<Value> {
         "capabilities": serde_json::to_value(capabilities())?,
         "words": { "cancelled": "broken", "note": "Patient Note" },
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use seal::KeyRing;
+    use testbed::Database;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn p7_who_is_taken_in_by_a_demo_and_who_leaves_an_earlier_one_is_on_record() {
+        let fresh = Database::fresh(store::template_key(), |url| async move {
+            store::migrate(&Secret::new(url)).await?;
+            Ok(())
+        });
+        let database = fresh.await.unwrap();
+        let keys = KeyRing::parse("test:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap();
+        let store = Store::open(&Secret::new(database.url()), 2, Arc::new(keys)).await.unwrap();
+        let first = add_newcomer(&store).await.unwrap().tenant;
+        add_people(&store, first, "https://issuer").await.unwrap();
+        let second = add_newcomer(&store).await.unwrap().tenant;
+        add_people(&store, second, "https://issuer").await.unwrap();
+        let all = PEOPLE.len();
+        for (tenant, expected) in [
+            (first, [("member.put", all), ("member.remove", all)]),
+            (second, [("member.put", all), ("member.remove", 0)]),
+        ] {
+            let mut tx = store.tenant(tenant).await.unwrap();
+            let records = tx.audit_records(0, 100).await.unwrap();
+            tx.commit().await.unwrap();
+            for (action, count) in expected {
+                let of = records.iter().filter(|one| one.action == action && one.actor == "operator");
+                assert_eq!(of.count(), count, "{action}");
+            }
+        }
+    }
 }

@@ -11,6 +11,7 @@ use store::{ListedWriteback, NewAudit, StaffTask, Store, WritebackFilter};
 use uuid::Uuid;
 use writebacks::{DropOutcome, Found, Wanted, give_up, reason, settle, wanted, whose};
 
+use super::api_keys::audit;
 use crate::cli::{WhichWrites, WritebacksAction};
 use crate::out::Out;
 use crate::place;
@@ -83,6 +84,11 @@ pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<Ex
             let mut tx = store.tenant(tenant).await?;
             let up = up_from.zip(up_until).map(|(from, until)| (minute(from), minute(until)));
             tx.set_write_hours(connection, minute(night), up).await?;
+            let detail = json!({
+                "connection": connection.to_string(), "night": night.to_string(),
+                "up_from": up_from.map(|time| time.to_string()), "up_until": up_until.map(|time| time.to_string()),
+            });
+            audit(&mut tx, "write_hours.set", detail).await?;
             tx.commit().await?;
             out.say(format!("{connection}: what failed is tried again at {night} of the practice's clock."));
             out.object(&json!({ "connection": connection.to_string(), "night": night.to_string() }));

@@ -78,3 +78,18 @@ async fn the_operator_takes_the_first_owner_in() {
     let kept = "SELECT actor, action FROM audit_log WHERE action LIKE 'member.%' ORDER BY sequence";
     assert_eq!(stack.sql(kept).await.unwrap(), [["operator", "member.put"], ["operator", "member.remove"]]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_whose_hand_set_a_practices_hours_is_on_record() {
+    let stack = Stack::start(Plan { replicas: 0, ..Plan::default() }).await.unwrap();
+    let connection = stack.clinics[0].connection.to_string();
+    let hours =
+        ["writebacks", "hours", &connection, "--night", "03:30", "--up-from", "07:00", "--up-until", "19:00"];
+    let (well, printed) = run(&stack, &hours).await;
+    assert!(well, "{printed}");
+    let kept =
+        "SELECT actor, detail->>'connection', detail->>'night', detail->>'up_from', detail->>'up_until'
+                FROM audit_log WHERE action = 'write_hours.set'";
+    let expected = [["operator", connection.as_str(), "03:30:00", "07:00:00", "19:00:00"]];
+    assert_eq!(stack.sql(kept).await.unwrap(), expected);
+}

@@ -50,6 +50,8 @@ async fn an_operator_lists_sends_and_closes_alerts_and_reads_usage_and_reports()
     assert!(!well && doctor.contains("reauthorise"), "{doctor}");
     let again = json(&stack, &["alerts", "retry", &id]).await;
     assert_eq!(again[0]["deliveries"], 0, "nothing was given up on");
+    let kept = "SELECT actor, detail->>'alert' FROM audit_log WHERE action = 'alert.retry'";
+    assert_eq!(stack.sql(kept).await.unwrap(), [["operator", id.as_str()]], "whose hand it was is on record");
     stack.sql("UPDATE pms_connections SET status = 'active'").await.unwrap();
     until(SOON, "its end", || async {
         let all = json(&stack, &["alerts", "list", "--all"]).await;
@@ -74,6 +76,12 @@ async fn an_operator_lists_sends_and_closes_alerts_and_reads_usage_and_reports()
     let used = json(&stack, &["usage", "--quota", &connection, "--per-day", "100000"]).await.remove(0);
     assert_eq!(used["day"]["limit"], 100_000, "{used}");
     assert!(used["day"]["percent"].as_f64().unwrap() < 5.0, "{used}");
+    let used = json(&stack, &["usage", "--quota", &connection, "--per-day", "0"]).await.remove(0);
+    assert!(used["day"]["limit"].is_null(), "{used}");
+    let kept = "SELECT actor, detail->>'connection', detail->>'per_day' FROM audit_log
+                WHERE action = 'day_quota.set' ORDER BY sequence";
+    let expected = [["operator", connection.as_str(), "100000"], ["operator", connection.as_str(), ""]];
+    assert_eq!(stack.sql(kept).await.unwrap(), expected, "whose hand it was is on record");
     let (well, printed) = run(&stack, &["usage"]).await;
     assert!(well && printed.contains("clinic-0") && printed.contains("this minute"), "{printed}");
 

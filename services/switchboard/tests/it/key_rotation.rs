@@ -84,6 +84,9 @@ async fn p8_keys_rotate_while_refresher_and_workers_write_and_then_the_old_one_g
     assert_eq!(ended(&stack).await, ["succeeded"; 4]);
     assert_eq!(under(&stack, &newest_first, "test").await, 0);
     assert_eq!(run(&stack, &newest_first, &["keys", "rotate"]).await.1.last().unwrap()["resealed"], 0);
+    let kept =
+        "SELECT count(*), min(actor), min(detail->>'whole') FROM audit_log WHERE action = 'keys.rotate'";
+    assert_eq!(stack.sql(kept).await.unwrap(), [["5", "operator", "true"]], "whose hand it was is on record");
 
     stack.set("encryption.key", NEW);
     stack.start_again().await.unwrap();

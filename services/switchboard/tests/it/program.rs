@@ -48,6 +48,26 @@ async fn a_message_that_nobody_can_read_is_parked_listed_shown_and_replayed() {
         listed().await.into_iter().find(|one| one["replayed_at"].is_null())
     })
     .await;
+    // What is nobody's is in no chain; what is a tenant's is in the tenant's.
+    let kept =
+        "SELECT actor, detail->>'message', detail->>'queue' FROM audit_log WHERE action = 'message.replay'";
+    assert!(stack.sql(kept).await.unwrap().is_empty());
+    let tenant = stack.clinics[0].tenant.to_string();
+    let letter = Letter::new("switchboard.v1.Garbage", "nor can they read this").tenant(&tenant);
+    bus.publish(Exchange::Queue, "voice.webhooks", letter).await.unwrap();
+    let theirs = until(SOON, "the tenant's message", || async {
+        listed().await.into_iter().find(|one| one["tenant"] == tenant.as_str())
+    })
+    .await;
+    let theirs = theirs["id"].as_str().unwrap();
+    let (well, printed) = run(&stack, &["--json", "parked", "replay", theirs]).await;
+    assert!(well, "{printed}");
+    let on_record = [["operator", theirs, "voice.webhooks"]];
+    assert_eq!(stack.sql(kept).await.unwrap(), on_record, "whose hand it was is on record");
+    until(SOON, "both to be parked", || async {
+        (listed().await.iter().filter(|one| one["replayed_at"].is_null()).count() == 2).then_some(())
+    })
+    .await;
     // One whose queue is no more holds up none of those behind it.
     let older = "INSERT INTO parked_messages SELECT gen_random_uuid(), tenant_id, 'a.queue.of.old', kind, reason, attempts,
                      hash_key, body, parked_at - interval '1 hour', NULL FROM parked_messages";
@@ -57,6 +77,8 @@ async fn a_message_that_nobody_can_read_is_parked_listed_shown_and_replayed() {
     let told = lines(&objects.join("\n"));
     assert!(!well && told[0]["failed"].is_string(), "{printed}");
     assert!(told.iter().any(|line| line["replayed"] == id), "{printed}");
+    let on_record = [on_record[0], on_record[0]];
+    assert_eq!(stack.sql(kept).await.unwrap(), on_record, "what could not go is on no record");
     let (well, printed) = run(&stack, &["parked", "show", &uuid::Uuid::now_v7().to_string()]).await;
     assert!(!well && printed.contains("no such message"), "{printed}");
     bus.close().await;
