@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::alternatives::Wanted;
 use super::check_availability::rfc3339;
-use super::kind::{KIND_UNKNOWN, kind};
+use super::kind::{KIND_UNKNOWN, WithWhom, kind};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::identified;
 use crate::ports::{Claim, NewWrite, Requested, WriteNews};
@@ -115,6 +115,21 @@ const TOO_SHORT_NO_OTHER: Template = Template {
     fr: "Ce type de visite dure {minutes} minutes, plus que la plage choisie, et je n'en vois pas d'assez longue à proximité. Voulez-vous que je cherche d'autres jours ?",
 };
 
+const WITH_ANOTHER: Template = Template {
+    code: "slot_with_another",
+    status: Status::Refused,
+    en: "That time is with {other}, who sees patients for other visits. I can offer {offers}. Which would you like?",
+    es: "Ese horario es con {other}, que atiende otro tipo de visitas. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
+    fr: "Cette heure est avec {other}, qui reçoit pour d'autres visites. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
+};
+const WITH_ANOTHER_NO_OTHER: Template = Template {
+    code: "slot_with_another_no_other",
+    status: Status::Refused,
+    en: "That time is with {other}, who sees patients for other visits. I see no other time close to it. Shall I look at other days?",
+    es: "Ese horario es con {other}, que atiende otro tipo de visitas. No veo otro horario cercano. ¿Busco en otros días?",
+    fr: "Cette heure est avec {other}, qui reçoit pour d'autres visites. Je ne vois pas d'autre heure proche. Voulez-vous que je cherche d'autres jours ?",
+};
+
 const SENTENCES: &[&Template] = &[
     &CONFIRMED,
     &ALREADY,
@@ -126,6 +141,8 @@ const SENTENCES: &[&Template] = &[
     &TAKEN_NO_OTHER,
     &TOO_SHORT,
     &TOO_SHORT_NO_OTHER,
+    &WITH_ANOTHER,
+    &WITH_ANOTHER_NO_OTHER,
     &KIND_UNKNOWN,
     &ELSEWHERE,
 ];
@@ -156,8 +173,8 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         turn.require(Operation::ReadDayBook)?;
         let covers = turn.whole_days(claim.window.start, DAYS).ok_or_else(|| garbled(turn))?;
         let (held, book) = turn.calendar(covers).await?;
-        let mut wish =
-            Wish { zone: turn.zone(&book), book, held, claim, patient, depends_on, asked: raw.patient_id };
+        let (zone, named) = (turn.zone(&book), slot::is_named(&raw.slot_id));
+        let mut wish = Wish { zone, book, held, claim, named, patient, depends_on, asked: raw.patient_id };
         if turn.too_old(&wish.book.freshness).is_some() {
             // What is not offered from is not booked into either.
             return Ok(wish.say(turn, &STAFF));
@@ -174,6 +191,12 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             Standing::PatientElsewhere => Ok(wish.say(turn, &ELSEWHERE)),
             Standing::New => {
                 let needs = kind.as_ref().and_then(|kind| kind.minutes);
+                let called = [Some(raw.reason.as_str()), raw.appointment_type.as_deref()];
+                let with = kind.as_ref().and_then(|kind| kind.clinician_kind);
+                let with = WithWhom::of(&wish.book, with, &called);
+                if let Some(refusal) = wish.with_another(turn, &with, needs) {
+                    return Ok(refusal);
+                }
                 if let Some(minutes) = needs.filter(|minutes| *minutes > wish.claim.window.minutes()) {
                     return Ok(wish.too_short(turn, minutes));
                 }
@@ -226,6 +249,8 @@ enum Standing {
 /// One patient's wish for one time, with everything read for it.
 struct Wish {
     claim: Claim,
+    /// The caller asked for the clinician by name.
+    named: bool,
     /// The vendor's id, or `wb_…` while the patient is being made.
     patient: String,
     /// The id the caller gave: the same patient may have been asked for by it before they had another.
@@ -349,16 +374,42 @@ impl Wish {
             .with("provider", with)
     }
 
+    /// The refusal of a time with somebody who does other work than the visit is for, unless the caller asked for them
+    /// by name.
+    fn with_another(&self, turn: &Turn<'_>, with: &WithWhom, needs: Option<i64>) -> Option<ToolAnswer> {
+        let clinician = with.clinicians.first().filter(|_| with.is_said && !self.named)?;
+        if with.clinicians.contains(&self.claim.clinician) {
+            return None;
+        }
+        let other = self.book.clinicians.iter().find(|one| one.vendor_id == self.claim.clinician)?;
+        let minutes = needs.unwrap_or(0).max(self.claim.window.minutes());
+        let wanted = Wanted {
+            window: Window::of_minutes(self.claim.window.start, minutes).unwrap_or(self.claim.window),
+            clinician,
+            ..self.wanted()
+        };
+        let other = spoken::person(turn.desk.language, other);
+        let fills = [("other", other.as_str())];
+        Some(wanted.refusal_with(turn, &WITH_ANOTHER, &WITH_ANOTHER_NO_OTHER, &fills))
+    }
+
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            window: self.claim.window,
+            clinician: &self.claim.clinician,
+            named: self.named,
+            book: &self.book,
+            held: &self.held,
+            zone: &self.zone,
+        }
+    }
+
     /// The time was looked up for something shorter: others that are long enough.
     fn too_short(&self, turn: &Turn<'_>, minutes: i64) -> ToolAnswer {
         let start = self.claim.window.start;
         let wanted = Wanted {
             window: Window::of_minutes(start, minutes).unwrap_or(self.claim.window),
-            clinician: &self.claim.clinician,
-            named: false,
-            book: &self.book,
-            held: &self.held,
-            zone: &self.zone,
+            ..self.wanted()
         };
         let long = minutes.to_string();
         wanted.refusal_with(turn, &TOO_SHORT, &TOO_SHORT_NO_OTHER, &[("minutes", &long)])
@@ -366,14 +417,6 @@ impl Wish {
 
     /// The refusal, with other times close by.
     fn taken(&self, turn: &Turn<'_>) -> ToolAnswer {
-        let wanted = Wanted {
-            window: self.claim.window,
-            clinician: &self.claim.clinician,
-            named: false,
-            book: &self.book,
-            held: &self.held,
-            zone: &self.zone,
-        };
-        wanted.refusal(turn, &TAKEN, &TAKEN_NO_OTHER)
+        self.wanted().refusal(turn, &TAKEN, &TAKEN_NO_OTHER)
     }
 }

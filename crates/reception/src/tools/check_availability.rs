@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::kind::{KIND_UNKNOWN, kind};
+use super::kind::{KIND_UNKNOWN, WithWhom, kind};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::ports::Claim;
 use crate::sentences::input as said;
@@ -291,9 +291,7 @@ fn nothing_then(turn: &Turn<'_>, later: &[Opening<'_>], zone: &TimeZone, named: 
     turn.say(&NONE_BUT_LATER, &[("offer", &said)]).with("laterSlots", slots)
 }
 
-/// The clinicians to look at: the one named; those whom staff say such a visit is with; for what sounds like a
-/// cleaning, the hygienists; otherwise those who treat.
-/// `None` when nobody has the name.
+/// The clinicians to look at: the one named, or with whom such a visit is. `None` when nobody has the name.
 fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
     let ids = |keep: &dyn Fn(&Clinician) -> bool| -> Vec<String> {
         let kept = book.clinicians.iter().filter(|one| takes_patients(one) && keep(one));
@@ -306,14 +304,8 @@ fn who(wanted: &Wanted, book: &DayBook) -> Option<Vec<String>> {
         let named = if is_doctor && !doctors.is_empty() { doctors } else { ids(&|one| is_called(one, name)) };
         return (!named.is_empty()).then_some(named);
     }
-    let of_kind = |kind: ClinicianKind| ids(&|one| one.kind == kind);
-    let (treat, clean) = (of_kind(ClinicianKind::Provider), of_kind(ClinicianKind::Hygienist));
-    let cleaning = || [&wanted.reason, &wanted.kind].into_iter().flatten().any(|text| is_cleaning(text));
-    let cleaning = wanted.with.map_or_else(cleaning, |with| with == ClinicianKind::Hygienist);
-    Some(match (cleaning && !clean.is_empty(), treat.is_empty()) {
-        (true, _) | (false, true) => clean,
-        (false, false) => treat,
-    })
+    let called = [wanted.reason.as_deref(), wanted.kind.as_deref()];
+    Some(WithWhom::of(book, wanted.with, &called).clinicians)
 }
 
 const DOCTOR: [&str; 7] = ["dr", "dra", "dre", "doctor", "doctora", "docteur", "docteure"];
@@ -326,12 +318,6 @@ fn is_called(clinician: &Clinician, name: &str) -> bool {
     has.extend(names(&clinician.full_name));
     let asked = names(name);
     !asked.is_empty() && asked.iter().all(|word| has.contains(word))
-}
-
-fn is_cleaning(reason: &str) -> bool {
-    const WORDS: [&str; 8] =
-        ["cleaning", "clean", "hygiene", "hygienist", "limpieza", "higiene", "nettoyage", "detartrage"];
-    words(reason).iter().any(|word| WORDS.contains(&word.as_str()))
 }
 
 pub(super) fn offer(turn: &Turn<'_>, opening: &Opening<'_>, zone: &TimeZone) -> Offer {

@@ -1,6 +1,7 @@
-//! Which kind of visit is meant, among those that staff offer.
+//! Which kind of visit is meant, among those that staff offer, and with whom it is.
 
-use domain::AppointmentType;
+use availability::takes_patients;
+use domain::{AppointmentType, ClinicianKind, DayBook, words};
 use serde_json::json;
 
 use super::MOST_NAMED;
@@ -32,4 +33,37 @@ pub(super) fn kind<'d>(
     let said = spoken::either(turn.desk.language, names.get(..MOST_NAMED).unwrap_or(&names));
     let answer = turn.say(&KIND_UNKNOWN, &[("names", &said)]).with("field", "appointmentType");
     Err(Stop::Answer(answer.with("appointmentTypes", json!(names))))
+}
+
+/// With whom a visit is where the caller names nobody.
+pub(super) struct WithWhom {
+    /// They, by the vendor's ids.
+    pub(super) clinicians: Vec<String>,
+    /// Staff say so, or what it is called does: otherwise it is only whom one asks first.
+    pub(super) is_said: bool,
+}
+
+impl WithWhom {
+    /// `with`: what staff say of its kind; without it, what sounds like a cleaning in `called` is a hygienist's, and
+    /// everything else is of those who treat. Where a practice has none of these it is of the others.
+    pub(super) fn of(book: &DayBook, with: Option<ClinicianKind>, called: &[Option<&str>]) -> Self {
+        let of_kind = |kind: ClinicianKind| -> Vec<String> {
+            let kept = book.clinicians.iter().filter(|one| takes_patients(one) && one.kind == kind);
+            kept.map(|one| one.vendor_id.clone()).collect()
+        };
+        let (treat, clean) = (of_kind(ClinicianKind::Provider), of_kind(ClinicianKind::Hygienist));
+        let sounds = called.iter().flatten().any(|text| is_cleaning(text));
+        let cleaning = with.map_or(sounds, |with| with == ClinicianKind::Hygienist);
+        let clinicians = match (cleaning && !clean.is_empty(), treat.is_empty()) {
+            (true, _) | (false, true) => clean,
+            (false, false) => treat,
+        };
+        Self { clinicians, is_said: with.is_some() || sounds }
+    }
+}
+
+fn is_cleaning(reason: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["cleaning", "clean", "hygiene", "hygienist", "limpieza", "higiene", "nettoyage", "detartrage"];
+    words(reason).iter().any(|word| WORDS.contains(&word.as_str()))
 }

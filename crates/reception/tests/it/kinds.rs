@@ -78,6 +78,96 @@ async fn a_doctors_title_is_of_a_doctor_where_one_has_the_name() {
     }
 }
 
+#[tokio::test]
+async fn a_time_is_booked_with_whom_the_visit_is_whatever_it_was_looked_up_for() {
+    let kind = |name: &str, clinician_kind, minutes| AppointmentType {
+        vendor_id: String::new(),
+        name: name.into(),
+        minutes: Some(minutes),
+        clinician_kind,
+    };
+    let looked_up = |more: Value| {
+        let mut asking = json!({ "from": "2026-11-25" });
+        asking.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        asking
+    };
+    let (hygienist, dentists) = (names(["Sam Reyes"]), names(["Dr Lee", "Dr Osei"]));
+    for (looked_up_for, wish, other, fits) in [
+        // By what staff say of its kind, and by what it is called.
+        (json!({}), json!({ "appointmentType": "Prophy", "reason": "teeth" }), "Dr Lee", &hygienist),
+        (json!({}), json!({ "reason": "Prophy" }), "Dr Lee", &hygienist),
+        (json!({}), json!({ "reason": "una limpieza" }), "Dr Lee", &hygienist),
+        (json!({ "reason": "cleaning" }), json!({ "reason": "Deep cleaning" }), "Sam Reyes", &dentists),
+    ] {
+        let clinic = proven_clinic();
+        clinic.desk(|desk| {
+            desk.settings.appointment_types = vec![
+                kind("Prophy", Some(ClinicianKind::Hygienist), 60),
+                kind("Deep cleaning", Some(ClinicianKind::Provider), 30),
+            ];
+        });
+        let book = async |slot: &Value| {
+            let mut booking = wish.clone();
+            (booking["patientId"], booking["slotId"]) = (json!("104"), slot.clone());
+            clinic.run("bookAppointment", booking).await.answer
+        };
+        let offers = clinic.run("checkAvailability", looked_up(looked_up_for.clone())).await.answer;
+        let refused = book(&offers.data["slots"][0]["slotId"]).await;
+        assert_eq!((refused.status, refused.code), (Status::Refused, "slot_with_another"), "{wish}");
+        assert!(refused.say.starts_with(&format!("That time is with {other}, who")), "{}", refused.say);
+        assert!(clinic.writes().is_empty());
+        let others = refused.data["alternatives"].as_array().unwrap();
+        let with: BTreeSet<String> =
+            others.iter().map(|one| one["provider"].as_str().unwrap().to_owned()).collect();
+        assert!(!with.is_empty() && with.is_subset(fits), "{wish}: {with:?}");
+        // What is offered instead can be had, and is long enough.
+        let taken = book(&others[0]["slotId"]).await;
+        assert_eq!(taken.status, Status::Accepted, "{wish}: {}", taken.say);
+
+        // Whom the caller names goes first, also among the times that are offered instead of one.
+        let clinic = proven_clinic();
+        clinic.desk(|desk| {
+            desk.settings.appointment_types = vec![kind("Prophy", Some(ClinicianKind::Hygienist), 60)]
+        });
+        let named = looked_up(json!({ "provider": "Dr Lee" }));
+        let offers = clinic.run("checkAvailability", named).await.answer;
+        let mut booking = json!({ "patientId": "104", "reason": "cleaning" });
+        booking["slotId"] = offers.data["slots"][0]["slotId"].clone();
+        let at_nine = Claim {
+            window: window(date(2026, 11, 25), 9, 0, 30),
+            clinician: "DR1".into(),
+            chair: "OP1".into(),
+        };
+        clinic.rows(|rows| rows.held.push(held(&at_nine, None, &["101"])));
+        let gone = clinic.run("bookAppointment", booking.clone()).await.answer;
+        assert_eq!(gone.code, "slot_taken", "{}", gone.say);
+        booking["slotId"] = gone.data["alternatives"][0]["slotId"].clone();
+        assert_eq!(clinic.run("bookAppointment", booking).await.answer.status, Status::Accepted);
+    }
+}
+
+#[tokio::test]
+async fn a_practice_without_a_hygienist_books_a_cleaning_with_the_dentist() {
+    let clinic = proven_clinic();
+    clinic.system(|system| {
+        system.people = Some(vec![clinician("DR1", "Dr Lee", ClinicianKind::Provider)]);
+    });
+    let slot = clinic.first_slot("2026-11-25").await;
+    let booking = json!({ "patientId": "104", "slotId": slot, "reason": "a cleaning" });
+    assert_eq!(clinic.run("bookAppointment", booking).await.answer.status, Status::Accepted);
+}
+
+#[tokio::test]
+async fn a_hygienists_time_is_kept_by_a_visit_that_nobody_says_is_another_ones() {
+    let clinic = proven_clinic();
+    let cleaning = json!({ "from": "2026-11-25", "reason": "a cleaning" });
+    let offers = clinic.run("checkAvailability", cleaning).await.answer;
+    let slot = &offers.data["slots"][0]["slotId"];
+    let booking = json!({ "patientId": "104", "slotId": slot, "reason": "the usual, twice a year" });
+    assert_eq!(clinic.run("bookAppointment", booking).await.answer.status, Status::Accepted);
+    assert_eq!(clinic.writes()[0].1.claim.as_ref().unwrap().clinician, "HY1");
+}
+
 fn moving(slot: &Value) -> Value {
     json!({ "patientId": "104", "appointmentId": "a1", "slotId": slot })
 }
