@@ -4,8 +4,8 @@ use diesel_async::RunQueryDsl;
 use crate::{BudgetUse, MachineryTx, StoreError};
 
 impl MachineryTx {
-    /// Takes one request out of the bucket of what is asked in the application's own name. Exact, however many
-    /// processes ask.
+    /// Takes one request out of the bucket of what is asked in the application's own name, shared out as an office's
+    /// is. Exact, however many processes ask.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -15,13 +15,13 @@ impl MachineryTx {
         first_most: i32,
     ) -> Result<BudgetUse, StoreError> {
         Ok(diesel::sql_query(
-            "INSERT INTO application_budgets AS b (vendor, most, tokens) VALUES ($1, $2, greatest($2 / 2.0, 1) - 1)
+            "INSERT INTO application_budgets AS b (vendor, most, tokens) VALUES ($1, $2, greatest($2 / 5.0, 1) - 1)
              ON CONFLICT (vendor) DO UPDATE SET (tokens, admitted, refilled_at) = (
                  SELECT have - may::int, may, greatest(b.refilled_at, now())
                  FROM (SELECT have, have >= 1 AND coalesce(b.closed_until <= now(), true) AS may
-                     FROM (SELECT least(greatest(b.most / 2.0, 1), b.tokens + b.most / 120.0
+                     FROM (SELECT least(greatest(b.most / 5.0, 1), b.tokens + b.most / 75.0
                          * greatest(0, extract(epoch FROM now() - b.refilled_at)::float8)) AS have) bucket) asked)
-             RETURNING admitted, most, CASE WHEN admitted THEN 0 ELSE greatest((1 - tokens) / (most / 120.0),
+             RETURNING admitted, most, CASE WHEN admitted THEN 0 ELSE greatest((1 - tokens) / (most / 75.0),
                  coalesce(extract(epoch FROM closed_until - now())::float8, 0), 0.01) END AS wait_s",
         )
         .bind::<Text, _>(vendor)
@@ -42,7 +42,7 @@ impl MachineryTx {
         closed_for_s: Option<f64>,
     ) -> Result<(), StoreError> {
         diesel::sql_query(
-            "UPDATE application_budgets SET most = $2, tokens = least(greatest($2 / 2.0, 1), tokens),
+            "UPDATE application_budgets SET most = $2, tokens = least(greatest($2 / 5.0, 1), tokens),
                  closed_until = CASE WHEN $3 IS NULL THEN closed_until
                      ELSE greatest(closed_until, now() + make_interval(secs => $3)) END
              WHERE vendor = $1",
