@@ -75,10 +75,7 @@ impl Template {
             let value = fills.iter().find(|(name, _)| *name == gap).map(|(_, value)| *value);
             debug_assert!(value.is_some(), "{}: nothing fills {gap}", self.code);
             let value = value.unwrap_or_default();
-            if language == Language::French && out.ends_with(" de ") && value.starts_with(is_vowel) {
-                out.truncate(out.len() - 2);
-                out.push('\'');
-            }
+            let value = after_de(language, &mut out, value);
             out.extend(
                 value.chars().map(|c| if c.is_control() || "\u{2028}\u{2029}".contains(c) { ' ' } else { c }),
             );
@@ -89,7 +86,24 @@ impl Template {
     }
 }
 
-/// French drops the end of `de` before it: d'Anna.
+/// What comes after `de`, which French and Spanish run together with it: `d'Anna`, `du mardi`, `del martes`.
+fn after_de<'v>(language: Language, out: &mut String, value: &'v str) -> &'v str {
+    if !out.ends_with(" de ") {
+        return value;
+    }
+    let (end, rest) = match language {
+        Language::French if value.starts_with(is_vowel) => ("d'", Some(value)),
+        Language::French => ("du ", value.strip_prefix("le ")),
+        Language::Spanish => ("del ", value.strip_prefix("el ")),
+        Language::English => return value,
+    };
+    let Some(rest) = rest else { return value };
+    out.truncate(out.len() - 3);
+    out.push_str(end);
+    rest
+}
+
+/// French drops the end of `de` before it.
 fn is_vowel(c: char) -> bool {
     "aeiouàâäéèêëîïôöùûüáíóúãõœæ".contains(c.to_lowercase().next().unwrap_or(c))
 }
@@ -121,6 +135,21 @@ mod tests {
         assert_eq!(said("Anna"), "Le dossier d'Anna est de 11 dollars.");
         assert_eq!(said("Élodie"), "Le dossier d'Élodie est de 11 dollars.");
         assert_eq!(said("Maria"), "Le dossier de Maria est de 11 dollars.");
+    }
+
+    #[test]
+    fn a_day_runs_together_with_the_de_before_it() {
+        let template = Template {
+            code: "t",
+            status: Status::Ok,
+            en: "{a}",
+            es: "La cita de {a}, la de {b}.",
+            fr: "Le rendez-vous de {a}, celui de {b}.",
+        };
+        let said = |language, day: &str| template.fill(language, &[("a", day), ("b", "Leo")]);
+        assert_eq!(said(Language::Spanish, "el martes 24"), "La cita del martes 24, la de Leo.");
+        assert_eq!(said(Language::French, "le mardi 24"), "Le rendez-vous du mardi 24, celui de Leo.");
+        assert_eq!(said(Language::Spanish, "El Amin"), "La cita de El Amin, la de Leo.");
     }
 
     #[test]

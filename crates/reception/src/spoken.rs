@@ -15,7 +15,8 @@ pub(crate) fn day(language: Language, date: Date) -> String {
             format!("{}, {} {}", english_day(date.weekday()), ENGLISH_MONTHS[month % 12], date.day())
         }
         Language::Spanish => {
-            format!("el {} {} de {}", spanish_day(date.weekday()), date.day(), SPANISH_MONTHS[month % 12])
+            let day = if date.day() == 1 { "primero".to_owned() } else { date.day().to_string() };
+            format!("el {} {day} de {}", spanish_day(date.weekday()), SPANISH_MONTHS[month % 12])
         }
         Language::French => {
             let first = if date.day() == 1 { "er" } else { "" };
@@ -37,13 +38,15 @@ pub(crate) fn time(language: Language, time: Time) -> String {
         Language::Spanish => {
             let part = match (time.hour(), time.minute()) {
                 (12, 0) => "del mediodía",
-                (0..=11, _) => "de la mañana",
-                (12..=19, _) => "de la tarde",
+                (0..=5, _) => "de la madrugada",
+                (6..=11, _) => "de la mañana",
+                (12..=18, _) => "de la tarde",
                 _ => "de la noche",
             };
             format!("{} {clock} {part}", if hour == 1 { "la" } else { "las" })
         }
         Language::French => match (time.hour(), time.minute()) {
+            (0, 0) => "minuit".to_owned(),
             (12, 0) => "midi".to_owned(),
             (hour, minute) => {
                 let unit = if hour < 2 { "heure" } else { "heures" };
@@ -63,24 +66,31 @@ pub(crate) fn moment(language: Language, at: &Zoned) -> String {
     }
 }
 
-/// How long ago something was, roughly: `about 3 hours`.
+/// How long ago something was, roughly: `3 hours`, `una hora`.
 pub(crate) fn age(language: Language, minutes: i64) -> String {
     let minutes = minutes.max(1);
-    let (count, one, many) = match (language, minutes) {
-        (Language::English, 0..90) => (minutes, "minute", "minutes"),
-        (Language::English, _) => ((minutes + 30) / 60, "hour", "hours"),
-        (Language::Spanish, 0..90) => (minutes, "minuto", "minutos"),
-        (Language::Spanish, _) => ((minutes + 30) / 60, "hora", "horas"),
-        (Language::French, 0..90) => (minutes, "minute", "minutes"),
-        (Language::French, _) => ((minutes + 30) / 60, "heure", "heures"),
+    let (count, units) = match minutes {
+        0..90 => (minutes, [("1 minute", "minutes"), ("un minuto", "minutos"), ("une minute", "minutes")]),
+        90..2_880 => {
+            ((minutes + 30) / 60, [("1 hour", "hours"), ("una hora", "horas"), ("une heure", "heures")])
+        }
+        _ => ((minutes + 720) / 1_440, [("1 day", "days"), ("un día", "días"), ("un jour", "jours")]),
     };
-    format!("{count} {}", if count == 1 { one } else { many })
+    let [en, es, fr] = units;
+    let (one, many) = match language {
+        Language::English => en,
+        Language::Spanish => es,
+        Language::French => fr,
+    };
+    if count == 1 { one.to_owned() } else { format!("{count} {many}") }
 }
 
 /// `a, b or c`.
 pub(crate) fn either(language: Language, items: &[String]) -> String {
     let or = match language {
         Language::English => "or",
+        // `o` before its own sound.
+        Language::Spanish if begins(items.last(), &["o", "ó", "ho", "hó"]) => "u",
         Language::Spanish => "o",
         Language::French => "ou",
     };
@@ -91,16 +101,22 @@ pub(crate) fn either(language: Language, items: &[String]) -> String {
 pub(crate) fn all_of(language: Language, items: &[String]) -> String {
     let and = match language {
         Language::English => "and",
-        Language::Spanish => match items.last().map(|last| last.to_lowercase()) {
-            // `y` before its own sound.
-            Some(last) if last.starts_with('i') || (last.starts_with("hi") && !last.starts_with("hie")) => {
-                "e"
-            }
-            _ => "y",
-        },
+        // `y` before its own sound, which an `i` before another vowel is not.
+        Language::Spanish
+            if begins(items.last(), &["i", "í", "hi", "hí"])
+                && !begins(items.last(), &["hie", "hia", "io", "ia"]) =>
+        {
+            "e"
+        }
+        Language::Spanish => "y",
         Language::French => "et",
     };
     listed(items, and)
+}
+
+fn begins(item: Option<&String>, sounds: &[&str]) -> bool {
+    let item = item.map(|item| item.to_lowercase()).unwrap_or_default();
+    sounds.iter().any(|sound| item.starts_with(sound))
 }
 
 fn listed(items: &[String], word: &str) -> String {
@@ -116,15 +132,17 @@ fn listed(items: &[String], word: &str) -> String {
 pub(crate) fn money(language: Language, money: Money) -> String {
     let size = money.minor.unsigned_abs();
     let (dollars, cents) = (size / 100, size % 100);
-    let (one_dollar, many_dollars, and, one_cent, many_cents) = match language {
-        Language::English => ("dollar", "dollars", "and", "cent", "cents"),
-        Language::Spanish => ("dólar", "dólares", "con", "centavo", "centavos"),
-        Language::French => ("dollar", "dollars", "et", "cent", "cents"),
+    let ((one_dollar, several_dollars), and, (one_cent, several_cents)) = match language {
+        Language::English => (("1 dollar", "dollars"), "and", ("1 cent", "cents")),
+        Language::Spanish => (("un dólar", "dólares"), "con", ("un centavo", "centavos")),
+        // In French nothing is one, too.
+        Language::French if dollars == 0 => (("", "dollar"), "et", ("un cent", "cents")),
+        Language::French => (("un dollar", "dollars"), "et", ("un cent", "cents")),
     };
-    // In French nothing and one are both one.
-    let one = |count: u64| count == 1 || (count == 0 && language == Language::French);
-    let whole = format!("{dollars} {}", if one(dollars) { one_dollar } else { many_dollars });
-    let parts = format!("{cents} {}", if one(cents) { one_cent } else { many_cents });
+    let said = |count: u64, one: &str, many: &str| {
+        if count == 1 { one.to_owned() } else { format!("{count} {many}") }
+    };
+    let (whole, parts) = (said(dollars, one_dollar, several_dollars), said(cents, one_cent, several_cents));
     match (dollars, cents) {
         (_, 0) => whole,
         (0, _) => parts,
@@ -157,7 +175,7 @@ pub(crate) fn person(language: Language, who: &Clinician) -> String {
     match (language, title.as_str()) {
         (Language::French, "dr" | "docteur") => format!("le {said}"),
         (Language::French, "dre" | "docteure") => format!("la {said}"),
-        (Language::Spanish, "dra" | "doctora") => format!("la {said}"),
+        (Language::Spanish | Language::French, "dra" | "doctora") => format!("la {said}"),
         (Language::Spanish, "dr" | "dre" | "doctor") => {
             // Of the whole name only what is theirs: staff may call them otherwise.
             let whole = who.full_name.trim();
@@ -316,7 +334,16 @@ mod tests {
         assert_eq!(moment(Language::Spanish, &one), "el miércoles 25 de noviembre a la 1 de la tarde");
         assert_eq!(time(Language::English, Time::constant(12, 0, 0, 0)), "12 PM");
         assert_eq!(time(Language::English, Time::constant(0, 15, 0, 0)), "12:15 AM");
-        assert_eq!(time(Language::Spanish, Time::constant(12, 0, 0, 0)), "las 12 del mediodía");
+        for (hour, minute, said) in [
+            (0, 30, "las 12:30 de la madrugada"),
+            (6, 0, "las 6 de la mañana"),
+            (12, 0, "las 12 del mediodía"),
+            (18, 45, "las 6:45 de la tarde"),
+            (19, 0, "las 7 de la noche"),
+        ] {
+            assert_eq!(time(Language::Spanish, Time::constant(hour, minute, 0, 0)), said);
+        }
+        assert_eq!(day(Language::Spanish, Date::constant(2026, 12, 1)), "el martes primero de diciembre");
     }
 
     #[test]
@@ -333,13 +360,15 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_said_in_dollars_and_cents() {
+    fn an_amount_is_said_in_several_dollarsand_cents() {
         let said = |language, minor| money(language, Money::new(minor, domain::Currency::Usd));
         assert_eq!(said(Language::English, 14_070), "140 dollars and 70 cents");
         assert_eq!(said(Language::English, -101), "1 dollar and 1 cent");
         assert_eq!(said(Language::English, 0), "0 dollars");
         assert_eq!(said(Language::Spanish, 14_070), "140 dólares con 70 centavos");
-        assert_eq!(said(Language::French, 100), "1 dollar");
+        assert_eq!(said(Language::Spanish, 101), "un dólar con un centavo");
+        assert_eq!(said(Language::French, 100), "un dollar");
+        assert_eq!(said(Language::French, 0), "0 dollar");
         assert_eq!(said(Language::French, 2_500), "25 dollars");
         assert_eq!(said(Language::French, 99), "99 cents");
     }
@@ -350,6 +379,9 @@ mod tests {
         assert_eq!(all_of(Language::English, &names("Sam")), "Dr Lee, Dr Osei and Sam");
         assert_eq!(all_of(Language::Spanish, &names("Sam")), "Dr Lee, Dr Osei y Sam");
         assert_eq!(all_of(Language::Spanish, &names("Inés")), "Dr Lee, Dr Osei e Inés");
+        assert_eq!(all_of(Language::Spanish, &names("Iona")), "Dr Lee, Dr Osei y Iona");
+        assert_eq!(either(Language::Spanish, &names("Ortodoncia")), "Dr Lee, Dr Osei u Ortodoncia");
+        assert_eq!(either(Language::Spanish, &names("Sam")), "Dr Lee, Dr Osei o Sam");
         assert_eq!(all_of(Language::French, &names("Sam")), "Dr Lee, Dr Osei et Sam");
         assert_eq!(all_of(Language::French, &[]), "");
     }
@@ -397,7 +429,7 @@ mod tests {
             ("Dr Susan Lee", "Susan Lee", ["Dr Susan Lee", "Susan Lee", "le Dr Susan Lee"]),
             ("Dr Lee", "", ["Dr Lee", "Lee", "le Dr Lee"]),
             ("Dr. Suzy", "Susan Lee", ["Dr. Suzy", "Suzy", "le Dr. Suzy"]),
-            ("Dra. Núñez", "Ana Núñez", ["Dra. Núñez", "la Dra. Núñez", "Dra. Núñez"]),
+            ("Dra. Núñez", "Ana Núñez", ["Dra. Núñez", "la Dra. Núñez", "la Dra. Núñez"]),
             ("Dre Roy", "Anne Roy", ["Dre Roy", "Anne Roy", "la Dre Roy"]),
             ("Sam Reyes", "Sam Reyes", ["Sam Reyes", "Sam Reyes", "Sam Reyes"]),
         ] {
@@ -413,5 +445,10 @@ mod tests {
         assert_eq!(age(Language::English, 181), "3 hours");
         assert_eq!(age(Language::Spanish, 100), "2 horas");
         assert_eq!(age(Language::French, 181), "3 heures");
+        assert_eq!(age(Language::Spanish, 1), "un minuto");
+        assert_eq!(age(Language::French, 0), "une minute");
+        assert_eq!(age(Language::English, 47 * 60), "47 hours");
+        assert_eq!(age(Language::Spanish, 3 * 24 * 60 + 500), "3 días");
+        assert_eq!(age(Language::French, 48 * 60), "2 jours");
     }
 }

@@ -17,7 +17,7 @@ pub(crate) const PASSED: Template = Template {
     status: Status::Refused,
     en: "That appointment was {when}. It has passed, so I can't change it any more.",
     es: "Esa cita fue {when}. Ya pasó, así que no puedo cambiarla.",
-    fr: "Ce rendez-vous était {when}. Il est passé, je ne peux donc plus le changer.",
+    fr: "Ce rendez-vous était prévu {when}. Il est passé, je ne peux donc plus le changer.",
 };
 
 /// What is shown is too old to act on.
@@ -34,6 +34,6 @@ pub(crate) const UNCLEAR: Template = Template {
     code: "appointment_unclear",
     status: Status::NeedsStaff,
     en: "There is an entry, {when}, but I can't read in the clinic's system whether it stands. The clinic's staff will have to see to it.",
-    es: "Hay una anotación, {when}, pero no puedo leer en el sistema de la clínica si sigue en pie. El personal tendrá que ocuparse de ella.",
-    fr: "Il y a une inscription, {when}, mais je ne peux pas lire dans le système de la clinique si elle tient. Le personnel devra s'en occuper.",
+    es: "Hay una anotación para {when}, pero no puedo leer en el sistema de la clínica si sigue en pie. El personal tendrá que ocuparse de ella.",
+    fr: "Il y a une inscription pour {when}, mais je ne peux pas lire dans le système de la clinique si elle tient toujours. Le personnel devra s'en occuper.",
 };

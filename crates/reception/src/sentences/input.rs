@@ -64,7 +64,7 @@ pub(crate) const DATE_PASSED: Template = refused(
     "date_in_past",
     "That day has already passed. Which day would you like?",
     "Ese día ya pasó. ¿Qué día le gustaría?",
-    "Ce jour est déjà passé. Quel jour aimeriez-vous ?",
+    "Ce jour est déjà passé. Quel jour vous conviendrait ?",
 );
 pub(crate) const DATE_TOO_FAR: Template = refused(
     "date_too_far",
@@ -222,9 +222,11 @@ pub(crate) fn thing(path: &str, language: Language) -> &'static str {
             "l'heure à partir de laquelle vous êtes libre",
         ),
         "durationMinutes" => ("the length of the visit", "la duración de la visita", "la durée de la visite"),
-        "appointmentId" => {
-            ("which appointment this is about", "de qué cita se trata", "le rendez-vous dont il s'agit")
-        }
+        "appointmentId" => (
+            "which appointment this is about",
+            "de qué cita se trata",
+            "la date du rendez-vous dont il s'agit",
+        ),
         "appointmentType" => ("what kind of visit it is", "qué tipo de visita es", "le type de visite"),
         "note" => ("what the note should say", "qué debe decir la nota", "le texte de la note"),
         "slotId" => ("the time you would like", "la hora que prefiere", "l'heure que vous préférez"),

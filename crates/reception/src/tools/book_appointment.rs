@@ -120,14 +120,14 @@ const WITH_ANOTHER: Template = Template {
     status: Status::Refused,
     en: "That time is with {other}, who sees patients for other visits. I can offer {offers}. Which would you like?",
     es: "Ese horario es con {other}, que atiende otro tipo de visitas. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
-    fr: "Cette heure est avec {other}, qui reçoit pour d'autres visites. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
+    fr: "Cette heure est avec {other}, qui s'occupe d'autres types de visites. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
 };
 const WITH_ANOTHER_NO_OTHER: Template = Template {
     code: "slot_with_another_no_other",
     status: Status::Refused,
     en: "That time is with {other}, who sees patients for other visits. I see no other time close to it. Shall I look at other days?",
     es: "Ese horario es con {other}, que atiende otro tipo de visitas. No veo otro horario cercano. ¿Busco en otros días?",
-    fr: "Cette heure est avec {other}, qui reçoit pour d'autres visites. Je ne vois pas d'autre heure proche. Voulez-vous que je cherche d'autres jours ?",
+    fr: "Cette heure est avec {other}, qui s'occupe d'autres types de visites. Je ne vois pas d'autre heure proche. Voulez-vous que je cherche d'autres jours ?",
 };
 
 const SENTENCES: &[&Template] = &[

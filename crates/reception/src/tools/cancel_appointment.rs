@@ -46,29 +46,29 @@ const ON_ITS_WAY: Template = Template {
     code: "cancellation_on_its_way",
     status: Status::Accepted,
     en: "Your wish to cancel your appointment, {when}, is on its way to the clinic. It isn't done yet.",
-    es: "Su petición de anular la cita, {when}, va en camino a la clínica. Todavía no está hecha.",
-    fr: "Votre demande d'annuler le rendez-vous, {when}, est en route vers la clinique. Ce n'est pas encore fait.",
+    es: "Su petición de cancelar la cita de {when} va en camino a la clínica. Todavía no está hecha.",
+    fr: "Votre demande d'annuler le rendez-vous de {when} est en route vers la clinique. Ce n'est pas encore fait.",
 };
 const NOT_KNOWN: Template = Template {
     code: "cancellation_not_known_yet",
     status: Status::Unknown,
     en: "I've sent the clinic your wish to cancel your appointment, {when}, but I haven't heard back. Please don't count on it until the clinic tells you.",
-    es: "Envié a la clínica su petición de anular la cita, {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica le avise.",
-    fr: "J'ai transmis à la clinique votre demande d'annuler le rendez-vous, {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique vous le dise.",
+    es: "Envié a la clínica su petición de cancelar la cita de {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica le avise.",
+    fr: "J'ai transmis à la clinique votre demande d'annuler le rendez-vous de {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique vous le dise.",
 };
 const OFFLINE: Template = Template {
     code: "cancellation_kept_offline",
     status: Status::NeedsStaff,
     en: "The clinic's computer can't be reached right now. I've kept your wish to cancel your appointment, {when}; it isn't done yet, and the clinic will get back to you.",
-    es: "En este momento no hay conexión con la computadora de la clínica. Guardé su petición de anular la cita, {when}; todavía no está hecha y la clínica se comunicará con usted.",
-    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé votre demande d'annuler le rendez-vous, {when} ; ce n'est pas encore fait, et la clinique vous recontactera.",
+    es: "En este momento no hay conexión con la computadora de la clínica. Guardé su petición de cancelar la cita de {when}; todavía no está hecha y la clínica se comunicará con usted.",
+    fr: "L'ordinateur de la clinique n'est pas joignable en ce moment. J'ai gardé votre demande d'annuler le rendez-vous de {when} ; ce n'est pas encore fait, et la clinique vous recontactera.",
 };
 const STAFF: Template = Template {
     code: "cancellation_needs_staff",
     status: Status::NeedsStaff,
     en: "I couldn't complete this in the clinic's system. The clinic's staff will have to see to your appointment, {when}.",
-    es: "No pude completarlo en el sistema de la clínica. El personal de la clínica tendrá que ocuparse de su cita, {when}.",
-    fr: "Je n'ai pas pu terminer cela dans le système de la clinique. Le personnel de la clinique devra s'occuper de votre rendez-vous, {when}.",
+    es: "No pude completarlo en el sistema de la clínica. El personal de la clínica tendrá que ocuparse de su cita de {when}.",
+    fr: "Je n'ai pas pu terminer cela dans le système de la clinique. Le personnel de la clinique devra s'occuper de votre rendez-vous de {when}.",
 };
 
 const SENTENCES: &[&Template] = &[

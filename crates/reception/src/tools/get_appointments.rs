@@ -27,21 +27,21 @@ const ONE: Template = Template {
     code: "appointments_one",
     status: Status::Ok,
     en: "I see one appointment to come: {first}.",
-    es: "Veo una próxima cita: {first}.",
+    es: "Veo una cita próxima: {first}.",
     fr: "Je vois un rendez-vous à venir : {first}.",
 };
 const TWO: Template = Template {
     code: "appointments_two",
     status: Status::Ok,
     en: "I see two appointments to come: {first}, and {second}.",
-    es: "Veo dos próximas citas: {first}, y {second}.",
+    es: "Veo dos citas próximas: {first}, y {second}.",
     fr: "Je vois deux rendez-vous à venir : {first}, et {second}.",
 };
 const MORE: Template = Template {
     code: "appointments_more",
     status: Status::Ok,
     en: "I see {count} appointments to come. The next ones are {first}, and {second}.",
-    es: "Veo {count} próximas citas. Las primeras son {first}, y {second}.",
+    es: "Veo {count} citas próximas. Las primeras son {first}, y {second}.",
     fr: "Je vois {count} rendez-vous à venir. Les prochains sont {first}, et {second}.",
 };
 const NONE: Template = Template {
@@ -55,14 +55,14 @@ const ONLY_REQUESTED: Template = Template {
     code: "appointments_only_requested",
     status: Status::Ok,
     en: "Your request for {when} is still on its way to the clinic. It isn't confirmed yet.",
-    es: "Su solicitud para {when} todavía va en camino a la clínica. Todavía no está confirmada.",
+    es: "Su solicitud para {when} todavía va en camino a la clínica. Aún no está confirmada.",
     fr: "Votre demande pour {when} est encore en route vers la clinique. Elle n'est pas encore confirmée.",
 };
 const ALSO_REQUESTED: Template = Template {
     code: "appointments_also_requested",
     status: Status::Ok,
     en: "A request for {when} is still on its way to the clinic. It isn't confirmed yet.",
-    es: "Una solicitud para {when} todavía va en camino a la clínica. Todavía no está confirmada.",
+    es: "Una solicitud para {when} todavía va en camino a la clínica. Aún no está confirmada.",
     fr: "Une demande pour {when} est encore en route vers la clinique. Elle n'est pas encore confirmée.",
 };
 const CHANGING: Template = Template {
@@ -76,15 +76,15 @@ const UNCLEAR: Template = Template {
     code: "appointments_unclear",
     status: Status::Ok,
     en: "There is an entry, {when}, whose status I can't read. The clinic's staff can tell you whether it stands.",
-    es: "Hay una anotación, {when}, cuyo estado no puedo leer. El personal de la clínica puede decirle si sigue en pie.",
-    fr: "Il y a une inscription, {when}, dont je ne peux pas lire le statut. Le personnel de la clinique peut vous dire si elle tient.",
+    es: "Hay una anotación para {when} cuyo estado no puedo leer. El personal de la clínica puede decirle si sigue en pie.",
+    fr: "Il y a une inscription pour {when}, dont je ne peux pas lire le statut. Le personnel de la clinique peut vous dire si elle tient toujours.",
 };
 const UNCLEAR_MORE: Template = Template {
     code: "appointments_unclear_more",
     status: Status::Ok,
     en: "There are {count} entries whose status I can't read; the first is {when}. The clinic's staff can tell you whether they stand.",
     es: "Hay {count} anotaciones cuyo estado no puedo leer; la primera es {when}. El personal puede decirle si siguen en pie.",
-    fr: "Il y a {count} inscriptions dont je ne peux pas lire le statut ; la première est {when}. Le personnel peut vous dire si elles tiennent.",
+    fr: "Il y a {count} inscriptions dont je ne peux pas lire le statut ; la première est {when}. Le personnel peut vous dire si elles tiennent toujours.",
 };
 
 const SENTENCES: &[&Template] = &[

@@ -63,7 +63,7 @@ const AS_OF: Template = Template {
     status: Status::Ok,
     en: "That is how it stood on {when}.",
     es: "Así estaba {when}.",
-    fr: "C'était ainsi {when}.",
+    fr: "C'était la situation {when}.",
 };
 const AGE_UNKNOWN: Template = Template {
     code: "balance_age_unknown",

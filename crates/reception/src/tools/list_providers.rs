@@ -16,7 +16,7 @@ const HERE: Template = Template {
     code: "providers",
     status: Status::Ok,
     en: "At this clinic you can see {names}.",
-    es: "En esta clínica le pueden atender {names}.",
+    es: "En esta clínica puede atenderse con {names}.",
     fr: "À cette clinique, vous pouvez voir {names}.",
 };
 const MANY: Template = Template {

@@ -39,7 +39,7 @@ const MOVED: Template = Template {
     status: Status::Confirmed,
     en: "Your appointment has been moved. It is now {when}.",
     es: "Su cita se cambió. Ahora es {when}.",
-    fr: "Votre rendez-vous a été déplacé. C'est maintenant {when}.",
+    fr: "Votre rendez-vous a été déplacé. Il est maintenant prévu {when}.",
 };
 const ALREADY_THERE: Template = Template {
     code: "already_rescheduled",
@@ -60,7 +60,7 @@ const NOT_KNOWN: Template = Template {
     status: Status::Unknown,
     en: "I've sent the clinic your wish to move to {when}, but I haven't heard back. Please don't count on it until the clinic confirms it.",
     es: "Envié a la clínica su petición de cambiar la cita para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
-    fr: "J'ai transmis à la clinique votre demande de changer le rendez-vous pour {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique le confirme.",
+    fr: "J'ai transmis à la clinique votre demande de changer le rendez-vous pour {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique la confirme.",
 };
 const OFFLINE: Template = Template {
     code: "reschedule_kept_offline",
@@ -95,14 +95,14 @@ const OTHER_KIND: Template = Template {
     status: Status::Refused,
     en: "Your visit is with {with}, and that time is with {other}, who sees patients for other visits. I can offer {offers}. Which would you like?",
     es: "Su visita es con {with}, y ese horario es con {other}, que atiende otro tipo de visitas. Puedo ofrecerle {offers}. ¿Cuál prefiere?",
-    fr: "Votre visite est avec {with}, et cette heure est avec {other}, qui reçoit pour d'autres visites. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
+    fr: "Votre visite est avec {with}, et cette heure est avec {other}, qui s'occupe d'autres types de visites. Je peux vous proposer {offers}. Laquelle préférez-vous ?",
 };
 const OTHER_KIND_NO_OTHER: Template = Template {
     code: "new_time_with_another_no_other",
     status: Status::Refused,
     en: "Your visit is with {with}, and that time is with {other}, who sees patients for other visits. I see no other time close to it. Shall I look at other days?",
     es: "Su visita es con {with}, y ese horario es con {other}, que atiende otro tipo de visitas. No veo otro horario cercano. ¿Busco en otros días?",
-    fr: "Votre visite est avec {with}, et cette heure est avec {other}, qui reçoit pour d'autres visites. Je ne vois pas d'autre heure proche. Voulez-vous que je regarde d'autres jours ?",
+    fr: "Votre visite est avec {with}, et cette heure est avec {other}, qui s'occupe d'autres types de visites. Je ne vois pas d'autre heure proche. Voulez-vous que je regarde d'autres jours ?",
 };
 const IS_CANCELLED: Template = Template {
     code: "appointment_is_cancelled",
