@@ -20,17 +20,15 @@ pub struct BudgetUse {
 }
 
 impl TenantTx {
-    /// Takes one request out of the bucket of the connection's office, which all its locations share. A fifth of a
-    /// minute's requests may leave at once, and four fifths come back over each minute: no 60 s, wherever they begin, see
-    /// more than both, and who asks all the time gets four fifths. Exact, however many replicas ask: the row is locked
-    /// while it is counted, and stays so until this transaction ends.
+    /// Takes one request out of the bucket of the connection's office, which all its locations share. Exact, however many replicas ask: the row
+    /// is locked while it is counted, and stays so until this transaction ends.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn take_request(&mut self, id: ConnectionId, first_most: i32) -> Result<BudgetUse, StoreError> {
         Ok(diesel::sql_query(
             "INSERT INTO pms_request_budgets AS b (connection_id, tenant_id, most, tokens, minute_used, day_used)
-             VALUES (pms_budget_of($1), $2, $3, greatest($3 / 5.0, 1) - 1, 1, 1)
+             VALUES (pms_budget_of($1), $2, $3, greatest($3 / 2.0, 1) - 1, 1, 1)
              ON CONFLICT (connection_id) DO UPDATE SET
                  (tokens, admitted, refilled_at, minute_start, minute_used, day_start, day_used,
                   reached_80_at, reached_93_at, reached_100_at) = (
@@ -41,10 +39,10 @@ impl TenantTx {
                             CASE WHEN may THEN b.reached_100_at ELSE now() END
                      FROM (SELECT *, CASE WHEN NOT may THEN 1 ELSE greatest(
                                 (minute_had + 1.0) / b.most,
-                                (greatest(b.most / 5.0, 1) - have + 1) / b.most,
+                                (greatest(b.most / 2.0, 1) - have + 1) / b.most,
                                 (day_had + 1.0) / b.day_most) END AS share
                         FROM (SELECT *, open AND have >= 1 AND (b.day_most IS NULL OR day_had < b.day_most) AS may
-                           FROM (SELECT least(greatest(b.most / 5.0, 1), b.tokens + b.most / 75.0
+                           FROM (SELECT least(greatest(b.most / 2.0, 1), b.tokens + b.most / 120.0
                                    * greatest(0, extract(epoch FROM now() - b.refilled_at)::float8)) AS have,
                                 coalesce(b.closed_until <= now(), true) AS open,
                                 date_trunc('minute', now()) AS minute,
@@ -58,7 +56,7 @@ impl TenantTx {
                      WHEN day_used >= day_most
                          THEN extract(epoch FROM day_start + interval '1 day' - now())::float8
                      ELSE greatest(
-                         (1 - tokens) / (most / 75.0),
+                         (1 - tokens) / (most / 120.0),
                          coalesce(extract(epoch FROM closed_until - now())::float8, 0), 0.01) END AS wait_s",
         )
         .bind::<SqlUuid, _>(id.uuid())
@@ -83,9 +81,9 @@ impl TenantTx {
     ) -> Result<(), StoreError> {
         diesel::sql_query(
             "UPDATE pms_request_budgets SET advertised = $2, most = $3,
-                 tokens = least(greatest($3 / 5.0, 1), tokens
+                 tokens = least(greatest($3 / 2.0, 1), tokens
                      + CASE WHEN advertised IS NULL AND $4 IS NULL AND coalesce(closed_until <= now(), true)
-                         THEN greatest(greatest($3 / 5.0, 1) - greatest(most / 5.0, 1), 0) ELSE 0 END),
+                         THEN greatest($3 - most, 0) / 2.0 ELSE 0 END),
                  closed_until = CASE WHEN $4 IS NULL THEN closed_until
                      ELSE greatest(closed_until, now() + make_interval(secs => $4)) END
              WHERE connection_id = pms_budget_of($1)",

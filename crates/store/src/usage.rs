@@ -122,8 +122,8 @@ async fn usage(conn: &mut AsyncPgConnection) -> Result<Vec<Usage>, StoreError> {
              CASE WHEN b.day_start = date_trunc('day', now(), 'UTC') THEN b.day_used ELSE 0 END AS day_used,
              b.day_most, b.closed_until,
              coalesce(b.closed_until > now() AND b.day_spent_at > now() - interval '1 hour', false) AS stopped,
-             CASE WHEN b.most IS NULL THEN NULL WHEN b.closed_until > now() THEN 0 ELSE floor(least(greatest(b.most / 5.0, 1),
-                 b.tokens + b.most / 75.0
+             CASE WHEN b.most IS NULL THEN NULL WHEN b.closed_until > now() THEN 0 ELSE floor(least(greatest(b.most / 2.0, 1),
+                 b.tokens + b.most / 120.0
                      * greatest(0, extract(epoch FROM now() - b.refilled_at)::float8)))::int END AS free_now
          FROM pms_connections c JOIN practices p ON p.id = c.practice_id
          LEFT JOIN pms_request_budgets b ON b.connection_id = pms_budget_of(c.id)
