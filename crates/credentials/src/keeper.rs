@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use messages::{Named as _, proto_time, v1};
 use pms::{Advice, ErrorKind, Grant, PmsError, PmsLogin, SessionKey};
 use seal::Secret;
-use store::{NewAlert, OutgoingLetter, Store, StoreError, TenantTx, Tokens};
+use store::{DueRefresh, NewAlert, OutgoingLetter, RefreshLease, Store, StoreError, TenantTx, Tokens};
 use tokio::time::Instant;
 
 use crate::schedule::{ask_again_at, put_off, refresh_at, retry_at};
@@ -99,7 +99,8 @@ impl KeyKeeper {
                 tx.commit().await?;
                 return settled;
             }
-            if tx.lease_refresh(connection, self.settings.lease.as_secs_f64()).await? {
+            let lease = tx.lease_refresh(connection, self.settings.lease.as_secs_f64()).await?;
+            if let Some(lease) = lease {
                 // Another may have come to its end between the reading and the lease.
                 if let Some(settled) = self.settled(&mut tx, connection, stale).await? {
                     tx.roll_back().await?;
@@ -107,7 +108,11 @@ impl KeyKeeper {
                 }
                 let tokens = tx.tokens(connection).await?;
                 tx.commit().await?;
-                return self.refresh(tenant, connection, &tokens).await;
+                if let Some(found) = self.refresh(tenant, connection, lease, &tokens).await? {
+                    return Ok(found);
+                }
+                // Who has the lease by now brings a newer one.
+                continue;
             }
             tx.commit().await?;
             if Instant::now() >= give_up {
@@ -144,15 +149,11 @@ impl KeyKeeper {
     ///
     /// # Errors
     /// [`RefreshError`].
-    pub async fn refresh_leased(
-        &self,
-        tenant: TenantId,
-        connection: ConnectionId,
-    ) -> Result<(), RefreshError> {
-        let mut tx = self.store.tenant(tenant).await?;
-        let tokens = tx.tokens(connection).await?;
+    pub async fn refresh_leased(&self, due: DueRefresh) -> Result<(), RefreshError> {
+        let mut tx = self.store.tenant(due.tenant).await?;
+        let tokens = tx.tokens(due.connection).await?;
         tx.commit().await?;
-        self.refresh(tenant, connection, &tokens).await.map(drop)
+        self.refresh(due.tenant, due.connection, due.lease, &tokens).await.map(drop)
     }
 
     fn usable(&self, tokens: &Tokens, stale: Option<&SessionKey>) -> Option<(SessionKey, Timestamp)> {
@@ -163,12 +164,14 @@ impl KeyKeeper {
         (alive && stale != Some(&key)).then_some((key, expires_at))
     }
 
+    /// Asks the vendor, and writes down what it said; none: the lease ended before it answered, and somebody else has it.
     async fn refresh(
         &self,
         tenant: TenantId,
         connection: ConnectionId,
+        lease: RefreshLease,
         tokens: &Tokens,
-    ) -> Result<(SessionKey, Timestamp), RefreshError> {
+    ) -> Result<Option<(SessionKey, Timestamp)>, RefreshError> {
         let (answer, renewed) = match self.login.log_in(&tokens.credentials, tokens.refresh.as_ref()).await {
             Err(error) if is_refusal(&error) => self.ask_once_more(error, &tokens.credentials).await,
             Err(error) => (Err(Refused::ForNow(error)), None),
@@ -177,18 +180,24 @@ impl KeyKeeper {
         match answer {
             Ok(grant) => {
                 let old = Some(tokens.refresh.as_ref()).filter(|_| renewed.is_none()).flatten();
-                self.keep(tenant, connection, &grant, old, renewed.as_ref()).await?;
+                if !self.keep((tenant, connection, lease), &grant, old, renewed.as_ref()).await? {
+                    return Ok(lost(connection));
+                }
                 metrics::counter!("token_refreshes", "outcome" => "ok").increment(1);
                 tracing::info!(connection.id = %connection, "a connection has a new key");
-                Ok((grant.key, grant.expires_at))
+                Ok(Some((grant.key, grant.expires_at)))
             }
             Err(Refused::ForNow(error)) if error.kind == ErrorKind::RateLimited => {
-                self.put_off(tenant, connection, tokens, &error).await?;
+                if !self.put_off((tenant, connection, lease), tokens, &error).await? {
+                    return Ok(lost(connection));
+                }
                 metrics::counter!("token_refreshes", "outcome" => "put_off").increment(1);
                 Err(error.into())
             }
             Err(refused) => {
-                self.failed(tenant, connection, &refused).await?;
+                if !self.failed((tenant, connection, lease), &refused).await? {
+                    return Ok(lost(connection));
+                }
                 let error = refused.into_error();
                 metrics::counter!("token_refreshes", "outcome" => "failed").increment(1);
                 tracing::warn!(connection.id = %connection, error = %error, "a key could not be refreshed");
@@ -216,21 +225,26 @@ impl KeyKeeper {
         }
     }
 
+    /// False: the lease is somebody else's by now, and nothing is written down.
     async fn keep(
         &self,
-        tenant: TenantId,
-        connection: ConnectionId,
+        (tenant, connection, lease): (TenantId, ConnectionId, RefreshLease),
         grant: &Grant,
         old_refresh: Option<&Secret>,
         renewed: Option<&Secret>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.store.tenant(tenant).await?;
         let refresh = grant.refresh.as_ref().or(old_refresh);
         let due_at = refresh_at(Timestamp::now(), grant.expires_at);
+        let stored =
+            tx.store_tokens(connection, lease, &grant.key.0, refresh, grant.expires_at, due_at).await?;
+        let Some(is_back) = stored else {
+            tx.roll_back().await?;
+            return Ok(false);
+        };
         if let Some(credentials) = renewed {
             tx.store_credentials(connection, credentials).await?;
         }
-        let is_back = tx.store_tokens(connection, &grant.key.0, refresh, grant.expires_at, due_at).await?;
         if is_back {
             let body = v1::ConnectionChanged {
                 tenant_id: tenant.to_string(),
@@ -254,7 +268,7 @@ impl KeyKeeper {
         if let Err(error) = self.our_keys_are_good().await {
             tracing::warn!(error = %error, "an alert about our own keys may stay open");
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn our_keys_are_good(&self) -> Result<(), StoreError> {
@@ -278,37 +292,44 @@ impl KeyKeeper {
         tx.commit().await
     }
 
-    /// Room for one more log-in will be there: nothing is wrong with the practice, nor with the vendor.
+    /// Room for one more log-in will be there: nothing is wrong with the practice, nor with the vendor. False: as
+    /// [`KeyKeeper::keep`].
     async fn put_off(
         &self,
-        tenant: TenantId,
-        connection: ConnectionId,
+        (tenant, connection, lease): (TenantId, ConnectionId, RefreshLease),
         tokens: &Tokens,
         error: &PmsError,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let now = Timestamp::now();
         let mut tx = self.store.tenant(tenant).await?;
-        tx.postpone_refresh(connection, put_off(now, advised(error))).await?;
+        if !tx.postpone_refresh(connection, lease, put_off(now, advised(error))).await? {
+            tx.roll_back().await?;
+            return Ok(false);
+        }
         if tokens.expires_at.is_some_and(|at| at.duration_since(now) < LITTLE_LEFT) {
             tx.note_refresh(connection, &error.to_string()).await?;
         }
-        tx.commit().await
+        tx.commit().await?;
+        Ok(true)
     }
 
+    /// False: as [`KeyKeeper::keep`].
     async fn failed(
         &self,
-        tenant: TenantId,
-        connection: ConnectionId,
+        (tenant, connection, lease): (TenantId, ConnectionId, RefreshLease),
         refused: &Refused,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let is_dead = matches!(refused, Refused::ForGood(_));
         let before = Timestamp::now();
         let mut tx = self.store.tenant(tenant).await?;
-        let (failures, is_withdrawn) =
-            tx.refresh_failed(connection, is_dead, &refused.error().to_string(), before).await?;
-        // The count is known only now; the first statement gave the lease back already.
+        let error = refused.error().to_string();
+        let Some((failures, is_withdrawn)) = tx.refresh_failed(connection, lease, is_dead, &error).await?
+        else {
+            tx.roll_back().await?;
+            return Ok(false);
+        };
         let next_at = if is_withdrawn { ask_again_at(before) } else { retry_at(before, failures - 1) };
-        tx.postpone_refresh(connection, next_at).await?;
+        tx.postpone_refresh(connection, lease, next_at).await?;
         if is_withdrawn {
             tx.raise(&NewAlert {
                 connection: Some(connection),
@@ -321,8 +342,15 @@ impl KeyKeeper {
         if matches!(refused, Refused::AllOfUs(_)) {
             self.our_keys_are_refused().await?;
         }
-        Ok(())
+        Ok(true)
     }
+}
+
+/// What the vendor said came too late to count.
+fn lost(connection: ConnectionId) -> Option<(SessionKey, Timestamp)> {
+    metrics::counter!("token_refreshes", "outcome" => "lost").increment(1);
+    tracing::warn!(connection.id = %connection, "a log-in took longer than its lease: another one counts");
+    None
 }
 
 /// What a refusal is worth.

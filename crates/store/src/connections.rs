@@ -73,6 +73,19 @@ pub struct DueRefresh {
     pub tenant: TenantId,
     /// Which.
     pub connection: ConnectionId,
+    /// The right to refresh it.
+    pub lease: RefreshLease,
+}
+
+/// The right to refresh a connection's key, until it ends: whoever takes it next has a later one. What is written with
+/// one that somebody else has taken over from writes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RefreshLease(Timestamp);
+
+#[derive(QueryableByName)]
+struct LeaseRow {
+    #[diesel(sql_type = Timestamptz)]
+    refresh_lease_until: jiff_diesel::Timestamp,
 }
 
 /// How a connection's key stands.
@@ -276,35 +289,45 @@ impl TenantTx {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn lease_refresh(&mut self, id: ConnectionId, seconds: f64) -> Result<bool, StoreError> {
-        let taken = diesel::sql_query(
+    pub async fn lease_refresh(
+        &mut self,
+        id: ConnectionId,
+        seconds: f64,
+    ) -> Result<Option<RefreshLease>, StoreError> {
+        let taken: Option<LeaseRow> = diesel::sql_query(
             "UPDATE pms_connections SET refresh_lease_until = now() + make_interval(secs => $2)
-             WHERE id = $1 AND (refresh_lease_until IS NULL OR refresh_lease_until < now())",
+             WHERE id = $1 AND (refresh_lease_until IS NULL OR refresh_lease_until < now())
+             RETURNING refresh_lease_until",
         )
         .bind::<SqlUuid, _>(id.uuid())
         .bind::<Double, _>(seconds)
-        .execute(&mut self.conn)
-        .await?;
-        Ok(taken == 1)
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        Ok(taken.map(|row| RefreshLease(row.refresh_lease_until.to_jiff())))
     }
 
     /// Stores a new key and when to refresh it, and gives the lease back. True: the connection was `reauthorise`, and
-    /// is `active` again.
+    /// is `active` again; none: the lease is somebody else's by now, or the connection was connected anew, and nothing is
+    /// stored.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn store_tokens(
         &mut self,
         id: ConnectionId,
+        lease: RefreshLease,
         key: &Secret,
         refresh: Option<&Secret>,
         expires_at: Timestamp,
         refresh_due_at: Timestamp,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<bool>, StoreError> {
         let key = self.store.seal_secret(id, "token", key)?;
         let refresh =
             refresh.map(|secret| self.store.seal_secret(id, "refresh_token", secret)).transpose()?;
-        diesel::update(c::table.filter(c::id.eq(id.uuid())))
+        let leased =
+            c::table.filter(c::id.eq(id.uuid())).filter(c::refresh_lease_until.eq(lease.0.to_diesel()));
+        let stored = diesel::update(leased)
             .set((
                 c::token.eq(Some(key)),
                 c::refresh_token.eq(refresh),
@@ -317,9 +340,12 @@ impl TenantTx {
             ))
             .execute(&mut self.conn)
             .await?;
+        if stored == 0 {
+            return Ok(None);
+        }
         let dead = c::table.filter(c::id.eq(id.uuid())).filter(c::status.eq("reauthorise"));
         let healed = diesel::update(dead).set(c::status.eq("active")).execute(&mut self.conn).await?;
-        Ok(healed == 1)
+        Ok(Some(healed == 1))
     }
 
     /// Writes down what keys are got with from now on.
@@ -339,19 +365,20 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Records that a refresh failed and gives the lease back; the next try is not before `due_at`. `is_dead`: the
-    /// vendor takes the grant no longer, so a connection that is in use becomes `reauthorise`.
-    /// Returns how many failed in a row, and whether it is `reauthorise` now.
+    /// Records that a refresh failed; whoever records it puts the next try off. `is_dead`: the vendor takes the grant no
+    /// longer, so a connection that is in use becomes `reauthorise`.
+    /// Returns how many failed in a row, and whether it is `reauthorise` now; none: the lease is somebody else's by now,
+    /// and nothing is recorded.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn refresh_failed(
         &mut self,
         id: ConnectionId,
+        lease: RefreshLease,
         is_dead: bool,
         error: &str,
-        due_at: Timestamp,
-    ) -> Result<(i32, bool), StoreError> {
+    ) -> Result<Option<(i32, bool)>, StoreError> {
         #[derive(QueryableByName)]
         struct Failures {
             #[diesel(sql_type = diesel::sql_types::Integer)]
@@ -360,35 +387,44 @@ impl TenantTx {
             status: String,
         }
         // Whoever switched it off meanwhile, or is connecting it, decides what it is.
-        let row: Failures = diesel::sql_query(
+        let row: Option<Failures> = diesel::sql_query(
             "UPDATE pms_connections SET refresh_failures = refresh_failures + 1,
                  last_error = CASE WHEN status = 'disabled' THEN last_error ELSE $2 END,
                  status = CASE WHEN $3 AND status = 'active' THEN 'reauthorise' ELSE status END,
-                 refresh_due_at = $4, refresh_lease_until = NULL, updated_at = now()
-             WHERE id = $1 RETURNING refresh_failures, status",
+                 updated_at = now()
+             WHERE id = $1 AND refresh_lease_until = $4 RETURNING refresh_failures, status",
         )
         .bind::<SqlUuid, _>(id.uuid())
         .bind::<Text, _>(error)
         .bind::<Bool, _>(is_dead)
-        .bind::<Timestamptz, _>(due_at.to_diesel())
+        .bind::<Timestamptz, _>(lease.0.to_diesel())
         .get_result(&mut self.conn)
-        .await?;
-        Ok((row.refresh_failures, row.status == "reauthorise"))
+        .await
+        .optional()?;
+        Ok(row.map(|row| (row.refresh_failures, row.status == "reauthorise")))
     }
 
-    /// Puts the next try at a refresh off to `due_at`, and gives the lease back.
+    /// Puts the next try at a refresh off to `due_at`, and gives the lease back. False: it is somebody else's by now, and
+    /// nothing is put off.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn postpone_refresh(&mut self, id: ConnectionId, due_at: Timestamp) -> Result<(), StoreError> {
-        diesel::update(c::table.filter(c::id.eq(id.uuid())))
+    pub async fn postpone_refresh(
+        &mut self,
+        id: ConnectionId,
+        lease: RefreshLease,
+        due_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let leased =
+            c::table.filter(c::id.eq(id.uuid())).filter(c::refresh_lease_until.eq(lease.0.to_diesel()));
+        let put_off = diesel::update(leased)
             .set((
                 c::refresh_due_at.eq(due_at.to_diesel()),
                 c::refresh_lease_until.eq(None::<jiff_diesel::Timestamp>),
             ))
             .execute(&mut self.conn)
             .await?;
-        Ok(())
+        Ok(put_off == 1)
     }
 }
 
@@ -478,6 +514,8 @@ impl MachineryTx {
             id: Uuid,
             #[diesel(sql_type = SqlUuid)]
             tenant_id: Uuid,
+            #[diesel(sql_type = Timestamptz)]
+            refresh_lease_until: jiff_diesel::Timestamp,
         }
         let due: Vec<Due> = diesel::sql_query(
             "WITH due AS MATERIALIZED (
@@ -487,7 +525,7 @@ impl MachineryTx {
                  ORDER BY token_expires_at NULLS FIRST LIMIT $2 FOR UPDATE SKIP LOCKED)
              UPDATE pms_connections SET refresh_lease_until = now() + make_interval(secs => $3)
              FROM due WHERE id = due
-             RETURNING id, tenant_id",
+             RETURNING id, tenant_id, refresh_lease_until",
         )
         .bind::<Text, _>(vendor)
         .bind::<diesel::sql_types::BigInt, _>(most)
@@ -499,6 +537,7 @@ impl MachineryTx {
             .map(|due| DueRefresh {
                 tenant: TenantId::from_uuid(due.tenant_id),
                 connection: ConnectionId::from_uuid(due.id),
+                lease: RefreshLease(due.refresh_lease_until.to_jiff()),
             })
             .collect())
     }

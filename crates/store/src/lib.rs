@@ -53,7 +53,7 @@ pub use api_keys::{ApiKey, ApiKeyOwner, FoundApiKey, FreshApiKey, NewApiKey};
 pub use audit::{AuditEnd, AuditFault, AuditRecord, AuditReport, NewAudit};
 pub use budgets::BudgetUse;
 pub use changes::OwnWrites;
-pub use connections::{Connection, DueRefresh, KeyLife, NewConnection, Tokens};
+pub use connections::{Connection, DueRefresh, KeyLife, NewConnection, RefreshLease, Tokens};
 pub use error::StoreError;
 pub use held_successes::HeldSuccess;
 pub use holds::{Held, NewHold};

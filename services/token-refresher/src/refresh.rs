@@ -9,7 +9,7 @@ use pms_sikka::{Sikka, SikkaApp, SikkaLogin};
 use seal::Secret;
 use service::settings::SikkaSettings;
 use service::{Base, Relay};
-use store::{DueRefresh, NewAlert, Store, StoreError};
+use store::{NewAlert, Store, StoreError};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use vendor_http::MemoryBudget;
@@ -105,10 +105,10 @@ impl Refresher {
         tx.commit().await?;
         let claimed = due.len();
         let mut at_work = JoinSet::new();
-        for DueRefresh { tenant, connection } in due {
+        for due in due {
             let keeper = self.keeper.clone();
             // The keeper logs what went wrong and writes down when to try again.
-            at_work.spawn(async move { keeper.refresh_leased(tenant, connection).await });
+            at_work.spawn(async move { keeper.refresh_leased(due).await });
         }
         let mut no_room = None;
         while let Some(done) = at_work.join_next().await {

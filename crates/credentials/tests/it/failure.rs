@@ -8,7 +8,7 @@ use pms::{Advice, ErrorKind, PmsError};
 use store::NewAlert;
 use tokio::task::JoinSet;
 
-use crate::rig::{Fate, Listed, Rig};
+use crate::rig::{Fate, Listed, Rig, shown};
 
 fn vendor_said(error: RefreshError) -> PmsError {
     match error {
@@ -25,9 +25,9 @@ async fn a_log_in_that_finds_no_room_is_put_off_as_long_as_advised_and_is_no_fai
     rig.vendor.next((0..3).map(|_| no_room.clone()));
     for _ in 0..3 {
         let mut tx = rig.store.tenant(rig.tenant).await.unwrap();
-        assert!(tx.lease_refresh(rig.connection, 60.0).await.unwrap(), "the lease was given back");
+        assert!(tx.lease_refresh(rig.connection, 60.0).await.unwrap().is_some(), "the lease was given back");
         tx.commit().await.unwrap();
-        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        rig.refresh(&keeper).await.unwrap_err();
         let due_in = rig.due_in().await;
         assert!((35.0..=52.0).contains(&due_in), "{due_in}");
     }
@@ -40,7 +40,7 @@ async fn a_log_in_that_finds_no_room_is_put_off_as_long_as_advised_and_is_no_fai
     let soon = "UPDATE pms_connections SET token_expires_at = now() + interval '1 h'";
     rig.owner.batch_execute(soon).await.unwrap();
     rig.vendor.next([no_room]);
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    rig.refresh(&keeper).await.unwrap_err();
     assert_eq!(rig.findings().await, ["token_expiring"]);
 }
 
@@ -78,9 +78,9 @@ async fn a_grant_that_the_vendor_takes_back_is_used_again_by_itself() {
     let keeper = rig.keeper().await;
     rig.vendor.next([Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
     *rig.vendor.listed.lock().unwrap() = Listed::Gone;
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    rig.refresh(&keeper).await.unwrap_err();
     assert_eq!(rig.status().await, "reauthorise");
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    rig.refresh(&keeper).await.unwrap();
     assert_eq!(rig.status().await, "active");
     assert!(rig.alerts().await.is_empty());
     assert_eq!(rig.news("connection.%").await, ["connection.changed"], "whoever remembers it is told");
@@ -106,7 +106,7 @@ async fn a_wrong_key_of_our_own_takes_no_connection_off_and_is_told_of_once_for_
     rig.vendor.next((0..4).map(|_| Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)));
     *rig.vendor.listed.lock().unwrap() = Listed::Refused;
     for _ in 0..4 {
-        let error = vendor_said(keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err());
+        let error = vendor_said(rig.refresh(&keeper).await.unwrap_err());
         assert_eq!((error.kind, error.advice), (ErrorKind::VendorDown, Advice::Retry), "{error:?}");
     }
     assert_eq!(
@@ -114,7 +114,7 @@ async fn a_wrong_key_of_our_own_takes_no_connection_off_and_is_told_of_once_for_
         ("active", vec!["application_refused".into()])
     );
     assert!(!rig.findings().await.contains(&"refresh_failing"), "the one alert says it");
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    rig.refresh(&keeper).await.unwrap();
     assert!(rig.alerts().await.is_empty());
 }
 
@@ -126,7 +126,7 @@ async fn a_refusal_that_comes_when_somebody_switched_it_off_leaves_it_off() {
         let sql = format!("UPDATE pms_connections SET status = '{status}'");
         rig.owner.batch_execute(&sql).await.unwrap();
         rig.vendor.next([Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent)]);
-        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        rig.refresh(&keeper).await.unwrap_err();
         assert_eq!(rig.status().await, status);
     }
     assert!(rig.alerts().await.is_empty());
@@ -139,12 +139,12 @@ async fn a_dead_grant_is_told_of_on_the_bus_once_and_its_end_once() {
     let keeper = rig.keeper().await;
     for _ in 0..3 {
         // As a refresher that had leased it before it died.
-        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        rig.refresh(&keeper).await.unwrap_err();
     }
     assert_eq!(rig.news("alert.%").await, ["alert.raised"]);
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    rig.refresh(&keeper).await.unwrap();
     assert_eq!(rig.news("alert.%").await, ["alert.raised", "alert.resolved"]);
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    rig.refresh(&keeper).await.unwrap();
     assert_eq!(rig.news("alert.%").await.len(), 2, "nothing was open");
 }
 
@@ -170,10 +170,10 @@ async fn a_key_that_nobody_refreshed_is_worth_an_alert_two_hours_before_its_end_
     assert!(tx.raise(&alert).await.unwrap());
     tx.commit().await.unwrap();
     rig.vendor.next([Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)]);
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    rig.refresh(&keeper).await.unwrap_err();
     assert_eq!(rig.alerts().await, ["token_expiring"], "a try that fails closes nothing");
     assert_eq!(rig.findings().await, ["token_expiring"], "though the next one is later");
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    rig.refresh(&keeper).await.unwrap();
     assert!(rig.alerts().await.is_empty() && rig.findings().await.is_empty());
 }
 
@@ -216,7 +216,7 @@ async fn the_refresher_backs_off_further_and_further_and_a_success_ends_it() {
     let keeper = rig.keeper().await;
     for expected in [5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0] {
         rig.vendor.next([Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)]);
-        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        rig.refresh(&keeper).await.unwrap_err();
         let due_in = rig.due_in().await;
         assert!((expected - 4.0..=expected + 0.1).contains(&due_in), "{due_in} instead of {expected}");
         assert_eq!(rig.due().await, 0);
@@ -225,7 +225,7 @@ async fn the_refresher_backs_off_further_and_further_and_a_success_ends_it() {
     }
     assert_eq!(rig.key(&keeper).await, "key-9");
     rig.vendor.next([Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)]);
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+    rig.refresh(&keeper).await.unwrap_err();
     assert!(rig.due_in().await <= 5.1);
     assert_eq!(rig.key(&keeper).await, "key-9", "the key in force still is");
 }
@@ -236,7 +236,7 @@ async fn somebody_who_waits_for_a_key_is_not_kept_for_as_long_as_the_refresher_b
     let keeper = rig.keeper().await;
     rig.vendor.next((0..6).map(|_| Fate::Refuse(ErrorKind::VendorDown, Advice::Retry)));
     for _ in 0..6 {
-        keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap_err();
+        rig.refresh(&keeper).await.unwrap_err();
     }
     assert!(rig.due_in().await > 100.0);
     keeper.key(rig.tenant, rig.connection, None).await.unwrap_err();
@@ -261,4 +261,49 @@ async fn p12_the_lease_of_a_process_that_died_is_taken_over_when_it_ends_and_not
         .await
         .unwrap();
     assert_eq!(rig.key(&alive).await, "key-2");
+}
+
+/// Has a log-in begin that outlives its lease, while another process gets `key-2`; then lets it come to its end.
+async fn outlived(rig: &Rig, late: &'static Fate) -> Result<String, RefreshError> {
+    let (slow, quick) = (rig.keeper().await, rig.keeper().await);
+    rig.vendor.next([Fate::Late(late)]);
+    let (tenant, connection) = (rig.tenant, rig.connection);
+    let slow = tokio::spawn(async move { slow.key(tenant, connection, None).await });
+    rig.vendor.hanging.notified().await;
+    let sql = "UPDATE pms_connections SET refresh_lease_until = now() - interval '1 s'";
+    rig.owner.execute(sql, &[]).await.unwrap();
+    assert_eq!(rig.key(&quick).await, "key-2");
+    rig.vendor.let_go.notify_one();
+    slow.await.unwrap().map(|(key, _)| shown(&key))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lost_the_lease_overwrites_no_newer_key_and_goes_on_with_that() {
+    let rig = Rig::new().await;
+    assert_eq!(outlived(&rig, &Fate::Give(3_600, Some("late"))).await.unwrap(), "key-2");
+    assert_eq!(rig.key(&*rig.keeper().await).await, "key-2", "the newer one stays");
+    assert_eq!(rig.news("token.refreshed").await.len(), 1, "and is told of once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lost_the_lease_and_is_refused_speaks_for_nobody() {
+    let rig = Rig::new().await;
+    let refused = &Fate::Refuse(ErrorKind::AccessWithdrawn, Advice::Permanent);
+    assert_eq!(outlived(&rig, refused).await.unwrap(), "key-2");
+    assert_eq!((rig.status().await.as_str(), rig.alerts().await), ("active", vec![]));
+    assert!(rig.due_in().await > 60.0, "the next refresh is near half the newer key's life");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_that_outlives_its_lease_counts_where_nobody_else_has_one() {
+    let rig = Rig::new().await;
+    let keeper = rig.keeper().await;
+    rig.vendor.next([Fate::Late(&Fate::Give(3_600, None))]);
+    let (tenant, connection) = (rig.tenant, rig.connection);
+    let slow = tokio::spawn(async move { keeper.key(tenant, connection, None).await });
+    rig.vendor.hanging.notified().await;
+    let sql = "UPDATE pms_connections SET refresh_due_at = now() - interval '1 s'";
+    rig.owner.execute(sql, &[]).await.unwrap();
+    rig.vendor.let_go.notify_one();
+    assert_eq!(shown(&slow.await.unwrap().unwrap().0), "key-1");
 }

@@ -124,7 +124,7 @@ async fn a_key_is_due_for_refresh_near_half_its_life_and_claimed_once() {
     assert_eq!(tx.claim_due_refreshes("scripted", 10, 60.0).await.unwrap().len(), 1);
     tx.commit().await.unwrap();
     assert_eq!(rig.due().await, 0, "another refresher has it");
-    keeper.refresh_leased(rig.tenant, rig.connection).await.unwrap();
+    rig.refresh(&keeper).await.unwrap();
     assert_eq!(rig.key(&keeper).await, "key-2");
     assert_eq!(rig.due().await, 0);
 }

@@ -3,13 +3,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use credentials::{KeeperSettings, KeyKeeper};
+use credentials::{KeeperSettings, KeyKeeper, RefreshError};
 use domain::{ConnectionId, PracticeId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, Grant, PmsError, PmsLogin, SessionKey};
 use seal::{KeyRing, Secret};
 use serde_json::json;
-use store::{AlertRules, NewConnection, Practice, Store, Tenant};
+use store::{AlertRules, DueRefresh, NewConnection, Practice, Store, Tenant};
 use testbed::{Client, Database};
 use tokio::sync::Notify;
 
@@ -21,6 +21,8 @@ pub(crate) enum Fate {
     Refuse(ErrorKind, Advice),
     /// Never answers.
     Hang,
+    /// Answers as the other says, once it is let.
+    Late(&'static Fate),
 }
 
 /// What the vendor's own list says of the practice.
@@ -44,6 +46,7 @@ pub(crate) struct Vendor {
     asked: Mutex<Vec<Option<String>>>,
     pub(crate) listed: Mutex<Listed>,
     pub(crate) hanging: Notify,
+    pub(crate) let_go: Notify,
 }
 
 impl Vendor {
@@ -70,8 +73,14 @@ impl PmsLogin for Vendor {
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        let fate = self.fates.lock().unwrap().pop_front().unwrap_or(Fate::Give(86_400, None));
+        let mut fate = self.fates.lock().unwrap().pop_front().unwrap_or(Fate::Give(86_400, None));
+        while let Fate::Late(then) = fate {
+            self.hanging.notify_one();
+            self.let_go.notified().await;
+            fate = then.clone();
+        }
         match fate {
+            Fate::Late(_) => unreachable!("it was let go"),
             Fate::Give(seconds, refresh) => Ok(Grant {
                 key: SessionKey(Secret::new(format!("key-{number}"))),
                 refresh: refresh.map(Secret::from),
@@ -130,6 +139,17 @@ impl Rig {
 
     pub(crate) async fn key(&self, keeper: &KeyKeeper) -> String {
         shown(&keeper.key(self.tenant, self.connection, None).await.unwrap().0)
+    }
+
+    /// As the refresher does it, whatever was leased before.
+    pub(crate) async fn refresh(&self, keeper: &KeyKeeper) -> Result<(), RefreshError> {
+        let sql = "UPDATE pms_connections SET refresh_lease_until = NULL";
+        self.owner.execute(sql, &[]).await.unwrap();
+        let mut tx = self.store.tenant(self.tenant).await.unwrap();
+        let lease = tx.lease_refresh(self.connection, 60.0).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        let (tenant, connection) = (self.tenant, self.connection);
+        keeper.refresh_leased(DueRefresh { tenant, connection, lease }).await
     }
 
     pub(crate) async fn status(&self) -> String {

@@ -159,7 +159,8 @@ async fn p8_a_refresh_during_a_rotation_is_never_overwritten() {
                     let key = format!("token-{hand}-{round}");
                     let mut tx = store.tenant(clinic.tenant).await.unwrap();
                     let secret = Secret::new(key.clone());
-                    tx.store_tokens(clinic.connection, &secret, None, later, later).await.unwrap();
+                    let lease = tx.lease_refresh(clinic.connection, 60.0).await.unwrap().unwrap();
+                    tx.store_tokens(clinic.connection, lease, &secret, None, later, later).await.unwrap();
                     tx.commit().await.unwrap();
                     last.push((*clinic, key));
                 }
@@ -202,7 +203,7 @@ async fn what_somebody_holds_or_nobody_can_open_does_not_stop_the_rest() {
     );
     rig.owner.batch_execute(&spoil).await.unwrap();
     let mut tx = rig.store.tenant(held.tenant).await.unwrap();
-    assert!(tx.lease_refresh(held.connection, 60.0).await.unwrap());
+    assert!(tx.lease_refresh(held.connection, 60.0).await.unwrap().is_some());
     let both = with_keys(&rig, &[NEW, OLD]).await;
     let rotation = both.rotate(|_, _, _| {}).await.unwrap();
     assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 1, 1));

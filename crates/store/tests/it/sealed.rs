@@ -75,7 +75,8 @@ pub(crate) async fn write_everywhere(rig: &Rig, clinic: Clinic) {
     tx.add_writeback(&write).await.unwrap();
     let later = Timestamp::now() + SignedDuration::from_hours(1);
     let secret = Secret::from(MARKER);
-    tx.store_tokens(clinic.connection, &secret, Some(&secret), later, later).await.unwrap();
+    let lease = tx.lease_refresh(clinic.connection, 60.0).await.unwrap().unwrap();
+    tx.store_tokens(clinic.connection, lease, &secret, Some(&secret), later, later).await.unwrap();
     tx.call_news("call", &CallUpdate { report: Some(body), ..CallUpdate::default() }).await.unwrap();
     let key = ToolCallKey { call_id: "call".into(), tool_call_id: "t".into() };
     let claim = tx.claim_tool_call(&key, "searchPatients", &[[0; 32]], 60.0).await.unwrap();

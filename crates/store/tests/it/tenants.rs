@@ -18,7 +18,7 @@ async fn p6_another_tenants_ids_lead_nowhere() {
     assert!(matches!(tx.tokens(theirs.connection).await, Err(StoreError::NotFound)));
     assert!(matches!(tx.practice(theirs.practice).await, Err(StoreError::NotFound)));
     assert!(tx.writebacks(&[write]).await.unwrap().is_empty());
-    assert!(!tx.lease_refresh(theirs.connection, 60.0).await.unwrap());
+    assert!(tx.lease_refresh(theirs.connection, 60.0).await.unwrap().is_none());
     let step = Move { from: &[WritebackState::Queued], ..Move::default() };
     assert!(!tx.move_writeback(write, WritebackState::Failed, &step).await.unwrap());
     tx.commit().await.unwrap();
