@@ -72,11 +72,11 @@ pub enum RulesError {
     #[error("identity rules cannot be read")]
     Shape(#[source] serde_json::Error),
     /// They name a tool that is not in the registry: it would be less guarded than somebody believes.
-    #[error("identity rules name a tool that does not exist")]
-    NoSuchTool,
+    #[error("identity rules name a tool that does not exist: {0}")]
+    NoSuchTool(String),
     /// They name a tool that is about no patient, where nobody is asked for a proof.
-    #[error("identity rules name a tool that is about no patient")]
-    NoPatient,
+    #[error("identity rules name a tool that is about no patient: {0}")]
+    NoPatient(String),
 }
 
 /// Tools about money: a phone that lies about is not enough.
@@ -96,13 +96,28 @@ impl IdentityRules {
             return Err(RulesError::Shape(serde::de::Error::custom("not an object")));
         }
         let rules = Self::deserialize(value).map_err(RulesError::Shape)?;
-        for name in rules.tools.keys() {
-            let tool = crate::tool(name).ok_or(RulesError::NoSuchTool)?;
-            if name != SEARCH && tool.arguments["properties"]["patientId"].is_null() {
-                return Err(RulesError::NoPatient);
+        rules.check()?;
+        Ok(rules)
+    }
+
+    /// Whether every tool they name is one that may ask for a proof.
+    ///
+    /// # Errors
+    /// [`RulesError::NoSuchTool`], [`RulesError::NoPatient`].
+    pub fn check(&self) -> Result<(), RulesError> {
+        for name in self.tools.keys() {
+            let tool = crate::tool(name).ok_or_else(|| RulesError::NoSuchTool(name.clone()))?;
+            if !Self::apply_to(tool) {
+                return Err(RulesError::NoPatient(name.clone()));
             }
         }
-        Ok(rules)
+        Ok(())
+    }
+
+    /// Whether `tool` is about a patient, so that a proof may be asked for.
+    #[must_use]
+    pub fn apply_to(tool: &crate::Tool) -> bool {
+        tool.name == SEARCH || !tool.arguments["properties"]["patientId"].is_null()
     }
 
     /// What `tool` asks for.

@@ -71,6 +71,8 @@ pub(crate) const TABLE: &[(&str, &str, Needs)] = &[
     ("PUT", "/api/pms/connections/{id}/clinicians", may(P::CONNECTIONS_MANAGE)),
     ("GET", "/api/pms/connections/{id}/appointment-types", may(P::CONNECTIONS_READ)),
     ("PUT", "/api/pms/connections/{id}/appointment-types", may(P::CONNECTIONS_MANAGE)),
+    ("GET", "/api/pms/identity", may(P::CONNECTIONS_READ)),
+    ("PUT", "/api/pms/identity", may(P::CONNECTIONS_MANAGE)),
     ("GET", "/api/pms/alerts", may(P::REPORTS_READ)),
     ("GET", "/api/pms/alerts/{id}", may(P::REPORTS_READ)),
     ("POST", "/api/pms/alerts/{id}/resolve", may(P::ALERTS_MANAGE)),

@@ -8,6 +8,7 @@ mod audit;
 mod connections;
 mod door;
 mod guard;
+mod identity;
 mod insight;
 mod insight_document;
 mod mappings;
@@ -84,6 +85,7 @@ fn routes(cfg: &mut ServiceConfig) {
                 .route(get().to(mappings::kinds))
                 .route(put().to(mappings::put_kinds)),
         )
+        .service(resource("/api/pms/identity").route(get().to(identity::show)).route(put().to(identity::put)))
         .service(resource("/api/pms/tasks").route(get().to(tasks::list)))
         .service(resource("/api/pms/alerts").route(get().to(alerts::list)))
         .service(resource("/api/pms/alerts/{id}").route(get().to(alerts::show)))

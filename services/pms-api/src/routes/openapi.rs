@@ -45,6 +45,7 @@ pub(crate) fn openapi() -> Value {
     super::payments::describe(&mut paths);
     super::insight_document::describe(&mut paths);
     super::setup_document::describe(&mut paths);
+    super::identity::describe(&mut paths);
     super::access_document::describe(&mut paths);
     super::access_document::add_permissions(&mut paths);
     json!({

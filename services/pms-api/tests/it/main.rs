@@ -18,6 +18,8 @@ mod doors;
 #[cfg(test)]
 mod front_desk;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod insight;
 #[cfg(test)]
 mod knocking;
