@@ -151,12 +151,17 @@ impl TenantTx {
         Ok(rows.into_iter().map(setup).collect())
     }
 
-    /// Uses a connection no more, and ends what would bring it back by itself.
+    /// Uses a connection no more, and ends what would bring it back by itself. Its location is to be switched off at the
+    /// vendor, where it was in use until now.
     ///
     /// # Errors
     /// [`StoreError::NotFound`] also when it is another tenant's.
     pub async fn disable_connection(&mut self, id: ConnectionId) -> Result<(), StoreError> {
+        let was_used = self.connection_to_change(id).await?.status != "disabled";
         self.set_status(id, "disabled", None).await?;
+        if was_used {
+            self.owe_switch_off(id, true).await?;
+        }
         // One that came by a notice may not know yet what it will become: without a location it is the office's main
         // one, as the worker takes it.
         diesel::sql_query(

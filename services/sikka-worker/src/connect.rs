@@ -1,5 +1,6 @@
 //! How an office becomes a connection: confirmed by the vendor's own list, switched on, logged in to, tried, used.
 
+mod access;
 mod activate;
 mod admit;
 mod ask;
@@ -15,8 +16,8 @@ use credentials::{ConnectionKeys, KeyKeeper};
 use domain::{ConnectionId, TenantId};
 use messages::{Named as _, v1};
 use moka::future::Cache;
-use pms::{Advice, ErrorKind, KeySource, PmsError};
-use pms_sikka::{AuthorizedPractice, OfficeProfile, Sikka, SikkaLogin};
+use pms::{Advice, ErrorKind, PmsError};
+use pms_sikka::{AuthorizedPractice, Sikka, SikkaLogin};
 use seal::KeyRing;
 use serde_json::json;
 use service::{Base, Relay};
@@ -180,17 +181,23 @@ impl Connector {
     }
 
     /// A cancellation that came while the connection was being made may not have seen it. One that is somebody else's
-    /// by now is left alone.
+    /// by now is left alone, but for its location where nobody uses it.
     async fn over(
         &self,
         tenant: TenantId,
         moved: Moved,
         connection: Option<ConnectionId>,
     ) -> Result<(), StoreError> {
-        let (Moved::Cancelled, Some(id)) = (moved, connection) else { return Ok(()) };
-        let mut tx = self.store.tenant(tenant).await?;
-        tx.disable_connection(id).await?;
-        tx.commit().await
+        match (moved, connection) {
+            (Moved::Yes, _) | (_, None) => Ok(()),
+            (Moved::Cancelled, Some(id)) => {
+                let mut tx = self.store.tenant(tenant).await?;
+                tx.disable_connection(id).await?;
+                tx.owe_switch_off(id, false).await?;
+                tx.commit().await
+            }
+            (Moved::Lost, Some(id)) => self.leave_off(tenant, id).await,
+        }
     }
 
     /// Somebody has to look: nothing more happens by itself. The setup, its connection and the alert say so at once.
@@ -261,28 +268,6 @@ impl Connector {
         tracing::info!(connection.id = %id, tenant.id = %setup.tenant, "an installed office is connected");
         self.record(setup.tenant, "install notice", "connection.connect", id).await?;
         Ok(Step::Done)
-    }
-
-    /// Has the vendor serve a location, and reads it. A location that is on is billed: one that this call switched on,
-    /// and that cannot be used, is switched off again.
-    async fn open(
-        &self,
-        practice: &AuthorizedPractice,
-        keys: Arc<dyn KeySource>,
-        budget: Arc<dyn Budget>,
-    ) -> Result<OfficeProfile, PmsError> {
-        let (office, location) = (practice.office_id.as_str(), practice.practice_id.as_str());
-        let is_new = self.sikka.switch_on(office, location).await?;
-        let read = self.sikka.inspect(practice, keys, budget).await;
-        let is_useless =
-            |error: &PmsError| (error.kind, error.advice) == (ErrorKind::Unsupported, Advice::Permanent);
-        if is_new
-            && read.as_ref().is_err_and(is_useless)
-            && let Err(error) = self.sikka.switch_off(office, location).await
-        {
-            tracing::warn!(error = %error, "a location that cannot be used stays switched on, and is billed");
-        }
-        read
     }
 
     /// A connection that was in use waits for its first data, as a new one does. False: it was in use no more.

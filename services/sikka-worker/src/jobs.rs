@@ -28,4 +28,6 @@ pub(crate) fn register(background: &Background, context: &Arc<Context>) {
     background.run("setup questions", move |stop| setups::questions(c.clone(), stop));
     let c = context.clone();
     background.run("setups", move |stop| setups::run(c.clone(), stop));
+    let c = context.clone();
+    background.run("switching off", move |stop| setups::switch_offs(c.clone(), stop));
 }

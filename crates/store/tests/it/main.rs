@@ -36,6 +36,8 @@ mod sealed;
 #[cfg(test)]
 mod setups;
 #[cfg(test)]
+mod switch_offs;
+#[cfg(test)]
 mod tenants;
 #[cfg(test)]
 mod tool_calls;

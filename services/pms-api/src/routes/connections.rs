@@ -144,7 +144,8 @@ pub(crate) async fn enable(
     Ok(HttpResponse::build(status).json(shown))
 }
 
-/// `POST /api/pms/connections/{id}/disable`: uses it no more, until somebody enables it. Nothing of it is deleted.
+/// `POST /api/pms/connections/{id}/disable`: uses it no more, until somebody enables it. Nothing of it is deleted; its
+/// location is switched off at the vendor soon.
 pub(crate) async fn disable(
     context: Data<Context>,
     Account(owner): Account,

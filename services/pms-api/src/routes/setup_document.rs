@@ -40,7 +40,7 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     enable["responses"]["202"] = json!({ "description": "The vendor has no data of the practice yet: it becomes \
         active by itself.", "content": { "application/json": { "schema": connection() } } });
     add(&format!("{one}/enable"), "post", enable, &[taken, later]);
-    let off = "Uses it no more, until it is enabled. Nothing of it is deleted.";
+    let off = "Uses it no more, until it is enabled. Nothing of it is deleted; the vendor is told to switch its location off.";
     add(&format!("{one}/disable"), "post", operation("disableConnection", off, &connection()), &[]);
     for (path, name, what, schema) in [
         ("clinicians", "Clinicians", "What staff call the people of the vendor's list.", clinicians()),

@@ -24,6 +24,8 @@ mod insight;
 #[cfg(test)]
 mod knocking;
 #[cfg(test)]
+mod locations;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod repeats;

@@ -5,9 +5,15 @@ use testbed::{Answer, Newcomer, Plan, Stack, until};
 
 use crate::rest::{SOON, day, error};
 
-const OFFICE: &str = "D10002";
+pub(crate) const OFFICE: &str = "D10002";
 
-async fn ask(stack: &Stack, who: &Newcomer, method: &str, path: &str, body: Option<&Value>) -> Answer {
+pub(crate) async fn ask(
+    stack: &Stack,
+    who: &Newcomer,
+    method: &str,
+    path: &str,
+    body: Option<&Value>,
+) -> Answer {
     until(SOON, "an answer other than 503", || async {
         let answer = stack.rest(&who.api_key, (method, path), &[], body).await.unwrap();
         (answer.status != 503).then_some(answer)
@@ -15,24 +21,24 @@ async fn ask(stack: &Stack, who: &Newcomer, method: &str, path: &str, body: Opti
     .await
 }
 
-fn wish(office: &str, secret: &str) -> Value {
+pub(crate) fn wish(office: &str, secret: &str) -> Value {
     json!({ "vendor": "sikka", "officeId": office, "secretKey": secret })
 }
 
-async fn connect(stack: &Stack, who: &Newcomer, office: &str) -> Value {
+pub(crate) async fn connect(stack: &Stack, who: &Newcomer, office: &str) -> Value {
     let wish = wish(office, &format!("sandbox-secret-{office}"));
     let answer = ask(stack, who, "POST", "/api/pms/setup", Some(&wish)).await;
     assert_eq!(answer.status, 201, "{answer:?}");
     answer.json()
 }
 
-async fn started() -> (Stack, Newcomer) {
+pub(crate) async fn started() -> (Stack, Newcomer) {
     let stack = Stack::start(Plan { spare_offices: 2, ..Plan::default() }).await.unwrap();
     let who = stack.newcomer("fernhill").await.unwrap();
     (stack, who)
 }
 
-fn path(connection: &Value, rest: &str) -> String {
+pub(crate) fn path(connection: &Value, rest: &str) -> String {
     format!("/api/pms/connections/{}{rest}", connection["connectionId"].as_str().unwrap())
 }
 

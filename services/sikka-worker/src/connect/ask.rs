@@ -14,7 +14,7 @@ use vendor_http::{Budget, MemoryBudget};
 use super::activate::{Activated, By};
 use super::admit::{Asks, NotAdmitted, Place};
 use super::trial::TrialKeys;
-use super::{Connector, Found, changed, is_on_its_way};
+use super::{Connector, Found, changed, heed, is_on_its_way};
 
 pub(super) type Asked = Result<v1::ConnectionReport, v1::SetupProblem>;
 
@@ -38,8 +38,10 @@ pub(super) fn of_vendor(error: &PmsError) -> v1::SetupProblem {
         Advice::RetryAfter(wait) => u32::try_from(wait.as_secs()).unwrap_or(u32::MAX),
         _ => 0,
     };
+    // Of a location that is off nobody withdrew anything.
+    let kind = if error.code.as_deref() == Some(heed::OFF) { heed::LAST_ERROR } else { error.kind.word() };
     v1::SetupProblem {
-        kind: error.kind.word().to_owned(),
+        kind: kind.to_owned(),
         code: error.code.clone().unwrap_or_default(),
         retry_after_s: wait,
         ..v1::SetupProblem::default()
@@ -138,6 +140,21 @@ impl Connector {
     /// Tries a connection, and reads anew what it can do.
     pub(crate) async fn test(&self, tenant: TenantId, actor: &str, ask: &v1::ConnectionTest) -> Asked {
         let id = ask.connection_id.parse().map_err(|_| of_store(StoreError::NotFound))?;
+        let answer = self.tried(tenant, actor, id, ask).await;
+        if ask.enable {
+            // Where it is disabled all the same, what was switched on for it goes off again.
+            self.leave_off(tenant, id).await.map_err(of_store)?;
+        }
+        answer
+    }
+
+    async fn tried(
+        &self,
+        tenant: TenantId,
+        actor: &str,
+        id: ConnectionId,
+        ask: &v1::ConnectionTest,
+    ) -> Asked {
         let known = self.row(tenant, id).await.map_err(of_store)?;
         // Whoever tests while somebody does waits for it: what calls it costs are its practice's.
         let turn = self.trials.get_with(id, async { Arc::default() }).await;

@@ -13,9 +13,9 @@ use super::{Connector, VENDOR};
 /// The vendor has not copied the practice's data yet, or not any more.
 pub(super) const NO_DATA: &str = "API2010";
 /// The location is switched off there.
-const OFF: &str = "API2007";
+pub(super) const OFF: &str = "API2007";
 /// What stands beside a connection for as long.
-const LAST_ERROR: &str = "location_off";
+pub(super) const LAST_ERROR: &str = "location_off";
 /// However many callers hear the same, it is written down once in this time.
 pub(super) const KEPT: Duration = Duration::from_mins(10);
 

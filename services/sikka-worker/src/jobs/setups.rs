@@ -11,6 +11,8 @@ use tracing::Instrument as _;
 use crate::context::Context;
 
 const EVERY: Duration = Duration::from_millis(500);
+/// How often is looked for locations to switch off.
+const SWITCH_EVERY: Duration = Duration::from_secs(2);
 /// How often those are looked for that a dead process left on their way.
 const REAP_EVERY: Duration = Duration::from_secs(30);
 /// Longer than any step can take: list, switch, log-in and test.
@@ -51,6 +53,20 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Resul
         tokio::select! {
             () = stop.cancelled() => {}
             () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Switches locations off at the vendor that nobody uses any more.
+pub(crate) async fn switch_offs(context: Arc<Context>, stop: CancellationToken) -> Result<(), Infallible> {
+    while !stop.is_cancelled() {
+        if let Err(error) = context.connector.switch_off_due().await {
+            tracing::warn!(error = %error, "locations that nobody uses are switched off in the next round");
+        }
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(SWITCH_EVERY) => {}
         }
     }
     Ok(())

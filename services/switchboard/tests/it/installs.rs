@@ -279,16 +279,43 @@ async fn a_clinic_that_buys_again_while_it_is_connected_is_switched_on_and_teste
     assert_eq!(stack.sql("SELECT count(*) FROM alerts").await.unwrap().concat(), ["0"], "it was no error");
     back_to_now(&stack).await;
     books(&stack, &who).await;
-    // Cancelled it is off, and bought once more it is on.
+    // Cancelled it is off, at the vendor too where that did not see to it, and bought once more it is on.
     advance(&stack, 60).await;
+    let away =
+        json!({ "count": 1_000, "status": 503, "path_prefix": "/v4/practice_location", "method": "POST" });
+    stack.sandbox.faults(&json!({ "fail_next": away })).await.unwrap();
     stack.sandbox.office("POST", OFFICE, "/cancel", Some(&json!({}))).await.unwrap();
     until_status(&stack, &who, "disabled", |status| status["connections"][0]["status"] == "disabled").await;
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&json!({ "access_on": true }))).await.unwrap();
+    stack.sandbox.faults(&json!({ "fail_next": null })).await.unwrap();
+    until_off(&stack).await;
     let open = async || stack.sql("SELECT code FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
     assert_eq!(open().await, ["install_cancelled"]);
     let purchase = json!({ "lag_seconds": 0, "load_seconds": 0 });
     stack.sandbox.office("POST", OFFICE, "/purchase", Some(&purchase)).await.unwrap();
     until_status(&stack, &who, "active", |status| status["connections"][0]["status"] == "active").await;
     assert!(open().await.is_empty(), "it is connected again");
+}
+
+/// Until the vendor serves the office's location no more.
+async fn until_off(stack: &Stack) {
+    until(SOON, "the location to be off", || async {
+        let office = stack.sandbox.office("GET", OFFICE, "", None).await.unwrap();
+        (office["access_on"] == false).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_operator_disables_is_switched_off_at_the_vendor() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    bought(&stack, &who).await;
+    let shown = status(&stack, &who).await;
+    let connection = shown["connections"][0]["connectionId"].as_str().unwrap();
+    let (well, printed) = run(&stack, &["connections", "disable", connection]).await;
+    assert!(well, "{printed}");
+    until_off(&stack).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
