@@ -118,6 +118,10 @@ pub(crate) fn told(kind: &str) -> Told {
             "The location that the office belongs to has another connection.",
             "Disable that one first, or connect the office by hand and say which location it is.",
         ),
+        "practice_unclear" => (
+            "The office has another name than your only location: whether they are one nobody said.",
+            "Look whether it is yours. If so, connect it by hand with that location's `practiceId`.",
+        ),
         "time_zone" => (
             "The vendor names a time zone for the practice that nobody knows.",
             "Ask the vendor to correct the practice's time zone, then connect it again.",

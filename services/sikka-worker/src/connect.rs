@@ -6,6 +6,7 @@ mod admit;
 mod ask;
 mod choose;
 mod heed;
+mod names;
 mod reason;
 mod trial;
 
@@ -381,6 +382,7 @@ fn after(refused: NotAdmitted, connection: Option<ConnectionId>) -> Result<Step,
         NotAdmitted::Taken => Step::Refused("office_of_another_tenant"),
         NotAdmitted::WrongPractice => Step::Refused("practice"),
         NotAdmitted::Occupied => Step::Refused("practice_connected"),
+        NotAdmitted::Unclear => Step::Refused("practice_unclear"),
         NotAdmitted::Over(moved) => Step::Over(moved, connection),
         NotAdmitted::Store(error) => return Err(error.into()),
     })

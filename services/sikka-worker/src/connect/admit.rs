@@ -6,7 +6,7 @@ use seal::Secret;
 use serde_json::{Value, json};
 use store::{Connection, MachineryTx, Moved, NewConnection, Practice, Setup, SetupKey, StoreError};
 
-use super::{Connector, VENDOR, changed};
+use super::{Connector, VENDOR, changed, names};
 
 /// The rule of the schema: a location has one connection that is not switched off.
 const ONE_OF_PRACTICE: &str = "pms_connections_one_of_practice";
@@ -26,6 +26,8 @@ pub(super) enum NotAdmitted {
     WrongPractice,
     /// The location has another connection.
     Occupied,
+    /// A notice about an office that would become the only location there is, which has another name.
+    Unclear,
     /// The setup that asks is no longer the caller's to go on with.
     Over(Moved),
     Store(StoreError),
@@ -68,7 +70,7 @@ impl Connector {
         wanted: Option<PracticeId>,
     ) -> Result<Place, NotAdmitted> {
         let mut tx = self.store.machinery().await?;
-        let place = decide(&mut tx, tenant, listed, wanted).await?;
+        let place = decide(&mut tx, tenant, listed, wanted, false).await?;
         tx.commit().await?;
         Ok(place)
     }
@@ -82,7 +84,8 @@ impl Connector {
         asks: Asks<'_>,
     ) -> Result<Admitted, NotAdmitted> {
         let mut tx = self.store.machinery().await?;
-        let admitted = match decide(&mut tx, tenant, listed, wanted).await? {
+        let is_told = matches!(asks, Asks::Setup(_));
+        let admitted = match decide(&mut tx, tenant, listed, wanted, is_told).await? {
             Place::Known(known) => {
                 if matches!(asks, Asks::Look) && known.status == "disabled" {
                     return Err(NotAdmitted::Over(Moved::Lost));
@@ -161,12 +164,14 @@ async fn practice(
     Ok(practice.id)
 }
 
-/// Nobody else decides about this office, or about the tenant's locations, until the transaction ends.
+/// Nobody else decides about this office, or about the tenant's locations, until the transaction ends. `is_told`: it was
+/// told by a notice, and by nobody who knows the clinic.
 async fn decide(
     tx: &mut MachineryTx,
     tenant: TenantId,
     listed: &AuthorizedPractice,
     wanted: Option<PracticeId>,
+    is_told: bool,
 ) -> Result<Place, NotAdmitted> {
     if is_elsewhere(tx, tenant, &listed.office_id).await? {
         return Err(NotAdmitted::Taken);
@@ -187,7 +192,7 @@ async fn decide(
         }
         Some(known) if known.status != "disabled" => Err(NotAdmitted::WrongPractice),
         // What it was bound to by mistake keeps its past, and the office goes where it belongs.
-        _ => place(&practices, &connections, listed, wanted),
+        _ => place(&practices, &connections, listed, wanted, is_told),
     }
 }
 
@@ -216,12 +221,14 @@ pub(super) fn is_occupied(
 
 /// Which of the tenant's locations an office becomes: the one that was asked for; of those that never had a connection
 /// the one of its name, or the tenant's only location; otherwise a new one. One whose connection is switched off may be
-/// switched on again: it is nobody else's.
+/// switched on again: it is nobody else's. By a notice no office becomes the only location where their names plainly
+/// differ: it may be another clinic's.
 fn place(
     practices: &[Practice],
     connections: &[Connection],
     listed: &AuthorizedPractice,
     wanted: Option<PracticeId>,
+    is_told: bool,
 ) -> Result<Place, NotAdmitted> {
     if let Some(wanted) = wanted {
         let known = practices.iter().find(|one| one.id == wanted).ok_or(NotAdmitted::WrongPractice)?;
@@ -238,6 +245,12 @@ fn place(
     // Between two of one name nothing is guessed.
     let named = named.next().filter(|_| named.next().is_none());
     let only = if let [only] = practices { Some(only).filter(is_fresh) } else { None };
+    if let (None, Some(only)) = (named, only)
+        && is_told
+        && names::plainly_differ(&only.name, &listed.name)
+    {
+        return Err(NotAdmitted::Unclear);
+    }
     Ok(named.or(only).map_or(Place::New, |practice| Place::Free(practice.id)))
 }
 
@@ -287,7 +300,7 @@ mod tests {
     }
 
     fn place_of(practices: &[Practice], connections: &[Connection], wanted: Option<PracticeId>) -> Place {
-        place(practices, connections, &office("Elm Street"), wanted).ok().unwrap()
+        place(practices, connections, &office("Elm Street"), wanted, false).ok().unwrap()
     }
 
     #[test]
@@ -316,10 +329,25 @@ mod tests {
         let elm = practice("Elm Street");
         let alone = std::slice::from_ref(&elm);
         for status in ["active", "pending", "error", "reauthorise"] {
-            let refused = place(alone, &[connection(&elm, status)], &office("x"), Some(elm.id)).err();
+            let refused = place(alone, &[connection(&elm, status)], &office("x"), Some(elm.id), false).err();
             assert!(matches!(refused, Some(NotAdmitted::Occupied)), "{status}");
         }
-        let refused = place(alone, &[], &office("x"), Some(PracticeId::new())).err();
+        let refused = place(alone, &[], &office("x"), Some(PracticeId::new()), false).err();
         assert!(matches!(refused, Some(NotAdmitted::WrongPractice)));
+    }
+
+    #[test]
+    fn a_notice_makes_an_office_the_only_location_unless_their_names_plainly_differ() {
+        let told = |name: &str| {
+            let one = practice(name);
+            place(std::slice::from_ref(&one), &[], &office("Elm Street Dental"), None, true)
+        };
+        assert!(matches!(told("The Elm Street Practice"), Ok(Place::Free(_))));
+        assert!(matches!(told("Cedar"), Err(NotAdmitted::Unclear)));
+        // One that had a connection is nobody else's whatever its name, and the office begins anew.
+        let cedar = practice("Cedar");
+        let off = [connection(&cedar, "disabled")];
+        let anew = place(std::slice::from_ref(&cedar), &off, &office("Elm Street"), None, true);
+        assert!(matches!(anew, Ok(Place::New)));
     }
 }

@@ -66,6 +66,7 @@ fn not_admitted(refused: NotAdmitted) -> v1::SetupProblem {
     match refused {
         NotAdmitted::Taken => taken(),
         NotAdmitted::WrongPractice => broken("practiceId", "must be one of yours, and the office's own"),
+        NotAdmitted::Unclear => broken("practiceId", "must be said: the office has another name"),
         NotAdmitted::Occupied => broken("practiceId", "is connected already"),
         NotAdmitted::Over(_) => of_store(StoreError::NotFound),
         NotAdmitted::Store(error) => of_store(error),

@@ -27,6 +27,7 @@ pub(super) fn told(reason: &str) -> &'static str {
         "practice_offline" => "The practice's own server was never reachable.",
         "application_refused" => "The vendor refuses this installation's own keys.",
         "office_of_another_tenant" => "It is connected to another account.",
+        "practice_unclear" => "It has another name than the only location: whether they are one nobody said.",
         "practice_connected" | "practice" => "The location that it belongs to has another connection.",
         _ => "The vendor did not answer as it should.",
     }

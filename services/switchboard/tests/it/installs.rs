@@ -1,6 +1,8 @@
 //! Clinics that install the application by themselves.
 
+use domain::PracticeId;
 use serde_json::{Value, json};
+use store::Practice;
 use testbed::{Newcomer, Plan, Stack, until};
 
 use crate::desk::{SOON, day, lines, run};
@@ -316,6 +318,68 @@ async fn what_the_operator_disables_is_switched_off_at_the_vendor() {
     let (well, printed) = run(&stack, &["connections", "disable", connection]).await;
     assert!(well, "{printed}");
     until_off(&stack).await;
+}
+
+/// A location of a newcomer's that nothing is connected to.
+async fn located(stack: &Stack, who: &Newcomer, name: &str) -> PracticeId {
+    let practice = Practice {
+        id: PracticeId::new(),
+        name: name.into(),
+        time_zone: "America/New_York".into(),
+        country: "US".into(),
+    };
+    let mut tx = stack.store.machinery().await.unwrap();
+    tx.put_practice(who.tenant, &practice).await.unwrap();
+    tx.commit().await.unwrap();
+    practice.id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_install_of_an_office_with_another_name_than_the_only_location_waits_for_somebody_to_say_which_it_is()
+ {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("brindale").await.unwrap();
+    let practice = located(&stack, &who, "Brindale Dental").await;
+    let path = link(&stack, &who).await;
+    stack.sandbox.office("PUT", OFFICE, "/install", Some(&json!({ "access_on": false }))).await.unwrap();
+    post(
+        &stack,
+        &path,
+        &json!({ "MasterCustomerID": OFFICE, "Status": "Active", "PartnerRegistrationID": "x" }),
+    )
+    .await;
+    let waits =
+        until_status(&stack, &who, "an end", |status| status["setups"][0]["state"] == "refused").await;
+    assert_eq!(waits["setups"][0]["reason"], "practice_unclear", "{waits}");
+    assert!(waits["setups"][0]["nextAction"].as_str().unwrap().contains("practiceId"), "{waits}");
+    assert_eq!(waits["connections"], json!([]), "nothing is bound");
+    let office = stack.sandbox.office("GET", OFFICE, "", None).await.unwrap();
+    assert_eq!(office["access_on"], false, "nor billed: {office}");
+    let open = async || stack.sql("SELECT code FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
+    assert_eq!(open().await, ["setup_failed"]);
+    // Somebody says which it is.
+    let wish = json!({
+        "officeId": OFFICE, "secretKey": format!("sandbox-secret-{OFFICE}"), "practiceId": practice.to_string(),
+    });
+    let made = ask(&stack, &who, "POST", "/api/pms/setup", Some(&wish)).await;
+    assert_eq!(
+        (made["status"].as_str(), made["practiceId"].as_str()),
+        (Some("active"), Some(practice.to_string().as_str())),
+        "{made}"
+    );
+    let after = status(&stack, &who).await;
+    assert!(after["setups"].as_array().unwrap().iter().all(|one| one["state"] == "done"), "{after}");
+    assert!(open().await.is_empty(), "it is connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_install_becomes_the_only_location_where_its_name_is_much_the_same() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("larkmoor").await.unwrap();
+    let practice = located(&stack, &who, "The Larkmoor Family Practice").await;
+    bought(&stack, &who).await;
+    let shown = status(&stack, &who).await;
+    assert_eq!(shown["connections"][0]["practiceId"], practice.to_string(), "{shown}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
