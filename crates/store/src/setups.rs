@@ -218,6 +218,40 @@ impl MachineryTx {
         Ok(true)
     }
 
+    /// Whether a notice without a date tells something new by what became of the last one: a purchase once the office was
+    /// cancelled, and not by hand; a cancellation (`is_over`) while something of the office is used or on its way.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tells_something_new(
+        &mut self,
+        key: SetupKey<'_>,
+        is_over: bool,
+    ) -> Result<bool, StoreError> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Bool)]
+            is_new: bool,
+        }
+        let row: Row = diesel::sql_query(
+            "SELECT CASE WHEN $5 THEN
+                 EXISTS (SELECT FROM pms_setups WHERE tenant_id = $1 AND vendor = $2 AND office = $3
+                     AND state <> 'cancelled')
+                 OR EXISTS (SELECT FROM pms_connections WHERE tenant_id = $1 AND vendor = $2
+                     AND upper(config ->> 'office_id') = $3 AND status <> 'disabled')
+             ELSE EXISTS (SELECT FROM pms_setups WHERE tenant_id = $1 AND vendor = $2 AND office = $3
+                 AND location = $4 AND state = 'cancelled' AND reason IS DISTINCT FROM 'by_hand') END AS is_new",
+        )
+        .bind::<SqlUuid, _>(key.tenant.uuid())
+        .bind::<Text, _>(key.vendor)
+        .bind::<Text, _>(key.office.to_ascii_uppercase())
+        .bind::<Text, _>(key.location)
+        .bind::<Bool, _>(is_over)
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(row.is_new)
+    }
+
     async fn tell_setup(
         &mut self,
         key: SetupKey<'_>,

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{TenantId, WebhookEventId};
 use jiff::Timestamp;
@@ -128,6 +128,39 @@ impl MachineryTx {
         } else {
             Ok(Taken::Duplicate)
         }
+    }
+
+    /// Under which key a delivery is noted whose event bears no date, so that `key` says the same whenever it comes: under
+    /// one of its own where it `is_another` event than the one that is noted under `key`. The broker's own repeat of a
+    /// delivery has the key that it had before, whatever has become of it since.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn undated_key(
+        &mut self,
+        delivery: Uuid,
+        (source, key): (&str, &str),
+        is_another: bool,
+    ) -> Result<String, StoreError> {
+        #[derive(QueryableByName)]
+        struct Row {
+            #[diesel(sql_type = Bool)]
+            is_own: bool,
+        }
+        let own = format!("{key}.{delivery}");
+        let row: Row = diesel::sql_query(
+            "SELECT EXISTS (SELECT FROM webhook_events WHERE source = $1 AND dedupe_key = $2) OR ($4
+                 AND EXISTS (SELECT FROM webhook_events WHERE source = $1 AND dedupe_key = $3 AND state <> 'received')
+                 AND NOT EXISTS (SELECT FROM inbox WHERE consumer = 'webhook_events' AND message_id = $5)) AS is_own",
+        )
+        .bind::<Text, _>(source)
+        .bind::<Text, _>(&own)
+        .bind::<Text, _>(key)
+        .bind::<Bool, _>(is_another)
+        .bind::<SqlUuid, _>(delivery)
+        .get_result(&mut self.conn)
+        .await?;
+        Ok(if row.is_own { own } else { key.to_owned() })
     }
 
     /// Notes how many messages of `source` this run of a gateway has taken since it began.

@@ -140,6 +140,29 @@ async fn p2_two_sources_may_use_the_same_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p2_an_event_without_a_date_has_a_key_of_its_own_where_it_is_another_and_a_delivery_keeps_its_key() {
+    let rig = Rig::new().await;
+    let store = &rig.store;
+    let key = async |delivery: Uuid, is_another: bool| {
+        let mut tx = store.machinery().await.unwrap();
+        let key = tx.undated_key(delivery, ("vapi", "today"), is_another).await.unwrap();
+        tx.commit().await.unwrap();
+        key
+    };
+    let [first, repeat, second] = [(); 3].map(|()| Uuid::now_v7());
+    assert_eq!(key(first, true).await, "today", "there is none before it");
+    settle(store, take(store, first, "today").await, EventState::Handled).await;
+    assert_eq!(key(repeat, false).await, "today");
+    assert_eq!(take(store, repeat, "today").await, Taken::Duplicate);
+    let own = key(second, true).await;
+    assert_ne!(own, "today");
+    assert!(matches!(take(store, second, &own).await, Taken::New(_)));
+    // The broker brings each of them once more, when all is otherwise.
+    assert_eq!((key(repeat, true).await.as_str(), key(second, false).await), ("today", own));
+    assert_eq!((ledger(store).await.received, ledger(store).await.duplicate), (3, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p2_a_message_is_taken_once_by_each_consumer_and_not_at_all_by_a_dropped_transaction() {
     let rig = Rig::new().await;
     let clinic = rig.clinic("mine").await;

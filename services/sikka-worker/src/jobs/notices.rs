@@ -48,13 +48,23 @@ async fn handle(
     let tenant = letter.tenant.as_deref().and_then(|tenant| tenant.parse::<TenantId>().ok());
     let notice = InstallNotice::read(&event.body).filter(|_| is_install);
     let mut tx = context.store.machinery().await?;
+    let mut dedupe_key = event.dedupe_key.clone();
+    if let (Some(tenant), Some(notice)) = (tenant, &notice)
+        && notice.told_at.is_none()
+        && notice.says != Says::Unclear
+    {
+        // Nothing in it tells the second of a day from a repeat of the first: what became of the first does.
+        tx.lock_office(VENDOR, &notice.office).await?;
+        let is_another = tx.tells_something_new(key(tenant, notice), notice.says == Says::Cancelled).await?;
+        dedupe_key = tx.undated_key(delivery, (&event.source, &dedupe_key), is_another).await?;
+    }
     let taken = tx
         .take_event(
             delivery,
             &NewEvent {
                 source: &event.source,
                 kind: &event.kind,
-                dedupe_key: &event.dedupe_key,
+                dedupe_key: &dedupe_key,
                 body: &kept,
                 received_at,
             },

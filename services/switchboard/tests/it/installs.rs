@@ -383,6 +383,48 @@ async fn an_install_becomes_the_only_location_where_its_name_is_much_the_same() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p2_notices_without_a_date_are_told_apart_by_what_became_of_the_last_one() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    let path = link(&stack, &who).await;
+    let body =
+        |status: &str| json!({ "MasterCustomerID": OFFICE, "Status": status, "PartnerRegistrationID": "x" });
+    let is = async |what: &str| {
+        until_status(&stack, &who, what, |status| status["connections"][0]["status"] == what).await
+    };
+    let told = async |what: &str| {
+        let sql = format!("SELECT count(*) FROM audit_log WHERE action = '{what}'");
+        stack.sql(&sql).await.unwrap().concat()[0].clone()
+    };
+    let noted = async |deliveries: usize| {
+        let sql = "SELECT sum(deliveries) FROM webhook_events WHERE state = 'handled'";
+        until(SOON, "every delivery in the ledger", || async {
+            (stack.sql(sql).await.unwrap().concat() == [deliveries.to_string()]).then_some(())
+        })
+        .await;
+    };
+    post(&stack, &path, &body("Active")).await;
+    post(&stack, &path, &body("Active")).await;
+    is("active").await;
+    post(&stack, &path, &body("Active")).await;
+    noted(3).await;
+    assert_eq!(told("install.told").await, "1");
+    for round in 1..=2 {
+        // A repeat of a cancellation is none of a purchase that came between.
+        post(&stack, &path, &body("Cancelled")).await;
+        is("disabled").await;
+        post(&stack, &path, &body("Cancelled")).await;
+        noted(2 + 3 * round).await;
+        assert_eq!(told("install.cancelled").await, round.to_string());
+        post(&stack, &path, &body("Active")).await;
+        is("active").await;
+        assert_eq!(told("install.told").await, (round + 1).to_string());
+    }
+    let (well, doctor) = run(&stack, &["doctor"]).await;
+    assert!(well, "the ledger balances: {doctor}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_notice_in_words_that_nobody_knows_switches_nothing_on_and_is_told_of() {
     let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
     let who = stack.newcomer("fernhill").await.unwrap();
