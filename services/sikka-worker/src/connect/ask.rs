@@ -141,7 +141,7 @@ impl Connector {
     /// Tries a connection, and reads anew what it can do.
     pub(crate) async fn test(&self, tenant: TenantId, actor: &str, ask: &v1::ConnectionTest) -> Asked {
         let id = ask.connection_id.parse().map_err(|_| of_store(StoreError::NotFound))?;
-        let answer = self.tried(tenant, actor, id, ask).await;
+        let answer = Box::pin(self.tried(tenant, actor, id, ask)).await;
         if ask.enable {
             // Where it is disabled all the same, what was switched on for it goes off again.
             self.leave_off(tenant, id).await.map_err(of_store)?;
