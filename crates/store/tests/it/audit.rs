@@ -192,6 +192,25 @@ async fn p7_a_chain_that_was_cut_and_grew_again_past_an_end_known_elsewhere_does
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p7_a_record_of_a_chain_that_was_cut_fits_into_none_that_grew_in_its_place() {
+    let rig = Rig::new().await;
+    let tenant = rig.clinic("mine").await.tenant;
+    append(&rig.store, tenant, 10).await;
+    rig.owner.batch_execute("CREATE TABLE old_heads AS SELECT * FROM audit_heads").await.unwrap();
+    append(&rig.store, tenant, 10).await;
+    let cut = "CREATE TABLE gone AS SELECT * FROM audit_log WHERE sequence = 15;
+               DELETE FROM audit_log WHERE sequence > 10; DELETE FROM audit_heads;
+               INSERT INTO audit_heads SELECT * FROM old_heads";
+    rig.owner.batch_execute(cut).await.unwrap();
+    append(&rig.store, tenant, 10).await;
+    assert_eq!(verify(&rig.store, tenant, None).await.faults, vec![]);
+    let put_in = "DELETE FROM audit_log WHERE sequence = 15; INSERT INTO audit_log SELECT * FROM gone";
+    rig.owner.batch_execute(put_in).await.unwrap();
+    let at = |sequence| AuditFault::Edited { sequence };
+    assert_eq!(verify(&rig.store, tenant, None).await.faults, [at(15), at(16)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p7_a_forged_anchor_is_found() {
     let forged = vec![AuditFault::HeadForged];
     assert_eq!(after("UPDATE audit_anchors SET seal = '\\x00' WHERE sequence = 50").await, forged);

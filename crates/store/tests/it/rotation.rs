@@ -195,6 +195,7 @@ async fn p8_a_refresh_during_a_rotation_is_never_overwritten() {
 async fn what_somebody_holds_or_nobody_can_open_does_not_stop_the_rest() {
     let rig = Rig::new().await;
     let (held, broken) = (rig.clinic("held").await, rig.clinic("broken").await);
+    let empty = rig.clinic("empty").await;
     rig.clinic("free").await;
     rig.store.check_keys().await.unwrap();
     let spoil = format!(
@@ -202,18 +203,21 @@ async fn what_somebody_holds_or_nobody_can_open_does_not_stop_the_rest() {
         broken.connection.uuid()
     );
     rig.owner.batch_execute(&spoil).await.unwrap();
+    let spoil =
+        format!("UPDATE pms_connections SET credentials = '' WHERE id = '{}'", empty.connection.uuid());
+    rig.owner.batch_execute(&spoil).await.unwrap();
     let mut tx = rig.store.tenant(held.tenant).await.unwrap();
     assert!(tx.lease_refresh(held.connection, 60.0).await.unwrap().is_some());
     let both = with_keys(&rig, &[NEW, OLD]).await;
     let rotation = both.rotate(|_, _, _| {}).await.unwrap();
-    assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 1, 1));
+    assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 2, 1));
     let error = with_keys(&rig, &[OLD]).await.check_keys().await.unwrap_err();
     assert!(error.to_string().contains("sealed with the key `new`"), "the newer one is in front: {error}");
     let error = with_keys(&rig, &[NEW]).await.check_keys().await.unwrap_err();
     assert!(error.to_string().contains("sealed with the key `test`"), "something is left under it: {error}");
     tx.commit().await.unwrap();
     let rotation = both.rotate(|_, _, _| {}).await.unwrap();
-    assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 1, 0));
+    assert_eq!((rotation.resealed, rotation.unreadable, rotation.left), (1, 2, 0));
     with_keys(&rig, &[NEW]).await.check_keys().await.unwrap();
 }
 
