@@ -134,3 +134,18 @@ async fn p6_a_channel_that_vouches_for_no_number_opens_no_record_and_an_unknown_
         .await;
     assert_eq!((reply.status.as_str(), reply.code.as_str()), ("unavailable", "unavailable"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_what_is_asked_again_outside_of_any_call_is_one_task_and_another_wish_is_another() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let nowhere = Chat::open(&stack, "", "").await;
+    for patient in ["101", "101", "102"] {
+        let whose = json!({
+            "patientId": patient, "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14",
+        });
+        let (status, told) = nowhere.told("getPatientInfo", whose).await;
+        assert_eq!(status, "needs_staff", "{told}");
+    }
+    let left = "SELECT count(*) FROM staff_tasks WHERE code = 'identity_without_call'";
+    assert_eq!(stack.sql(left).await.unwrap().concat(), ["2"]);
+}

@@ -238,6 +238,32 @@ async fn several_locations_are_connected_and_what_staff_call_things_is_what_call
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p7_what_staff_change_of_a_connection_is_on_record_and_is_known_at_once() {
+    // Remembered is everything for half a minute.
+    let at_once = std::time::Duration::from_secs(20);
+    let (stack, who) = started().await;
+    let made = connect(&stack, &who, OFFICE).await;
+    let people = async || ask(&stack, &who, "GET", "/api/pms/providers", None).await;
+    let told = people().await;
+    assert_eq!(told.status, 200, "{told:?}");
+    let named = json!({ "clinicians": [{ "vendorId": "DR1", "name": "Dr Helena" }] });
+    let put = ask(&stack, &who, "PUT", &path(&made, "/clinicians"), Some(&named)).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    until(at_once, "the staff's name", || async { people().await.text.contains("Dr Helena").then_some(()) })
+        .await;
+    let kinds = json!({ "appointmentTypes": [{ "name": "Long visit", "minutes": 90 }] });
+    let put = ask(&stack, &who, "PUT", &path(&made, "/appointment-types"), Some(&kinds)).await;
+    assert_eq!(put.status, 200, "{put:?}");
+    assert_eq!(ask(&stack, &who, "POST", &path(&made, "/disable"), None).await.status, 200);
+    until(at_once, "nobody to be asked", || async { (people().await.status == 404).then_some(()) }).await;
+    let done = "SELECT action FROM audit_log WHERE action LIKE 'connection.%' ORDER BY sequence";
+    assert_eq!(
+        stack.sql(done).await.unwrap().concat(),
+        ["connection.connect", "connection.clinicians", "connection.appointment_types", "connection.disable"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p6_a_tenant_sees_and_touches_none_of_another_tenants_connections() {
     let (stack, who) = started().await;
     let theirs = stack.clinics[0].connection;
