@@ -90,7 +90,8 @@ impl Calls {
 
     /// When the vendor copied each practice's system last, in its own words, of all offices of the application.
     pub(crate) async fn recent_copies(&self) -> Result<Arc<Vec<wire::AuthorizedPractice>>, PmsError> {
-        let reading = async { self.copies().await.map(Arc::new) };
+        // On the heap: it is within each reading of a day book.
+        let reading = Box::pin(async { self.copies().await.map(Arc::new) });
         self.sikka.recent.copies.try_get_with((), reading).await.map_err(|error| shared(&error))
     }
 }

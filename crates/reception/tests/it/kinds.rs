@@ -127,7 +127,7 @@ async fn a_time_is_booked_with_whom_the_visit_is_whatever_it_was_looked_up_for()
         // Whom the caller names goes first, also among the times that are offered instead of one.
         let clinic = proven_clinic();
         clinic.desk(|desk| {
-            desk.settings.appointment_types = vec![kind("Prophy", Some(ClinicianKind::Hygienist), 60)]
+            desk.settings.appointment_types = vec![kind("Prophy", Some(ClinicianKind::Hygienist), 60)];
         });
         let named = looked_up(json!({ "provider": "Dr Lee" }));
         let offers = clinic.run("checkAvailability", named).await.answer;
