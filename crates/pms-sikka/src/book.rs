@@ -141,7 +141,7 @@ impl SikkaOffice {
     pub(crate) async fn copied_at(&self) -> Option<Timestamp> {
         let OfficeProfile { office_id, practice_id, .. } = &self.profile;
         let rows = self.calls.recent_copies().await.ok()?;
-        let of_office = || rows.iter().filter(|row| row.office_id.str() == office_id);
+        let of_office = || rows.iter().filter(|row| row.office_id.str().eq_ignore_ascii_case(office_id));
         // Of several locations, the row that names ours goes before one that names none.
         let named = of_office().find(|row| row.practice_id.str() == practice_id);
         let row = named.or_else(|| of_office().find(|row| self.is_ours(&row.practice_id)))?;

@@ -360,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn an_amount_is_said_in_several_dollarsand_cents() {
+    fn an_amount_is_said_in_dollars_and_cents() {
         let said = |language, minor| money(language, Money::new(minor, domain::Currency::Usd));
         assert_eq!(said(Language::English, 14_070), "140 dollars and 70 cents");
         assert_eq!(said(Language::English, -101), "1 dollar and 1 cent");

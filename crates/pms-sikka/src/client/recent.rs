@@ -22,12 +22,12 @@ const COPIES_FRESH: Duration = Duration::from_secs(10);
 /// each for itself, because all share what may be asked in its name.
 #[derive(Clone)]
 pub(crate) struct Recent {
-    writes: Cache<Pages, Arc<RecentPage>>,
+    writes: Cache<PageKey, Arc<RecentPage>>,
     copies: Cache<(), Arc<Vec<wire::AuthorizedPractice>>>,
 }
 
 /// A range of days, and the number of a page.
-type Pages = (Date, Date, usize);
+type PageKey = (Date, Date, usize);
 
 /// One page of the list of writes.
 pub(crate) struct RecentPage {
@@ -41,10 +41,10 @@ pub(crate) struct RecentPage {
 
 struct ByLength;
 
-impl Expiry<Pages, Arc<RecentPage>> for ByLength {
+impl Expiry<PageKey, Arc<RecentPage>> for ByLength {
     fn expire_after_create(
         &self,
-        _: &Pages,
+        _: &PageKey,
         page: &Arc<RecentPage>,
         _: std::time::Instant,
     ) -> Option<Duration> {
