@@ -1,6 +1,5 @@
 //! The day book: who works when, and what is taken.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, Operation, PatientBookQuery, PmsError};
 use tokio::sync::Mutex;
 
-use crate::map::hours::{Known, hours};
+use crate::map::hours::{Known, Week, hours, weeks};
 use crate::{OfficeProfile, SikkaOffice, map, wire};
 
 /// How long who-works-when is remembered. The vendor copies it every 15 minutes at best.
@@ -24,7 +23,7 @@ pub(crate) struct Remembered(Mutex<Option<Arc<Reference>>>);
 struct Reference {
     clinicians: Vec<Clinician>,
     chairs: Vec<Chair>,
-    schedule: Vec<wire::Schedule>,
+    weeks: Vec<Week>,
     copied_at: Option<Timestamp>,
     read: Instant,
 }
@@ -52,7 +51,7 @@ impl SikkaOffice {
         }
         let mut clinicians = reference.clinicians.clone();
         let mut chairs = reference.chairs.clone();
-        let hours = hours(&reference.schedule, &known(profile, &reference), covers, &self.zone);
+        let hours = hours(&reference.weeks, covers, &self.zone);
         let is_away = |kind, id: &str| hours.away.contains(&Resource { kind, vendor_id: id.to_owned() });
         for clinician in &mut clinicians {
             clinician.bookable &= !is_away(ResourceKind::Clinician, &clinician.vendor_id);
@@ -177,21 +176,18 @@ impl SikkaOffice {
         providers.retain(|row| self.is_ours(&row.practice_id));
         operatories.retain(|row| self.is_ours(&row.practice_id));
         schedule.retain(|row| self.is_ours(row.practice_id()));
-        let known = Arc::new(Reference {
-            clinicians: map::clinicians(&providers),
-            chairs: operatories.iter().filter_map(map::chair).collect(),
-            schedule,
-            copied_at,
-            read,
-        });
+        let clinicians = map::clinicians(&providers);
+        let chairs: Vec<Chair> = operatories.iter().filter_map(map::chair).collect();
+        let weeks = weeks(&schedule, &known(&self.profile, &clinicians, &chairs));
+        let known = Arc::new(Reference { clinicians, chairs, weeks, copied_at, read });
         *memory = Some(Arc::clone(&known));
         Ok(known)
     }
 }
 
-fn known<'a>(profile: &'a OfficeProfile, reference: &'a Reference) -> Known<'a> {
-    let clinicians: BTreeSet<&str> = reference.clinicians.iter().map(|one| one.vendor_id.as_str()).collect();
-    let chairs = reference.chairs.iter().map(|one| one.vendor_id.as_str()).collect();
+fn known<'a>(profile: &'a OfficeProfile, clinicians: &'a [Clinician], chairs: &'a [Chair]) -> Known<'a> {
+    let clinicians = clinicians.iter().map(|one| one.vendor_id.as_str()).collect();
+    let chairs = chairs.iter().map(|one| one.vendor_id.as_str()).collect();
     Known { practice: &profile.practice_id, database: &profile.cust_id, clinicians, chairs }
 }
 

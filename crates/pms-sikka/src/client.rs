@@ -22,6 +22,7 @@ use vendor_http::{
 use crate::error::{self, Call};
 use crate::wire;
 pub(crate) use pages::Pages;
+pub use recent::OLDEST_LIST;
 pub(crate) use recent::{Recent, RecentPage};
 
 /// The application that practices have let in.

@@ -32,7 +32,7 @@ use vendor_http::Budget;
 use client::Calls;
 use client::office::{Filter, other_phone_filters, phone_filters, typed_filters};
 
-pub use client::{Sikka, SikkaApp};
+pub use client::{OLDEST_LIST, Sikka, SikkaApp};
 pub use discover::{AuthorizedPractice, OfficeProfile, PracticeLists};
 pub use login::{SikkaLogin, office_credentials};
 pub use notice::{ChangeNotice, InstallNotice, Says};
@@ -137,8 +137,11 @@ impl PMSAdapter for SikkaOffice {
         self.may(Operation::SearchPatients)?;
         let mut found = match &query.phone {
             Some(phone) => {
+                // Where the vendor compares numbers as they were typed, the one of a family that is found first says
+                // nothing of the others.
+                let forms = [phone_filters(phone), typed_filters(phone)].concat();
                 let (found, others) = tokio::join!(
-                    self.patients_under(phone_filters(phone), query),
+                    self.patients_under(forms, query),
                     self.patients_under(other_phone_filters(phone), query),
                 );
                 let mut found = found?;
@@ -149,9 +152,6 @@ impl PMSAdapter for SikkaOffice {
                 }
                 let mut seen = BTreeSet::new();
                 found.retain(|patient| seen.insert(patient.vendor_id.clone()));
-                if found.is_empty() {
-                    found = self.patients_under(typed_filters(phone), query).await?;
-                }
                 found
             }
             None => self.patients_under(filters_without_phone(query)?, query).await?,

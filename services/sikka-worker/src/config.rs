@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use pms_sikka::OLDEST_LIST;
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
@@ -126,9 +127,9 @@ impl Own {
                 "must be more than four times sikka_worker.vendor_seconds",
             ),
             (
-                self.grace_seconds > self.lease_seconds,
+                self.grace_seconds > self.lease_seconds.saturating_add(OLDEST_LIST.as_secs()),
                 "sikka_worker.grace_seconds",
-                "must be more than sikka_worker.lease_seconds",
+                "must be more than sikka_worker.lease_seconds and the ten seconds a list may be old",
             ),
             (self.look_ms >= 100, "sikka_worker.look_ms", "must be at least 100"),
             (self.settle_seconds >= 1, "sikka_worker.settle_seconds", "must be at least 1"),
@@ -148,7 +149,7 @@ mod tests {
             (Own { lease_seconds: 32, ..Own::default() }, "lease_seconds"),
             (Own { vendor_seconds: u64::MAX, ..Own::default() }, "vendor_seconds"),
             (Own { vendor_seconds: 0, ..Own::default() }, "vendor_seconds"),
-            (Own { grace_seconds: 45, ..Own::default() }, "grace_seconds"),
+            (Own { grace_seconds: 55, ..Own::default() }, "grace_seconds"),
             (Own { budget_percent: 0, ..Own::default() }, "budget_percent"),
             (Own { budget_percent: 400, ..Own::default() }, "budget_percent"),
             (Own { first_budget: 0, ..Own::default() }, "first_budget"),

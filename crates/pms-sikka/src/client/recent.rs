@@ -13,6 +13,9 @@ use crate::wire;
 /// How old a page may be for each page that its list has. An office looks every few seconds at most, so this costs no
 /// answer more than a moment, and a list of any length costs a request a second at most.
 const FRESH_A_PAGE: Duration = Duration::from_secs(1);
+/// How old a page of the list of writes may be, however long the list. A write that was sent since is not on it: whoever
+/// takes "it is not there" for "it was not taken" must have waited longer than this (P3).
+pub const OLDEST_LIST: Duration = Duration::from_secs(10);
 /// Pages kept at once, of all ranges of days.
 const MOST: u64 = 64;
 /// How old it may be what the vendor said of its copies. An older answer calls a copy older than it is, never newer.
@@ -69,7 +72,7 @@ impl fmt::Debug for Recent {
 
 impl Calls {
     /// The page after `before` of the application's writes of these days, at most as many seconds old as the list has
-    /// pages.
+    /// pages, and at most [`OLDEST_LIST`].
     pub(crate) async fn recent_writebacks(
         &self,
         days: (Date, Date),
@@ -81,7 +84,8 @@ impl Calls {
             let mut pages = self.writebacks(days).from(number, rows_before);
             let rows = pages.next::<wire::Writeback>().await?.unwrap_or_default();
             let rows_so_far = rows_before + rows.len();
-            let fresh = FRESH_A_PAGE.saturating_mul(u32::try_from(pages.of_all()).unwrap_or(u32::MAX));
+            let pages_of_all = u32::try_from(pages.of_all()).unwrap_or(u32::MAX);
+            let fresh = FRESH_A_PAGE.saturating_mul(pages_of_all).min(OLDEST_LIST);
             Ok::<_, PmsError>(Arc::new(RecentPage { rows, rows_so_far, over: pages.over, fresh }))
         };
         let key = (days.0, days.1, number);
@@ -116,10 +120,16 @@ mod tests {
     use crate::{Sikka, SikkaApp};
 
     #[tokio::test]
-    async fn p9_a_page_may_be_as_many_seconds_old_as_its_list_has_pages() {
+    async fn p3_p9_a_page_may_be_as_many_seconds_old_as_its_list_has_pages_and_ten_at_most() {
+        for (rows, fresh) in [("20000", 4), ("300000", 10)] {
+            assert_eq!(page_of(rows).await.fresh, Duration::from_secs(fresh), "{rows}");
+        }
+    }
+
+    async fn page_of(all: &str) -> Arc<RecentPage> {
         let server = MockServer::start().await;
         let rows: Vec<Value> = (0..2).map(|id| json!({ "id": id.to_string() })).collect();
-        let body = json!({ "offset": "0", "total_count": "20000", "items": rows });
+        let body = json!({ "offset": "0", "total_count": all, "items": rows });
         let answer = ResponseTemplate::new(200).set_body_json(body);
         Mock::given(path("/v4/writebacks")).respond_with(answer).mount(&server).await;
         let app = SikkaApp {
@@ -131,6 +141,7 @@ mod tests {
         let calls = Sikka::new(app, Arc::new(MemoryBudget::per_minute(60_000))).unwrap().calls();
         let day = Date::constant(2026, 6, 3);
         let page = calls.recent_writebacks((day, day), 0, None).await.unwrap();
-        assert_eq!((page.rows.len(), page.over, page.fresh), (2, false, Duration::from_secs(4)));
+        assert_eq!((page.rows.len(), page.over), (2, false));
+        page
     }
 }

@@ -27,36 +27,63 @@ pub(crate) struct Known<'a> {
     pub(crate) chairs: BTreeSet<&'a str>,
 }
 
+/// One week of the practice, a clinician or a chair. An office has hundreds of them and a row of the vendor's some
+/// seventy columns, so this is what is remembered of it.
+pub(crate) struct Week {
+    whose: Resource,
+    start: Date,
+    holidays: Vec<Date>,
+    /// By the clock on the wall.
+    open: Vec<(Date, Time, Time)>,
+}
+
+/// The weeks of `rows`, without those of nobody that is known and those without a date.
+pub(crate) fn weeks(rows: &[wire::Schedule], known: &Known<'_>) -> Vec<Week> {
+    let week = |row: &wire::Schedule| {
+        let start = time::date(row.column("date"))?;
+        let whose = resource(row, known)?;
+        let holidays = days(start).filter(|day| is_holiday(row, day.weekday())).collect();
+        let open = days(start).flat_map(|day| clocks(row, day).map(move |(from, to)| (day, from, to)));
+        Some(Week { whose, start, holidays, open: open.collect() })
+    };
+    rows.iter().filter_map(week).collect()
+}
+
+impl Week {
+    fn is_within(&self, first: Date, last: Date) -> bool {
+        let end = self.start.checked_add(6.days());
+        end.is_ok_and(|end| self.start <= last && end >= first)
+    }
+
+    fn closes(&self, day: Date) -> bool {
+        // By the clock on the wall: hours that a night skips leave the day's others as they are.
+        self.holidays.contains(&day) || !self.open.iter().any(|(of, ..)| *of == day)
+    }
+}
+
 /// The hours of the weeks that `covers` touches. A day on which the practice has a holiday, or no hours in a week
 /// that it has a row for, is closed for everybody: otherwise a practice that is shut for weeks would look like one
 /// that keeps no hours of its own.
-pub(crate) fn hours(rows: &[wire::Schedule], known: &Known<'_>, covers: &Window, zone: &TimeZone) -> Hours {
+pub(crate) fn hours(weeks: &[Week], covers: &Window, zone: &TimeZone) -> Hours {
     let (first, last) = time::days(covers, zone);
-    let weeks: Vec<(Resource, Date, &wire::Schedule)> = rows
-        .iter()
-        .filter_map(|row| {
-            let monday_or_sunday = time::date(row.column("date"))?;
-            let end = monday_or_sunday.checked_add(6.days()).ok()?;
-            (monday_or_sunday <= last && end >= first).then_some(())?;
-            Some((resource(row, known)?, monday_or_sunday, row))
-        })
-        .collect();
+    let weeks: Vec<&Week> = weeks.iter().filter(|week| week.is_within(first, last)).collect();
     let holidays: BTreeSet<Date> = weeks
         .iter()
-        .filter(|(whose, ..)| whose.kind == ResourceKind::Practice)
-        .flat_map(|(_, start, row)| days(*start).filter(|day| closes(row, *day)))
+        .filter(|week| week.whose.kind == ResourceKind::Practice)
+        .flat_map(|week| days(week.start).filter(|day| week.closes(*day)))
         .collect();
     let mut open = Vec::new();
-    for (whose, start, row) in &weeks {
-        let working = days(*start).filter(|day| !holidays.contains(day) && !is_holiday(row, day.weekday()));
-        for window in working.flat_map(|day| windows(row, day, zone)) {
-            open.push(OpenHours { resource: whose.clone(), window });
+    for week in &weeks {
+        let working = |day: &Date| !holidays.contains(day) && !week.holidays.contains(day);
+        let stretches = week.open.iter().filter(|(day, ..)| working(day));
+        for window in stretches.filter_map(|(day, from, to)| time::open(*day, *from, *to, zone)) {
+            open.push(OpenHours { resource: week.whose.clone(), window });
         }
     }
     let working: BTreeSet<&Resource> = open.iter().map(|hours| &hours.resource).collect();
     let away = weeks
         .iter()
-        .map(|(whose, ..)| whose)
+        .map(|week| &week.whose)
         .filter(|whose| whose.kind != ResourceKind::Practice && !working.contains(whose))
         .cloned()
         .collect();
@@ -104,15 +131,6 @@ fn is_holiday(row: &wire::Schedule, day: Weekday) -> bool {
     word.and_then(|word| word.filled().map(|_| word.flag() != Some(false))).unwrap_or(false)
 }
 
-fn closes(row: &wire::Schedule, day: Date) -> bool {
-    // By the clock on the wall: hours that a night skips leave the day's others as they are.
-    is_holiday(row, day.weekday()) || clocks(row, day).next().is_none()
-}
-
-fn windows<'a>(row: &'a wire::Schedule, day: Date, zone: &'a TimeZone) -> impl Iterator<Item = Window> + 'a {
-    clocks(row, day).filter_map(move |(from, to)| time::open(day, from, to, zone))
-}
-
 fn clocks(row: &wire::Schedule, day: Date) -> impl Iterator<Item = (Time, Time)> + '_ {
     let name = name(day.weekday());
     (1..=3).filter_map(move |part| {
@@ -134,6 +152,10 @@ mod tests {
 
     fn rows() -> Vec<wire::Schedule> {
         serde_json::from_str(include_str!("../../tests/answers/practice_schedule_rows.json")).unwrap()
+    }
+
+    fn hours(rows: &[wire::Schedule], known: &Known<'_>, covers: &Window, zone: &TimeZone) -> Hours {
+        super::hours(&weeks(rows, known), covers, zone)
     }
 
     fn known() -> Known<'static> {

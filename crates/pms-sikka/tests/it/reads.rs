@@ -79,6 +79,31 @@ async fn a_number_nobody_has_as_digits_is_looked_for_as_it_is_typed() {
 }
 
 #[tokio::test]
+async fn a_family_on_one_number_is_found_whole_however_each_of_them_has_it_written() {
+    let desk = Desk::open().await;
+    let row = |id: &str, cell: &str| json!({ "patient_id": id, "status": "Active", "cell": cell });
+    // A vendor that compares what was typed: the mother's number is found as digits, her sons' are not.
+    for (filter, value, answer) in [
+        ("cell", "5550100020", json!([row("201", "5550100020")])),
+        ("search", "010-0020", json!([row("202", "(555) 010-0020")])),
+        ("search", "0020", json!([row("202", "(555) 010-0020"), row("203", "555.010.0020")])),
+    ] {
+        Mock::given(path("/v4/patients"))
+            .and(query_param(filter, value))
+            .respond_with(list(&answer))
+            .mount(&desk.server)
+            .await;
+    }
+    desk.answer("GET", "patients", nothing()).await;
+    let query =
+        PatientQuery { phone: Some(Phone::read("+15550100020", "US").unwrap()), ..PatientQuery::default() };
+    let found = desk.office.search_patients(&query).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.vendor_id.as_str()).collect::<Vec<_>>(), ["201", "202", "203"]);
+    // What a search costs its practice's budget.
+    assert_eq!(desk.asked("patients").await.len(), 7);
+}
+
+#[tokio::test]
 async fn active_patients_come_first_and_nobody_twice() {
     let desk = Desk::open().await;
     let row = |id: &str, status: &str| json!({ "patient_id": id, "lastname": "Marsh", "status": status });

@@ -243,12 +243,15 @@ async fn the_time_at_the_vendor_counts_requests_side_by_side_once() {
     serve(&server, ResponseTemplate::new(200).set_delay(Duration::from_millis(100)), 9).await;
     let (client, budget) = (client(&server), Counting::default());
     let asked = get();
+    let began = Instant::now();
     let ((), spent) = vendor_http::timed(async {
         let (one, two) = tokio::join!(client.read(&budget, &asked, &[]), client.read(&budget, &asked, &[]));
         assert!(one.is_ok() && two.is_ok());
     })
     .await;
-    assert!(spent >= Duration::from_millis(100) && spent < Duration::from_millis(190), "{spent:?}");
+    // Counted twice they would have taken longer than the clock says, however slow the machine is.
+    let took = began.elapsed();
+    assert!(spent >= Duration::from_millis(100) && spent <= took, "{spent:?} of {took:?}");
 }
 
 #[test]

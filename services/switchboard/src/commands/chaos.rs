@@ -163,7 +163,7 @@ fn fleet_plan(
         settings: vec![
             number("SWITCHBOARD__SIKKA_WORKER__VENDOR_SECONDS", 2),
             number("SWITCHBOARD__SIKKA_WORKER__LEASE_SECONDS", 10),
-            number("SWITCHBOARD__SIKKA_WORKER__GRACE_SECONDS", 12),
+            number("SWITCHBOARD__SIKKA_WORKER__GRACE_SECONDS", 22),
         ],
     })
 }
