@@ -19,6 +19,8 @@ pub struct AlertRules {
     pub expiring_minutes: i32,
     /// Minutes a write may be under way without anything planned for it.
     pub stuck_minutes: i32,
+    /// Hours that the practice's own records may take to show a write, where nothing else tells that it is done.
+    pub unshown_hours: i32,
     /// Per cent of a connection's writes of the last hour that may fail.
     pub failing_percent: i32,
     /// Failed writes below which nothing is said: one of two is no trend.
@@ -37,6 +39,8 @@ impl Default for AlertRules {
             refresh_failures: 8,
             expiring_minutes: 120,
             stuck_minutes: 30,
+            // Records are copied once a night at least, and a night's copy takes a while.
+            unshown_hours: 26,
             failing_percent: 5,
             failing_least: 3,
             failing_writes: 20,
@@ -93,8 +97,19 @@ struct Row {
     at: Option<Timestamp>,
 }
 
-/// A write waits on purpose when it is queued for later, or behind one that it needs: those are not stuck.
+/// A write waits on purpose when it is queued for later, behind one that it needs, or in a line whose first waits on
+/// purpose or that is being worked off: those are not stuck.
 const FINDINGS: &str = "
+    WITH firsts AS MATERIALIZED (
+        SELECT DISTINCT ON (h.connection_id) h.connection_id, h.created_at, h.next_check_at FROM pms_writebacks h
+        WHERE h.state = 'queued' AND h.deadline_at > now() AND (h.depends_on IS NULL OR EXISTS (
+            SELECT FROM pms_writebacks d WHERE d.id = h.depends_on AND d.state = 'succeeded'))
+        ORDER BY h.connection_id, h.id),
+    moving AS MATERIALIZED (
+        SELECT connection_id FROM firsts f
+        WHERE next_check_at > now() OR created_at >= now() - make_interval(mins => $3) OR EXISTS (
+            SELECT FROM pms_writebacks s WHERE s.connection_id = f.connection_id
+                AND s.last_sent_at > now() - make_interval(mins => $3)))
     SELECT tenant_id, id AS connection_id, 'reauthorise' AS code, 0::bigint AS count, NULL::bigint AS of,
         updated_at AS at
     FROM pms_connections WHERE status = 'reauthorise'
@@ -113,9 +128,13 @@ const FINDINGS: &str = "
     SELECT q.tenant_id, q.connection_id, 'writebacks_stuck', count(*), NULL, min(q.created_at)
     FROM pms_writebacks q
     WHERE q.state IN ('queued', 'sending', 'unknown', 'submitted')
-        AND q.created_at < now() - make_interval(mins => $3)
-        AND NOT (q.state = 'queued' AND (q.next_check_at > now() OR EXISTS (
-            SELECT FROM pms_writebacks d WHERE d.id = q.depends_on AND d.state <> 'succeeded')))
+        -- What waited long before it was sent has had no time since.
+        AND greatest(q.created_at, q.last_sent_at) < now()
+            - CASE WHEN q.state = 'submitted' AND q.reason = 'not_in_records_yet'
+                THEN make_interval(hours => $8) ELSE make_interval(mins => $3) END
+        AND NOT (q.state = 'queued' AND (q.next_check_at > now()
+            OR q.connection_id IN (SELECT connection_id FROM moving)
+            OR EXISTS (SELECT FROM pms_writebacks d WHERE d.id = q.depends_on AND d.state <> 'succeeded')))
     GROUP BY q.tenant_id, q.connection_id
     UNION ALL
     SELECT tenant_id, connection_id, 'writebacks_failing',
@@ -172,6 +191,7 @@ impl MachineryTx {
             .bind::<Integer, _>(rules.failing_least)
             .bind::<Integer, _>(rules.budget_minutes)
             .bind::<Integer, _>(rules.failing_writes)
+            .bind::<Integer, _>(rules.unshown_hours)
             .load(&mut self.conn)
             .await?;
         rows.into_iter()

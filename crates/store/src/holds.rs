@@ -153,17 +153,17 @@ impl TenantTx {
         Ok(())
     }
 
-    /// Gives a write's time back. Doing it twice is doing it once.
+    /// Gives a write's time back. Doing it twice is doing it once. False: nothing was held.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn release_holds(&mut self, writeback: WritebackId) -> Result<(), StoreError> {
-        diesel::update(
+    pub async fn release_holds(&mut self, writeback: WritebackId) -> Result<bool, StoreError> {
+        let released = diesel::update(
             h::table.filter(h::writeback_id.eq(writeback.uuid())).filter(h::released_at.is_null()),
         )
         .set(h::released_at.eq(diesel::dsl::now))
         .execute(&mut self.conn)
         .await?;
-        Ok(())
+        Ok(released > 0)
     }
 }

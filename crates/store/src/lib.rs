@@ -74,7 +74,7 @@ pub use reseal::{Rotation, SealedCount};
 pub use rounds::{DueConnection, StuckWriteback, WritebackCounts};
 pub use setups::{Moved, Setup, SetupKey, SetupMove, SetupRef, Told};
 pub use staff_tasks::{NewTask, StaffTask};
-pub use switch_offs::SwitchOff;
+pub use switch_offs::{SwitchOff, SwitchOffEnd};
 pub use tenancy::{Practice, Tenant};
 pub use tool_calls::{ToolCallClaim, ToolCallKey, ToolRun};
 pub use tx::{MachineryTx, Store, TenantTx};

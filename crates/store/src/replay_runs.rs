@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{TenantId, WritebackId};
 use uuid::Uuid;
@@ -35,6 +35,9 @@ pub struct ReplayItem {
     pub replay: Option<WritebackId>,
     /// Where that is now.
     pub replay_state: Option<String>,
+    /// It waits for what may take long and is nobody's fault, a server or the vendor's limit, or behind another of its
+    /// practice that does.
+    pub replay_waits: bool,
 }
 
 /// A run as it stands.
@@ -62,6 +65,8 @@ struct ItemRow {
     replay_id: Option<Uuid>,
     #[diesel(sql_type = Nullable<Text>)]
     replay_state: Option<String>,
+    #[diesel(sql_type = Bool)]
+    replay_waits: bool,
 }
 
 impl TenantTx {
@@ -111,8 +116,14 @@ impl TenantTx {
             .first(&mut self.conn)
             .await?;
         let items: Vec<ItemRow> = diesel::sql_query(
-            "SELECT i.position, i.writeback_id, i.outcome, i.replay_id, w.state AS replay_state
+            "SELECT i.position, i.writeback_id, i.outcome, i.replay_id, w.state AS replay_state,
+                 coalesce(w.state = 'queued' AND held_up.id <= w.id, false) AS replay_waits
              FROM pms_replay_items i LEFT JOIN pms_writebacks w ON w.id = i.replay_id
+             LEFT JOIN (
+                 SELECT DISTINCT ON (connection_id) connection_id, id FROM pms_writebacks
+                 WHERE state = 'queued'
+                   AND reason IN ('practice_offline', 'rate_limited', 'not_ready', 'calendar_unreadable')
+                 ORDER BY connection_id, id) held_up ON held_up.connection_id = w.connection_id
              WHERE i.run_id = $1 ORDER BY i.position",
         )
         .bind::<SqlUuid, _>(id)
@@ -124,6 +135,7 @@ impl TenantTx {
             outcome: row.outcome,
             replay: row.replay_id.map(WritebackId::from_uuid),
             replay_state: row.replay_state,
+            replay_waits: row.replay_waits,
         };
         Ok(ReplayRun { state, per_minute, stop_after, items: items.into_iter().map(item).collect() })
     }

@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::Uuid as SqlUuid;
+use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{WritebackId, WritebackState};
 use jiff::Timestamp;
@@ -164,6 +164,28 @@ impl TenantTx {
             .set(w::depends_on.eq(to.uuid()))
             .execute(&mut self.conn)
             .await?;
+        Ok(())
+    }
+
+    /// Has a write waited for until `until` at least, and with it whatever it waits for itself. What is over stays as
+    /// it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn wait_longer(&mut self, id: WritebackId, until: Timestamp) -> Result<(), StoreError> {
+        diesel::sql_query(
+            "WITH RECURSIVE line AS (
+                 SELECT id, depends_on FROM pms_writebacks WHERE id = $1
+                 UNION ALL
+                 SELECT o.id, o.depends_on FROM pms_writebacks o JOIN line l ON o.id = l.depends_on)
+             UPDATE pms_writebacks SET deadline_at = $2, updated_at = now()
+             WHERE id IN (SELECT id FROM line) AND deadline_at < $2
+               AND state IN ('queued', 'sending', 'unknown', 'submitted')",
+        )
+        .bind::<SqlUuid, _>(id.uuid())
+        .bind::<Timestamptz, _>(until.to_diesel())
+        .execute(&mut self.conn)
+        .await?;
         Ok(())
     }
 

@@ -210,6 +210,38 @@ impl TenantTx {
         Ok(())
     }
 
+    /// The last task that a caller left about this write, or about a try that it repeats, unless a person has ended it:
+    /// the caller was told that staff will see to it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn task_of_a_caller(
+        &mut self,
+        writeback: WritebackId,
+    ) -> Result<Option<StaffTask>, StoreError> {
+        #[derive(QueryableByName)]
+        struct Left {
+            #[diesel(sql_type = SqlUuid)]
+            id: Uuid,
+        }
+        let left: Option<Left> = diesel::sql_query(
+            "WITH RECURSIVE tries AS (
+                 SELECT id, replays FROM pms_writebacks WHERE id = $1
+                 UNION ALL
+                 SELECT o.id, o.replays FROM pms_writebacks o JOIN tries n ON o.id = n.replays)
+             SELECT t.id FROM staff_tasks t JOIN tries ON tries.id = t.writeback_id
+             WHERE t.call_id IS NOT NULL AND (t.done_at IS NULL OR t.done_by = 'switchboard')
+             ORDER BY t.id DESC LIMIT 1",
+        )
+        .bind::<SqlUuid, _>(writeback.uuid())
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        let Some(left) = left else { return Ok(None) };
+        let row: Row = t::table.select(COLUMNS).filter(t::id.eq(left.id)).first(&mut self.conn).await?;
+        Ok(Some(task(&self.store.keys, row)))
+    }
+
     /// The open task with this id; none: it was ended before.
     ///
     /// # Errors

@@ -2,9 +2,10 @@
 //! is on is billed. What is owed stands in the connection's row, until it is done or needless.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Bool, Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, TenantId};
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::{MachineryTx, StoreError, TenantTx};
@@ -22,6 +23,19 @@ pub struct SwitchOff {
     pub location: String,
     /// How often it was tried, this time included.
     pub tries: i32,
+    /// Since when it is owed.
+    pub since: Timestamp,
+}
+
+/// How a try to switch a location off ended.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SwitchOffEnd {
+    /// It is off, or there is nothing to be switched off.
+    Over,
+    /// It is tried again in so many seconds.
+    Again(f64),
+    /// Nobody tries it any more: this stands beside the connection, for whoever looks at it.
+    GivenUp(&'static str),
 }
 
 #[derive(QueryableByName)]
@@ -36,26 +50,43 @@ struct Row {
     location: String,
     #[diesel(sql_type = Integer)]
     tries: i32,
+    #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
+    since: Timestamp,
 }
 
-/// Another connection to the same location, whoever's, is used or on its way.
-const IS_USED: &str = "EXISTS (SELECT FROM pms_connections o WHERE o.vendor = c.vendor AND o.id <> c.id
-     AND o.status NOT IN ('disabled', 'error') AND upper(o.config ->> 'office_id') = upper(c.config ->> 'office_id')
-     AND o.config ->> 'practice_id' = c.config ->> 'practice_id')";
+/// `o` is a connection to the location that `c` is to, whoever's.
+const SAME_PLACE: &str =
+    "o.vendor = c.vendor AND upper(o.config ->> 'office_id') = upper(c.config ->> 'office_id')
+     AND o.config ->> 'practice_id' = c.config ->> 'practice_id'";
+
+/// Somebody is switching the location off at this moment: whatever becomes of the connection, what the vendor was sent
+/// already has its effect there.
+const IS_BUSY: &str = "coalesce(jsonb_exists(config -> 'switch_off', 'busy')
+     AND (config #>> '{switch_off,due_at}')::timestamptz > now(), false)";
+
+/// A connection's row from the moment on in which its location is to be switched off.
+fn owed_now() -> String {
+    format!(
+        "CASE WHEN {IS_BUSY} THEN jsonb_set(config, '{{switch_off,anew}}', 'true'::jsonb)
+             ELSE config || jsonb_build_object('switch_off',
+                 jsonb_build_object('due_at', now(), 'tries', 0, 'since', now())) END"
+    )
+}
 
 impl TenantTx {
     /// Has the location of a connection that is disabled switched off at the vendor, and of no other; `anew`: at once,
-    /// where that is owed already and was put off.
+    /// where that is owed already and was put off. Where it is being switched off at this moment it is once more after
+    /// that: it may have been switched on in between.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn owe_switch_off(&mut self, id: ConnectionId, anew: bool) -> Result<(), StoreError> {
-        diesel::sql_query(
-            "UPDATE pms_connections
-             SET config = config || jsonb_build_object('switch_off', jsonb_build_object('due_at', now(), 'tries', 0))
-             WHERE id = $1 AND status = 'disabled' AND ($2 OR NOT jsonb_exists(config, 'switch_off'))
+        diesel::sql_query(format!(
+            "UPDATE pms_connections SET config = {}
+             WHERE id = $1 AND status = 'disabled' AND ($2 OR {IS_BUSY} OR NOT jsonb_exists(config, 'switch_off'))
                AND config ->> 'office_id' <> '' AND config ->> 'practice_id' <> ''",
-        )
+            owed_now()
+        ))
         .bind::<SqlUuid, _>(id.uuid())
         .bind::<Bool, _>(anew)
         .execute(&mut self.conn)
@@ -65,9 +96,40 @@ impl TenantTx {
 }
 
 impl MachineryTx {
+    /// Uses none of a tenant's connections to an office any more: its install was cancelled. Their locations are to be
+    /// switched off at the vendor. Returns those that were in use, or on their way, until now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_office(
+        &mut self,
+        tenant: TenantId,
+        vendor: &str,
+        office: &str,
+    ) -> Result<Vec<ConnectionId>, StoreError> {
+        #[derive(QueryableByName)]
+        struct Ended {
+            #[diesel(sql_type = SqlUuid)]
+            id: Uuid,
+        }
+        let ended: Vec<Ended> = diesel::sql_query(format!(
+            "UPDATE pms_connections SET status = 'disabled', last_error = NULL, updated_at = now(),
+                 config = CASE WHEN config ->> 'practice_id' <> '' THEN {} ELSE config END
+             WHERE tenant_id = $1 AND vendor = $2 AND upper(config ->> 'office_id') = $3 AND status <> 'disabled'
+             RETURNING id",
+            owed_now()
+        ))
+        .bind::<SqlUuid, _>(tenant.uuid())
+        .bind::<Text, _>(vendor)
+        .bind::<Text, _>(office.to_ascii_uppercase())
+        .load(&mut self.conn)
+        .await?;
+        Ok(ended.into_iter().map(|one| ConnectionId::from_uuid(one.id)).collect())
+    }
+
     /// Claims up to `most` locations that are due to be switched off, for `seconds`. What is owed for a location that is
-    /// used again is forgotten. One whose connection still has a write on its way waits for its end: the vendor shows
-    /// nothing of a location that is off.
+    /// used again is forgotten, unless somebody is at it. One that still has a write on its way, by whichever connection,
+    /// waits for its end: the vendor shows nothing of a location that is off.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -77,9 +139,15 @@ impl MachineryTx {
         most: i64,
         seconds: f64,
     ) -> Result<Vec<SwitchOff>, StoreError> {
+        // By another connection, that is in use or on its way.
+        let is_used = format!(
+            "EXISTS (SELECT FROM pms_connections o
+                 WHERE o.id <> c.id AND o.status NOT IN ('disabled', 'error') AND {SAME_PLACE})"
+        );
         diesel::sql_query(format!(
             "UPDATE pms_connections c SET config = config - 'switch_off'
-             WHERE vendor = $1 AND jsonb_exists(config, 'switch_off') AND (status <> 'disabled' OR {IS_USED})"
+             WHERE vendor = $1 AND jsonb_exists(config, 'switch_off') AND (status <> 'disabled' OR {is_used})
+               AND NOT {IS_BUSY}"
         ))
         .bind::<Text, _>(vendor)
         .execute(&mut self.conn)
@@ -88,16 +156,18 @@ impl MachineryTx {
             "WITH due AS MATERIALIZED (
                  SELECT id AS due FROM pms_connections c
                  WHERE vendor = $1 AND status = 'disabled'
-                   AND (config #>> '{{switch_off,due_at}}')::timestamptz <= now() AND NOT {IS_USED}
-                   AND NOT EXISTS (SELECT FROM pms_writebacks w WHERE w.connection_id = c.id
-                       AND w.state IN ('queued', 'sending', 'unknown', 'submitted'))
+                   AND (config #>> '{{switch_off,due_at}}')::timestamptz <= now() AND NOT {is_used}
+                   AND NOT EXISTS (SELECT FROM pms_connections o JOIN pms_writebacks w ON w.connection_id = o.id
+                       WHERE {SAME_PLACE} AND w.state IN ('queued', 'sending', 'unknown', 'submitted'))
                  LIMIT $2 FOR UPDATE SKIP LOCKED)
              UPDATE pms_connections
              SET config = config || jsonb_build_object('switch_off', jsonb_build_object('busy', true,
-                 'due_at', now() + make_interval(secs => $3), 'tries', (config #>> '{{switch_off,tries}}')::int + 1))
+                 'due_at', now() + make_interval(secs => $3), 'tries', (config #>> '{{switch_off,tries}}')::int + 1,
+                 'since', coalesce((config #>> '{{switch_off,since}}')::timestamptz, now())))
              FROM due WHERE id = due
              RETURNING id, tenant_id, config ->> 'office_id' AS office, config ->> 'practice_id' AS location,
-                 (config #>> '{{switch_off,tries}}')::int AS tries"
+                 (config #>> '{{switch_off,tries}}')::int AS tries,
+                 (config #>> '{{switch_off,since}}')::timestamptz AS since"
         ))
         .bind::<Text, _>(vendor)
         .bind::<BigInt, _>(most)
@@ -112,37 +182,54 @@ impl MachineryTx {
                 office: row.office,
                 location: row.location,
                 tries: row.tries,
+                since: row.since,
             })
             .collect())
     }
 
-    /// Notes how a claimed one ended: it is over, or is tried again in `again_s` seconds. One that was claimed anew since
-    /// is that claim's.
+    /// Notes how a claimed one ended. One that was claimed anew since is that claim's, and one that was owed anew since is
+    /// due again. True: nothing is owed for it any more, and it is not used.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn switch_off_ended(
-        &mut self,
-        one: &SwitchOff,
-        again_s: Option<f64>,
-    ) -> Result<(), StoreError> {
-        diesel::sql_query(
-            "UPDATE pms_connections SET config = CASE WHEN $3 IS NULL THEN config - 'switch_off'
+    pub async fn switch_off_ended(&mut self, one: &SwitchOff, end: SwitchOffEnd) -> Result<bool, StoreError> {
+        #[derive(QueryableByName)]
+        struct Noted {
+            #[diesel(sql_type = Bool)]
+            is_over: bool,
+        }
+        let (again_s, why) = match end {
+            SwitchOffEnd::Over => (None, None),
+            SwitchOffEnd::Again(seconds) => (Some(seconds), None),
+            SwitchOffEnd::GivenUp(why) => (None, Some(why)),
+        };
+        let noted: Option<Noted> = diesel::sql_query(
+            "UPDATE pms_connections SET config = CASE
+                 WHEN jsonb_exists(config -> 'switch_off', 'anew') THEN config || jsonb_build_object('switch_off',
+                     jsonb_build_object('due_at', now(), 'tries', 0, 'since', now()))
+                 WHEN $3 IS NULL THEN config - 'switch_off'
                  ELSE config || jsonb_build_object('switch_off', jsonb_build_object('tries', $2,
-                     'due_at', now() + make_interval(secs => $3))) END
+                     'due_at', now() + make_interval(secs => $3), 'since', config #> '{switch_off,since}')) END,
+                 last_error = CASE WHEN status <> 'disabled' OR jsonb_exists(config -> 'switch_off', 'anew')
+                     THEN last_error ELSE coalesce($4, last_error) END
              WHERE id = $1 AND (config #>> '{switch_off,tries}')::int = $2
-               AND jsonb_exists(config -> 'switch_off', 'busy')",
+               AND jsonb_exists(config -> 'switch_off', 'busy')
+             RETURNING status = 'disabled' AND NOT jsonb_exists(config, 'switch_off') AS is_over",
         )
         .bind::<SqlUuid, _>(one.connection.uuid())
         .bind::<Integer, _>(one.tries)
         .bind::<Nullable<Double>, _>(again_s)
-        .execute(&mut self.conn)
-        .await?;
-        Ok(())
+        .bind::<Nullable<Text>, _>(why)
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        Ok(noted.is_some_and(|noted| noted.is_over))
     }
 
-    /// Has nobody switch a location off for `seconds`: somebody is about to use it. False: it is being switched off at
-    /// this moment, and whoever wants it on has to wait for the end of that.
+    /// Has nobody switch a location off for `seconds`: somebody is about to have it switched on, and to use it. From now on
+    /// it is owed for whatever connection to it is disabled: where nothing comes of it, for whoever dies over it too, the
+    /// location is switched off after that time, and where it is used that is forgotten. False: it is being switched off
+    /// at this moment, and whoever wants it on has to wait for the end of that.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -157,15 +244,12 @@ impl MachineryTx {
             #[diesel(sql_type = Bool)]
             busy: bool,
         }
-        let own = "vendor = $1 AND upper(config ->> 'office_id') = $2 AND config ->> 'practice_id' = $3
-             AND jsonb_exists(config, 'switch_off')";
-        let busy = "jsonb_exists(config -> 'switch_off', 'busy')
-             AND (config #>> '{switch_off,due_at}')::timestamptz > now()";
+        let to_it = "vendor = $1 AND upper(config ->> 'office_id') = $2 AND config ->> 'practice_id' = $3";
         let office = office.to_ascii_uppercase();
         diesel::sql_query(format!(
             "UPDATE pms_connections SET config = config || jsonb_build_object('switch_off',
-                 jsonb_build_object('due_at', now() + make_interval(secs => $4), 'tries', 0))
-             WHERE {own} AND NOT ({busy})"
+                 jsonb_build_object('due_at', now() + make_interval(secs => $4), 'tries', 0, 'since', now()))
+             WHERE {to_it} AND status = 'disabled' AND NOT {IS_BUSY}"
         ))
         .bind::<Text, _>(vendor)
         .bind::<Text, _>(&office)
@@ -174,7 +258,7 @@ impl MachineryTx {
         .execute(&mut self.conn)
         .await?;
         let row: Busy = diesel::sql_query(format!(
-            "SELECT EXISTS (SELECT FROM pms_connections WHERE {own} AND {busy}) AS busy"
+            "SELECT EXISTS (SELECT FROM pms_connections WHERE {to_it} AND {IS_BUSY}) AS busy"
         ))
         .bind::<Text, _>(vendor)
         .bind::<Text, _>(&office)

@@ -30,8 +30,8 @@ pub struct NightCandidate {
     pub tenant: TenantId,
     /// Which.
     pub id: WritebackId,
-    /// When it went wrong.
-    pub finished_at: Timestamp,
+    /// When it went wrong or, where nothing did and its own time ran out, when it was asked for.
+    pub tried_at: Timestamp,
     /// When its practice's night is, in minutes after midnight.
     pub night_minute: i32,
     /// The practice's IANA zone.
@@ -237,14 +237,15 @@ impl MachineryTx {
             #[diesel(sql_type = SqlUuid)]
             id: Uuid,
             #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
-            finished_at: Timestamp,
+            tried_at: Timestamp,
             #[diesel(sql_type = Integer)]
             night_minute: i32,
             #[diesel(sql_type = Text)]
             time_zone: String,
         }
         let rows: Vec<Candidate> = diesel::sql_query(format!(
-            "SELECT q.tenant_id, q.id, q.finished_at, coalesce(h.night_minute, 120) AS night_minute, p.time_zone
+            "SELECT q.tenant_id, q.id, coalesce(h.night_minute, 120) AS night_minute, p.time_zone,
+                 CASE WHEN q.deadline_at <= q.finished_at THEN q.created_at ELSE q.finished_at END AS tried_at
              FROM pms_writebacks q JOIN pms_connections c ON c.id = q.connection_id
              JOIN practices p ON p.id = c.practice_id
              LEFT JOIN pms_write_habits h ON h.connection_id = c.id
@@ -269,7 +270,7 @@ impl MachineryTx {
             .map(|row| NightCandidate {
                 tenant: TenantId::from_uuid(row.tenant_id),
                 id: WritebackId::from_uuid(row.id),
-                finished_at: row.finished_at,
+                tried_at: row.tried_at,
                 night_minute: row.night_minute,
                 time_zone: row.time_zone,
             })

@@ -1,3 +1,4 @@
+mod held;
 mod records;
 mod waits;
 
@@ -7,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use domain::{ConnectionId, DayBook, TenantId, Window, WritebackState as S};
+use domain::{ConnectionId, TenantId, WritebackState as S};
 use fail::fail_point;
 use jiff::{SignedDuration, Timestamp};
 use pms::{
@@ -21,6 +22,7 @@ use crate::Pace;
 use crate::calendar::{Days, must_be_read, shown};
 use crate::finish::{Ending, finish, reap, tell};
 use crate::moves::{Actor, allowed};
+use crate::reasons::NOT_SHOWN_YET;
 use crate::rhythm::Rhythm;
 use waits::UNREAD;
 
@@ -189,7 +191,8 @@ impl Carrier {
             let outcome = match &outcomes {
                 Ok(outcomes) => write.receipt.clone().and_then(|receipt| outcomes.get(&Receipt(receipt))),
                 Err(error) => {
-                    self.step(grip, &write, Step::unanswered(S::Submitted, patience(error, wait))).await?;
+                    let step = Step::unanswered(S::Submitted, patience(error, wait));
+                    self.step(grip, &write, step.because(&write)).await?;
                     continue;
                 }
             };
@@ -202,7 +205,7 @@ impl Carrier {
                     self.end(grip, &write, S::Failed, word(*reason), None).await?;
                 }
                 Some(WriteOutcome::Unshown) => {
-                    self.step(grip, &write, Step::to(S::Submitted, "", self.pace.refresh)).await?;
+                    self.step(grip, &write, Step::to(S::Submitted, NOT_SHOWN_YET, self.pace.refresh)).await?;
                 }
                 Some(WriteOutcome::Pending) | None => {
                     self.step(grip, &write, Step::to(S::Submitted, "", wait)).await?;
@@ -273,69 +276,6 @@ impl Carrier {
             }
         }
         Ok(())
-    }
-
-    /// Gives the time of our bookings back once the practice's copy shows them: from then on the
-    /// copy keeps it busy, and frees it when staff move the appointment. One that a copy made well
-    /// after it does not show was removed or moved by staff: it keeps no time either.
-    ///
-    /// # Errors
-    /// [`CarryError`].
-    pub async fn seen(&self, due: DueConnection, book: &DayBook) -> Result<(), CarryError> {
-        let mut tx = self.store.tenant(due.tenant).await?;
-        for held in tx.held_successes(due.connection).await? {
-            if !book.covers.contains(&held.window) {
-                continue;
-            }
-            let missed = book
-                .freshness
-                .copied_at
-                .is_some_and(|copied| copied.duration_since(held.finished_at) > self.pace.copy_margin());
-            let Some(created) = held.created.as_ref().filter(|_| !held.by_hand) else {
-                // Nobody knows under which id: from then on the copy shows it, wherever it is.
-                if missed {
-                    tx.release_holds(held.id).await?;
-                }
-                continue;
-            };
-            let mut shown = book.appointments.iter().filter(|one| one.vendor_id == *created);
-            // One that was moved stood somewhere else before: an older copy still shows it there.
-            let shown = shown.any(|one| !held.moved || one.window.start == held.window.start);
-            if shown {
-                tx.hold_seen(held.id, self.pace.seen_for.as_secs_f64()).await?;
-            } else if missed {
-                tracing::warn!(writeback.id = %held.id, "a booking is no longer in the practice's calendar");
-                tx.release_holds(held.id).await?;
-            }
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// Where and when bookings are done and still held: somebody should read those days.
-    ///
-    /// # Errors
-    /// [`CarryError`].
-    pub async fn held_days(&self) -> Result<Vec<(DueConnection, Window)>, CarryError> {
-        let mut tx = self.store.machinery().await?;
-        let days = tx.held_days(&self.vendor).await?;
-        tx.commit().await?;
-        Ok(days)
-    }
-
-    /// Whether the days of held bookings are this process's to read now: one of all does, once in `every`. What is past
-    /// is given back with it.
-    ///
-    /// # Errors
-    /// [`CarryError`].
-    pub async fn settles_holds_now(&self, every: Duration) -> Result<bool, CarryError> {
-        let mut tx = self.store.machinery().await?;
-        let name = format!("{}: settle holds", self.vendor);
-        let ours = tx.begin_round(&name, every.as_secs_f64()).await?;
-        if ours {
-            tx.release_past_holds().await?;
-        }
-        tx.commit().await?;
-        Ok(ours)
     }
 
     /// Claims what is due in `state`, with what is known of the practice where there is any.

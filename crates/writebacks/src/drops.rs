@@ -154,7 +154,10 @@ async fn give_up_in(
 /// Holds the time of what was entered by hand, where no other write of ours has it by now.
 async fn hold(tx: &mut TenantTx, write: &Writeback, outcome: DropOutcome) -> Result<(), StoreError> {
     match outcome {
-        DropOutcome::NotWanted => tx.release_holds(write.id).await,
+        DropOutcome::NotWanted => {
+            tx.release_holds(write.id).await?;
+            Ok(())
+        }
         DropOutcome::EnteredByHand if tx.time_taken_by(write.id).await?.is_none() => {
             tx.hold_again(write.id).await
         }

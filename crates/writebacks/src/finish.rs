@@ -3,12 +3,15 @@ use jiff::Timestamp;
 use messages::{Named as _, proto_time, v1};
 use pms::Write;
 use serde_json::json;
-use store::{Move, NewAlert, NewAudit, NewTask, OutgoingLetter, Store, StoreError, TenantTx, Writeback};
+use store::{
+    Move, NewAlert, NewAudit, NewTask, OutgoingLetter, StaffTask, Store, StoreError, TenantTx, ToolCallKey,
+    Writeback,
+};
 use uuid::Uuid;
 
 use crate::moves::{Actor, allowed};
 use crate::night::MOST_NIGHTS;
-use crate::reasons::{AND_WAITED_FOR, BY_HAND, LOOK, Reason, reason};
+use crate::reasons::{AND_WAITED_FOR, BY_HAND, CALLER_NOT_TOLD, LOOK, Reason, reason};
 use crate::replay::too_late_from;
 use crate::request::announce;
 
@@ -159,9 +162,17 @@ pub(crate) async fn end_one(
 
 /// The tasks about a write end with it, and it leaves one where it did not land. Whoever tells its caller so ends
 /// that one again: nobody here knows whether one is still on the line, and a task too many is better than a patient
-/// who waits for a word that never comes.
+/// who waits for a word that never comes. For the same reason one that a caller left is followed by another where the
+/// write landed by itself; whoever settles it by hand has that task before them.
 async fn tell_staff(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -> Result<(), StoreError> {
+    let left = match (ending.to, ending.actor) {
+        (WritebackState::Succeeded, Actor::Worker | Actor::Reaper) => tx.task_of_a_caller(write.id).await?,
+        _ => None,
+    };
     tx.end_tasks_about(write.id, "switchboard").await?;
+    if let Some(left) = left {
+        return have_caller_told(tx, write, left).await;
+    }
     let is_theirs = match ending.to {
         WritebackState::Parked => true,
         WritebackState::Failed => ending.actor != Actor::Staff,
@@ -191,6 +202,28 @@ async fn tell_staff(tx: &mut TenantTx, write: &Writeback, ending: &Ending<'_>) -
         tool_call: None,
     })
     .await?;
+    Ok(())
+}
+
+/// What a caller wanted is there by now, and they were told that the clinic would get back to them.
+async fn have_caller_told(tx: &mut TenantTx, write: &Writeback, left: StaffTask) -> Result<(), StoreError> {
+    let why = reason(CALLER_NOT_TOLD);
+    // The use of the tool has had its one task: this is another of the same call.
+    let tool_call_id = format!("{} {}", why.code, write.id);
+    let tool_call = left.call_id.map(|call_id| ToolCallKey { call_id, tool_call_id });
+    let task = NewTask {
+        connection: Some(write.connection),
+        writeback: Some(write.id),
+        code: why.code,
+        sentence: why.sentence,
+        next_action: why.next_action,
+        due_at: write.about_at,
+        tool_call: tool_call.as_ref(),
+    };
+    match left.wanted {
+        Some(wanted) => tx.add_task_wanting(&task, wanted.expose()).await?,
+        None => tx.add_task(&task).await?,
+    };
     Ok(())
 }
 

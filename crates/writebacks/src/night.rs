@@ -40,10 +40,11 @@ impl Carrier {
     }
 }
 
-/// Whether it went wrong before the night that its practice has now.
+/// Whether it was tried before the night that its practice has now, and not in it. A night's try may last until its own
+/// time runs out in the next night: that one takes it up again.
 fn is_its_night(one: &NightCandidate, now: Timestamp) -> bool {
     TimeZone::get(&one.time_zone)
         .ok()
         .and_then(|zone| last_night(&zone, one.night_minute, now))
-        .is_some_and(|began| one.finished_at < began)
+        .is_some_and(|began| one.tried_at < began)
 }

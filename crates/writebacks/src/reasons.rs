@@ -34,6 +34,13 @@ const TONIGHT: &str = "It is tried again in the night by itself, as long as its 
 pub(crate) const AND_WAITED_FOR: &str =
     " The patient's appointment waits for this, and is entered once this is settled as landed or replayed.";
 
+/// Of what the vendor has, and cannot be asked about: nothing is known before the practice's records are copied again.
+pub(crate) const NOT_SHOWN_YET: &str = "not_in_records_yet";
+/// Of what landed after somebody was told that staff would see to it.
+pub(crate) const CALLER_NOT_TOLD: &str = "caller_not_told";
+/// Of what landed and is gone.
+pub(crate) const NOT_IN_CALENDAR: &str = "not_in_calendar";
+
 /// What is said of a word that this table does not have: nothing that could be wrong.
 const OTHER: Reason = for_staff("other", "The request was not entered in your system.", LOOK);
 
@@ -42,6 +49,10 @@ pub const REASONS: &[Reason] = &[
     by_itself("taken", "Your system's vendor has taken the request."),
     by_itself("found", "The vendor's answer was lost, and the request was found there."),
     by_itself("seen_in_records", "The entry was seen in your own records."),
+    by_itself(
+        NOT_SHOWN_YET,
+        "Your system's vendor has taken the request, and it counts as entered once your own records show it.",
+    ),
     by_itself(
         "seen_in_calendar",
         "Your calendar shows what the patient wants already; it is being found out whether that is this request.",
@@ -55,6 +66,16 @@ pub const REASONS: &[Reason] = &[
         "running_late",
         "A request is still not entered in your system, and its time is coming close.",
         "Look whether it is in your system. If it is not, it is still being seen to: you hear of it again if it fails.",
+    ),
+    for_staff(
+        CALLER_NOT_TOLD,
+        "What a caller wanted is entered in your system now. They were told that the clinic would get back to them.",
+        "Call them back and tell them that it is entered: the task says for whom, and what they wanted.",
+    ),
+    for_staff(
+        NOT_IN_CALENDAR,
+        "An appointment that was confirmed to the patient is not in your calendar any more.",
+        "Find out whether somebody removed or moved it. If nobody meant to, enter it again; if it is not to be, call the patient.",
     ),
     for_staff("outcome_unknown", "Nobody could find out whether your system has taken the request.", LOOK),
     at_night(
@@ -129,7 +150,7 @@ mod tests {
     use super::*;
 
     /// The words that this crate writes into `reason`, and the kinds of error of an adapter.
-    const WRITTEN: [&str; 31] = [
+    const WRITTEN: [&str; 34] = [
         "seen_in_calendar",
         "changed_since",
         "calendar_unreadable",
@@ -161,6 +182,9 @@ mod tests {
         "vendor_down",
         "unreadable",
         "running_late",
+        NOT_SHOWN_YET,
+        CALLER_NOT_TOLD,
+        NOT_IN_CALENDAR,
     ];
 
     #[test]

@@ -6,7 +6,7 @@ use store::{NewAudit, NewReplay, Store, StoreError, TenantTx, Writeback};
 use crate::finish::{Ending, tell, whose};
 use crate::moves::{Actor, starts_replay};
 use crate::reference;
-use crate::request::announce;
+use crate::request::{announce, forerunner};
 
 /// Why a write cannot be tried again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,10 +107,10 @@ pub(crate) async fn replay_in(
     if let Some(obstacle) = obstacle(tx, &old).await? {
         return Err(ReplayError::Obstacle(obstacle));
     }
-    let depends_on = match old.depends_on {
-        Some(first) => Some(tx.latest_try(first).await?.id),
-        None => None,
-    };
+    let waiting = tx.dependents(old.id).await?;
+    let waiting = waiting.iter().filter(|next| next.state == S::Queued).map(|next| next.deadline_at);
+    let deadline_at = waiting.fold(deadline(&old, Timestamp::now()), Ord::max);
+    let depends_on = forerunner(tx, old.depends_on, deadline_at).await?;
     let new = WritebackId::new();
     let (state, fresh) = start(&old);
     let own = reference(new);
@@ -120,7 +120,7 @@ pub(crate) async fn replay_in(
         state,
         reference: if fresh { &own } else { &old.reference },
         depends_on,
-        deadline_at: deadline(&old, Timestamp::now()),
+        deadline_at,
         by,
     };
     tx.add_replay(&add).await?;
@@ -129,7 +129,8 @@ pub(crate) async fn replay_in(
     }
     tx.pass_holds_on(old.id, new).await?;
     tx.pass_dependents_on(old.id, new).await?;
-    tx.end_tasks_about(old.id, by).await?;
+    // Not by whoever wants another try: a caller who was told that staff would see to it has heard nothing by that.
+    tx.end_tasks_about(old.id, "switchboard").await?;
     if tx.parked_left(connection).await? == 0 {
         tx.clear(Some(connection), domain::AlertKind::WritebackParked).await?;
     }
@@ -218,7 +219,8 @@ fn start(old: &Writeback) -> (S, bool) {
     (state, fresh)
 }
 
-/// When it is too late; otherwise as long as the original had, an hour at least and a day at most.
+/// When it is too late; otherwise as long as the original had, an hour at least and a day at most. What waits for it
+/// may give it longer.
 fn deadline(old: &Writeback, now: Timestamp) -> Timestamp {
     too_late_from(old).unwrap_or_else(|| {
         let had = old.deadline_at.duration_since(old.created_at);

@@ -22,7 +22,7 @@ pub struct Wish<'a> {
     pub once_for_all: &'a [String],
     /// The write that must succeed first, and whose patient a booking is for.
     pub depends_on: Option<WritebackId>,
-    /// When nobody waits for it any longer.
+    /// When nobody waits for it any longer, unless something waits for it that has more time.
     pub deadline_at: Timestamp,
     /// The trace it belongs to.
     pub traceparent: Option<&'a str>,
@@ -116,11 +116,8 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
     if held.iter().any(|held| Some(held.booking) != booking) {
         return Err(RequestError::SlotTaken);
     }
-    let depends_on = match wish.depends_on {
-        // Staff may have asked for another try since somebody was told of the first.
-        Some(first) => Some(tx.latest_try(first).await?.id),
-        None => None,
-    };
+    let deadline_at = wish.write.too_late_from().map_or(wish.deadline_at, |at| wish.deadline_at.min(at));
+    let depends_on = forerunner(tx, wish.depends_on, deadline_at).await?;
     let id = WritebackId::new();
     let payload =
         serde_json::to_vec(wish.write).map_err(|_| StoreError::Unreadable("pms_writebacks.payload"))?;
@@ -132,7 +129,7 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         fingerprint: &fingerprint,
         reference: &reference(id),
         depends_on,
-        deadline_at: wish.write.too_late_from().map_or(wish.deadline_at, |at| wish.deadline_at.min(at)),
+        deadline_at,
         about_at: window.map(|window| window.start).or(wish.write.was().map(|was| was.start)),
     })
     .await?;
@@ -154,6 +151,19 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
     }
     announce(tx, wish.connection, wish.vendor, id, wish.traceparent).await?;
     Ok(Requested::New(id))
+}
+
+/// The write that must succeed first, by its latest try: staff may have asked for another since somebody was told of it.
+/// It is waited for as long as what waits for it, which would fail with it.
+pub(crate) async fn forerunner(
+    tx: &mut TenantTx,
+    first: Option<WritebackId>,
+    until: Timestamp,
+) -> Result<Option<WritebackId>, StoreError> {
+    let Some(first) = first else { return Ok(None) };
+    let latest = tx.latest_try(first).await?.id;
+    tx.wait_longer(latest, until).await?;
+    Ok(Some(latest))
 }
 
 /// Whether a cancellation that succeeded was taken back at the practice since: a copy that is certainly newer

@@ -9,7 +9,8 @@ use crate::{Carrier, CarryError};
 const MOST_STEPS: usize = 500;
 
 /// Asks for replays, one after the other, `per_minute` of them, until `stop_after` have gone wrong; no more than that
-/// are under way at once. A worker takes them on; the answer is the run's id.
+/// are under way at once, those aside that wait for a server or for the vendor's limit. A worker takes them on; the
+/// answer is the run's id.
 ///
 /// # Errors
 /// [`StoreError::Refused`] for a write of another tenant, or a rate of nothing.
@@ -45,7 +46,8 @@ impl Carrier {
     }
 }
 
-/// What of a run went wrong so far, and what may still go wrong.
+/// What of a run went wrong so far, and what may go wrong before long. A replay that waits for a server, or for the
+/// vendor's limit, may do so until its appointment: the others do not wait for it.
 fn wrong_and_open(run: &ReplayRun) -> (usize, usize) {
     let is_wrong = |item: &&ReplayItem| {
         matches!(item.outcome.as_deref(), Some("conflicting" | "refused"))
@@ -53,6 +55,7 @@ fn wrong_and_open(run: &ReplayRun) -> (usize, usize) {
     };
     let is_open = |item: &&ReplayItem| {
         matches!(item.replay_state.as_deref(), Some("queued" | "sending" | "unknown" | "submitted"))
+            && !item.replay_waits
     };
     (run.items.iter().filter(is_wrong).count(), run.items.iter().filter(is_open).count())
 }

@@ -13,6 +13,9 @@ use writebacks::Offices;
 use crate::budget::StoreBudget;
 use crate::config::Own;
 
+/// How long a connection that waits for its practice's data is left alone.
+const UNTIL_DATA: Duration = Duration::from_mins(10);
+
 /// The adapters in use, one a connection: each remembers its practice's providers and chairs.
 pub(crate) struct SikkaOffices {
     store: Store,
@@ -33,9 +36,7 @@ impl SikkaOffices {
             StoreError::NotFound => PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent),
             other => PmsError::new(ErrorKind::VendorDown, Advice::Retry).caused_by(other),
         })?;
-        if connection.status != "active" || connection.vendor != "sikka" {
-            return Err(PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent).code(connection.status));
-        }
+        usable(&connection)?;
         let profile: OfficeProfile = serde_json::from_value(connection.config)
             .map_err(|error| PmsError::new(ErrorKind::Unreadable, Advice::Permanent).caused_by(error))?;
         let keys = Arc::new(ConnectionKeys::new(self.keeper.clone(), tenant, id));
@@ -61,6 +62,17 @@ impl SikkaOffices {
     }
 }
 
+/// Whether a connection may be used, or why not. Of one whose data is on its way, once more perhaps, nobody withdrew
+/// anything: it is used again by itself, and what waits for it until then is sent.
+fn usable(connection: &Connection) -> Result<(), PmsError> {
+    let error = match (connection.vendor.as_str(), connection.status.as_str()) {
+        ("sikka", "active") => return Ok(()),
+        ("sikka", "pending") => PmsError::new(ErrorKind::NotReady, Advice::RetryAfter(UNTIL_DATA)),
+        _ => PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent),
+    };
+    Err(error.code(connection.status.as_str()))
+}
+
 #[async_trait]
 impl Offices for SikkaOffices {
     async fn office(&self, tenant: TenantId, id: ConnectionId) -> Result<Arc<dyn PMSAdapter>, PmsError> {
@@ -72,5 +84,45 @@ impl Offices for SikkaOffices {
         // Two at once may open it twice; the one that stays is the one both use from now on.
         let office = self.open.entry((tenant, id)).or_insert(office).await.into_value();
         Ok(office)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::PracticeId;
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(vendor: &str, status: &str) -> Option<PmsError> {
+        let connection = Connection {
+            id: ConnectionId::new(),
+            practice: PracticeId::new(),
+            vendor: vendor.into(),
+            status: status.into(),
+            config: json!({}),
+            capabilities: None,
+            token_expires_at: None,
+            last_error: None,
+        };
+        usable(&connection).err()
+    }
+
+    #[test]
+    fn p12_a_connection_whose_data_is_on_its_way_is_waited_for_and_one_that_was_taken_back_is_not() {
+        assert!(refused("sikka", "active").is_none());
+        let error = refused("sikka", "pending").unwrap();
+        assert_eq!((error.kind, error.advice), (ErrorKind::NotReady, Advice::RetryAfter(UNTIL_DATA)));
+        assert_eq!(error.code.as_deref(), Some("pending"), "nothing that the vendor said");
+        for (vendor, status) in
+            [("sikka", "disabled"), ("sikka", "error"), ("sikka", "reauthorise"), ("another", "active")]
+        {
+            let error = refused(vendor, status).unwrap();
+            assert_eq!(
+                (error.kind, error.advice),
+                (ErrorKind::AccessWithdrawn, Advice::Permanent),
+                "{status}"
+            );
+        }
     }
 }

@@ -208,6 +208,35 @@ async fn writes_are_stuck_when_nothing_is_planned_for_them_and_failing_when_too_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_on_purpose_behind_the_first_in_line_or_for_the_practices_records_is_not_stuck() {
+    const ONE: [(&str, i64, Option<i64>); 1] = [("writebacks_stuck", 1, None)];
+    const BOTH: [(&str, i64, Option<i64>); 1] = [("writebacks_stuck", 2, None)];
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let (first, second) = (rig.writeback(clinic, b"one").await, rig.writeback(clinic, b"two").await);
+    let set = async |id: WritebackId, sql: &str| {
+        let sql = format!("UPDATE pms_writebacks SET {sql} WHERE id = '{}'", id.uuid());
+        rig.owner.batch_execute(&sql).await.unwrap();
+        findings(&rig).await
+    };
+    set(first, "created_at = now() - interval '31 min'").await;
+    assert_eq!(set(second, "created_at = now() - interval '31 min'").await, BOTH);
+    let for_tomorrow = "reason = 'rate_limited', next_check_at = now() + interval '9 h'";
+    assert_eq!(set(first, for_tomorrow).await, [], "the second waits for the day's requests as well");
+    assert_eq!(set(first, "next_check_at = now()").await, BOTH);
+    let taken = "state = 'submitted', last_sent_at = now() - interval '29 min'";
+    assert_eq!(set(first, taken).await, [], "one after the other is sent");
+    let long_ago = "last_sent_at = now() - interval '31 min'";
+    assert_eq!(set(first, long_ago).await, BOTH, "an outcome is missing, and the line stands");
+    assert_eq!(set(second, "state = 'succeeded', finished_at = now()").await, ONE);
+    // Where nothing but the records tells that it is done.
+    assert_eq!(set(first, "reason = 'not_in_records_yet'").await, []);
+    let yesterday = "created_at = now() - interval '3 days', last_sent_at = now() - interval '25 h'";
+    assert_eq!(set(first, yesterday).await, []);
+    assert_eq!(set(first, "last_sent_at = now() - interval '27 h'").await, ONE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_was_set_aside_is_told_of_until_somebody_takes_it_up_or_gives_it_up() {
     let rig = Rig::new().await;
     let clinic = rig.clinic("mine").await;

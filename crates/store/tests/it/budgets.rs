@@ -15,6 +15,15 @@ async fn take(rig: &Rig, clinic: Clinic, most: i32) -> bool {
     used.admitted
 }
 
+/// When the budget last gave a place, on the clock it is counted by: nobody knows how long the answer took.
+async fn given_at(rig: &Rig, clinic: Clinic) -> f64 {
+    let sql = format!(
+        "SELECT extract(epoch FROM refilled_at)::float8 FROM pms_request_budgets WHERE tenant_id = '{}'",
+        clinic.tenant.uuid()
+    );
+    rig.owner.query_one(&sql, &[]).await.unwrap().get(0)
+}
+
 /// Lets time pass for the budget alone.
 async fn pass(rig: &Rig, seconds: f64) {
     let sql = "UPDATE pms_request_budgets SET refilled_at = refilled_at - make_interval(secs => $1),
@@ -27,7 +36,6 @@ async fn p9_no_minute_ever_sees_more_requests_than_allowed_however_they_are_spre
     let rig = Rig::new().await;
     for (name, most) in [("one", 1), ("two", 2), ("seven", 7), ("thirty", 30)] {
         let clinic = rig.clinic(name).await;
-        let began = Instant::now();
         let mut passed = 0.0;
         let mut admitted: Vec<f64> = Vec::new();
         // Bursts, trickles and rests: five minutes of somebody who always wants more.
@@ -35,7 +43,7 @@ async fn p9_no_minute_ever_sees_more_requests_than_allowed_however_they_are_spre
             let wanted = if step % 7 == 0 { most + 3 } else { 1 + most / 10 };
             for _ in 0..wanted {
                 if take(&rig, clinic, most).await {
-                    admitted.push(passed + began.elapsed().as_secs_f64());
+                    admitted.push(passed + given_at(&rig, clinic).await);
                 }
             }
             let pause = [0.5, 3.0, 9.0, 1.0, 14.0][step % 5];

@@ -5,6 +5,7 @@ use pms::{Advice, ErrorKind, PmsError, Sighting, Write, WriteOrder};
 use store::{DueConnection, OwnWrites, StoreError, Writeback};
 
 use super::{Carrier, CarryError, Grip, Step, order_for};
+use crate::reasons::NOT_SHOWN_YET;
 
 /// That our own database did not answer, to whoever waits for the practice's.
 pub(crate) fn ours(error: StoreError) -> PmsError {
@@ -27,7 +28,7 @@ impl Carrier {
             if let Some(Sighting::InRecords { created }) = seen {
                 self.end(grip, &write, S::Succeeded, "seen_in_records", Some(created)).await?;
             } else {
-                self.step(grip, &write, Step::to(S::Submitted, "", self.pace.refresh)).await?;
+                self.step(grip, &write, Step::to(S::Submitted, NOT_SHOWN_YET, self.pace.refresh)).await?;
             }
         }
         Ok(())

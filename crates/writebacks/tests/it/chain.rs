@@ -1,5 +1,7 @@
 //! A new patient and their appointment.
 
+use std::time::Duration;
+
 use domain::{WritebackId, WritebackState as S};
 use jiff::SignedDuration;
 use pms::{Advice, ErrorKind, FailureReason, Write};
@@ -127,6 +129,56 @@ async fn p12_a_booking_whose_patient_is_given_up_or_not_settled_in_time_is_a_tas
         let task = tasks.iter().find(|task| task.writeback == Some(second)).unwrap();
         assert_eq!((task.code.as_str(), task.due_at), (code, Some(slot(0).start)), "{how}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_new_patient_is_waited_for_as_long_as_their_booking_however_long_the_server_is_off() {
+    let rig = Rig::new().await;
+    let day = SignedDuration::from_hours(24);
+    let first = new(rig.wish_after(&patient(), "nora", None, day).await);
+    let second = new(rig.wish_after(&booking(0), "nora's booking", Some(first), day * 9).await);
+    assert_eq!(rig.row(first).await.deadline_at, rig.row(second).await.deadline_at);
+    let off = Fate::Refuse(ErrorKind::PracticeOffline, Advice::RetryAfter(Duration::from_secs(60)));
+    // From Friday evening until Monday morning.
+    for _ in 0..2 {
+        rig.vendor.next(&[off]);
+        rig.carrier.send_next(rig.due).await.unwrap();
+        rig.hours_pass(31).await;
+        assert_eq!(rig.carrier.reap().await.unwrap(), 0);
+    }
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Queued, S::Queued));
+    assert!(rig.is_held(0).await, "its time is kept");
+    rig.carry_on().await;
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Succeeded, S::Succeeded));
+    let Write::BookAppointment(sent) = &rig.vendor.held()[1].write else { panic!("not a booking") };
+    assert_eq!(Some(&sent.patient), rig.row(first).await.created_vendor_id.as_ref());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_booking_that_is_over_sooner_takes_no_time_from_its_patient_and_what_is_over_gets_none() {
+    let rig = Rig::new().await;
+    let (hour, day) = (SignedDuration::from_hours(1), SignedDuration::from_hours(24));
+    let first = new(rig.wish_after(&patient(), "nora", None, day).await);
+    let before = rig.row(first).await.deadline_at;
+    new(rig.wish_after(&booking(0), "soon", Some(first), hour).await);
+    assert_eq!(rig.row(first).await.deadline_at, before);
+    rig.carry_on().await;
+    assert_eq!(rig.state(first).await, S::Succeeded);
+    new(rig.wish_after(&booking(30), "later", Some(first), day * 9).await);
+    assert_eq!(rig.row(first).await.deadline_at, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_patient_who_is_tried_again_is_waited_for_as_long_as_the_booking_that_waited_meanwhile() {
+    let rig = Rig::new().await;
+    let (first, second) = patient_set_aside(&rig).await;
+    rig.sql(
+        "UPDATE pms_writebacks SET deadline_at = now() + interval '9 days'
+         WHERE operation = 'book_appointment' AND connection_id = ",
+    )
+    .await;
+    let again = rig.replay(first).await.unwrap();
+    assert_eq!(rig.row(again).await.deadline_at, rig.row(second).await.deadline_at);
 }
 
 #[tokio::test(flavor = "multi_thread")]

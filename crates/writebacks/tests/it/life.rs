@@ -1,10 +1,11 @@
 //! A write's life without trouble, and who may have one.
 
-use domain::{Appointment, AppointmentState, DayBook, Freshness, WritebackState as S};
+use domain::{Appointment, AppointmentState, DayBook, Freshness, Window, WritebackState as S};
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 use writebacks::{RequestError, Requested};
 
+use crate::changes::cancelling;
 use crate::rig::{Rig, booking, new, patient, slot};
 
 fn copy_showing(vendor_id: &str) -> DayBook {
@@ -108,6 +109,62 @@ async fn p4_a_booking_that_a_much_later_copy_does_not_show_was_removed_by_staff_
     assert!(rig.is_held(30).await, "a copy says nothing of days it does not cover");
     assert_eq!(rig.carrier.held_days().await.unwrap(), [(rig.due, slot(30))]);
     assert_eq!(rig.state(id).await, S::Succeeded, "it was booked, whatever became of it");
+}
+
+/// What became of a booking that was confirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Became {
+    Removed,
+    MovedToAnotherDay,
+    MovedWithinItsDay,
+    Cancelling,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_confirmed_booking_that_stands_nowhere_any_more_is_asked_about_once() {
+    for became in [Became::Removed, Became::MovedToAnotherDay, Became::MovedWithinItsDay, Became::Cancelling]
+    {
+        let rig = Rig::new().await;
+        let id = rig.booked(0).await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+        rig.vendor.settle(None);
+        rig.carrier.look(rig.due).await.unwrap();
+        let row = rig.row(id).await;
+        let created = row.created_vendor_id.unwrap();
+        let mut book =
+            copy_made(Some(row.finished_at.unwrap() + SignedDuration::from_mins(11)), "somebody else's");
+        let moved = Appointment { vendor_id: created.clone(), ..book.appointments[0].clone() };
+        match became {
+            Became::Removed => {}
+            Became::MovedToAnotherDay => {
+                rig.vendor.shows(Appointment { window: slot(3 * 24 * 60), ..moved });
+            }
+            Became::MovedWithinItsDay => {
+                book.covers = Window::new(slot(0).start, slot(600).end).unwrap();
+                book.appointments.push(Appointment { window: slot(300), ..moved });
+            }
+            Became::Cancelling => {
+                new(rig.wish(&cancelling(&created, None), "cancel").await);
+            }
+        }
+        // Of one that is moved within its day the copy says so itself, and is believed after a while.
+        for _ in 0..2 {
+            rig.carrier.seen(rig.due, &book).await.unwrap();
+        }
+        assert!(!rig.is_held(0).await, "{became:?}");
+        let tasks = rig.tasks().await;
+        if became != Became::Removed {
+            assert!(tasks.is_empty(), "{became:?}: {tasks:?}");
+            continue;
+        }
+        assert_eq!((tasks.len(), tasks[0].code.as_str()), (1, "not_in_calendar"), "{tasks:?}");
+        assert_eq!((tasks[0].writeback, tasks[0].due_at), (Some(id), Some(slot(0).start)));
+        assert_eq!(rig.state(id).await, S::Succeeded, "it was booked, whatever became of it");
+        let done = writebacks::end_task(&rig.store, rig.due.tenant, tasks[0].id, None, "a test").await;
+        assert!(done.unwrap());
+        rig.carrier.seen(rig.due, &book).await.unwrap();
+        assert!(rig.tasks().await.is_empty(), "once");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

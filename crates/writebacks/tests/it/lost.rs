@@ -2,6 +2,7 @@
 
 use domain::WritebackState as S;
 use pms::WriteOutcome;
+use store::Move;
 
 use crate::order::for_another_patient;
 use crate::rig::{LOOKS, Rig};
@@ -200,9 +201,24 @@ async fn p3_a_lost_write_is_not_looked_for_early_with_another_because_its_looks_
     rig.vendor.next(&[Fate::LoseRequest, Fate::LoseRequest]);
     let (due, nearly) = (rig.booked(0).await, for_another_patient(&rig, 30).await);
     while rig.carrier.send_next(rig.due).await.unwrap() {}
+    // Of one transaction, for which the clock stands still.
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    for (state, early) in [(S::Submitted, true), (S::Unknown, false)] {
+        for (id, look_in_s) in [(due, 0.0), (nearly, 1.5)] {
+            let from = [S::Unknown, S::Submitted];
+            let step = Move { from: &from, look_in_s, uncounted: true, ..Move::default() };
+            assert!(tx.move_writeback(id, state, &step).await.unwrap());
+        }
+        let looker = uuid::Uuid::now_v7();
+        let claimed = tx.claim_for_looking(rig.due.connection, state, looker, 60.0).await.unwrap();
+        let claimed: Vec<_> = claimed.iter().map(|write| write.id).collect();
+        assert_eq!(claimed, if early { vec![due, nearly] } else { vec![due] }, "{state}");
+    }
+    tx.roll_back().await.unwrap();
+    // And so does the carrier.
     rig.sql(&format!(
         "UPDATE pms_writebacks SET next_check_at = now()
-             + CASE id WHEN '{}' THEN interval '0 s' ELSE interval '1500 ms' END WHERE connection_id = ",
+             + CASE id WHEN '{}' THEN interval '0 s' ELSE interval '1 hour' END WHERE connection_id = ",
         due.uuid()
     ))
     .await;

@@ -4,7 +4,7 @@ use domain::{WritebackId, WritebackState as S};
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use pms::{Advice, ErrorKind};
 
-use crate::rig::{Rig, booking, new, patient};
+use crate::rig::{Rig, booking, new, patient, slot};
 use crate::vendor::Fate;
 
 /// So many nights from now, at half past two in Chicago.
@@ -91,6 +91,58 @@ async fn a_booking_that_waits_for_its_patient_goes_on_with_them_in_the_night() {
     rig.carry_on().await;
     assert_eq!(rig.vendor.held().len(), 2);
     assert_eq!(rig.state(second).await, S::Succeeded);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_new_patient_and_their_booking_that_a_night_tries_have_until_the_appointment() {
+    let rig = Rig::new().await;
+    let day = SignedDuration::from_hours(24);
+    let first = new(rig.wish_after(&patient(), "nora", None, day).await);
+    let second = new(rig.wish_after(&booking(0), "nora's booking", Some(first), day).await);
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Failed, S::Failed));
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 2);
+    let (made, booked) = (rig.replay_of(first).await, rig.replay_of(second).await);
+    for id in [made, booked] {
+        assert_eq!(rig.row(id).await.deadline_at, slot(0).start, "nobody gives up before that");
+    }
+    rig.hours_pass(25).await;
+    assert_eq!(rig.carrier.reap().await.unwrap(), 0);
+    assert_eq!(rig.carrier.retry_at_night(night(2)).await.unwrap(), 0, "it is still under way");
+    assert!(rig.is_held(0).await);
+    rig.carry_on().await;
+    assert_eq!((rig.state(made).await, rig.state(booked).await), (S::Succeeded, S::Succeeded));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_what_one_night_tries_for_as_long_as_it_may_the_very_next_night_takes_up() {
+    let rig = Rig::new().await;
+    let day = SignedDuration::from_hours(24);
+    let mut id = new(rig.wish_after(&patient(), "nora", None, day).await);
+    rig.sql(
+        "UPDATE pms_writebacks SET state = 'failed', reason = 'practice_offline', finished_at = now()
+         WHERE connection_id = ",
+    )
+    .await;
+    assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 1);
+    for ahead in [1, 2] {
+        id = rig.replay_of(id).await;
+        // It was made in that night, and the server stays off for as long as it has.
+        rig.sql(&format!(
+            "UPDATE pms_writebacks SET state = 'failed', reason = 'practice_offline',
+                 created_at = '{made}'::timestamptz,
+                 deadline_at = deadline_at + ('{made}'::timestamptz - created_at),
+                 finished_at = deadline_at + ('{made}'::timestamptz - created_at) + interval '1 s'
+             WHERE id = '{}' AND connection_id = ",
+            id.uuid(),
+            made = night(ahead),
+        ))
+        .await;
+        let next = night(ahead + 1) + SignedDuration::from_mins(1);
+        assert_eq!(rig.carrier.retry_at_night(next).await.unwrap(), 1, "the night after {ahead}");
+        assert_eq!(rig.carrier.retry_at_night(next).await.unwrap(), 0, "once a night");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

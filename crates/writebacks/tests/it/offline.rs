@@ -217,6 +217,25 @@ async fn a_server_that_a_try_finds_off_or_on_is_remembered_for_its_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p12_what_waited_for_a_server_waits_on_while_its_practices_data_is_on_its_way_anew() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[OFF]);
+    let (first, second) = (rig.booked(0).await, rig.booked(30).await);
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.close(ErrorKind::NotReady, Advice::RetryAfter(Duration::from_secs(600)));
+    for _ in 0..8 {
+        rig.pass().await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+        assert_eq!(why(&rig, first).await, (S::Queued, Some("not_ready".to_owned())));
+    }
+    assert!(waits(&rig, first).await > 590.0, "{}", waits(&rig, first).await);
+    rig.vendor.behave();
+    rig.carry_on().await;
+    assert_eq!((rig.state(first).await, rig.state(second).await), (S::Succeeded, S::Succeeded));
+    assert!(rig.tasks().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p9_a_new_caller_does_not_hurry_what_waits_for_the_practices_budget() {
     let rig = Rig::new().await;
     rig.vendor.next(&[Fate::Refuse(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(60)))]);

@@ -93,6 +93,27 @@ async fn p9_a_write_that_the_vendor_calls_done_is_looked_for_as_rarely_as_the_re
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_the_practices_records_says_so_also_while_nobody_can_be_asked() {
+    for status_is_closed in [true, false] {
+        let rig = Rig::new().await;
+        let id = rig.booked(0).await;
+        rig.carrier.send_next(rig.due).await.unwrap();
+        if status_is_closed {
+            rig.vendor.close_status();
+        } else {
+            rig.vendor.say_done();
+        }
+        rig.carrier.look(rig.due).await.unwrap();
+        rig.pass().await;
+        rig.vendor.close(ErrorKind::VendorDown, Advice::Retry);
+        rig.carrier.look(rig.due).await.unwrap();
+        let row = rig.row(id).await;
+        assert_eq!((row.state, row.reason.as_deref()), (S::Submitted, Some("not_in_records_yet")));
+        assert_eq!(row.check_count, 1, "the second look brought nothing");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p9_a_vendor_that_says_when_to_ask_again_is_not_asked_before() {
     let rig = Rig::new().await;
     let id = rig.booked(0).await;

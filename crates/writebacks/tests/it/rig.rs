@@ -144,6 +144,14 @@ impl Rig {
         row
     }
 
+    /// The try that repeats `id`.
+    pub(crate) async fn replay_of(&self, id: WritebackId) -> WritebackId {
+        let mut tx = self.store.tenant(self.due.tenant).await.unwrap();
+        let replay = tx.replay_of(id).await.unwrap().unwrap();
+        tx.commit().await.unwrap();
+        replay
+    }
+
     pub(crate) async fn replay(&self, id: WritebackId) -> Result<WritebackId, ReplayError> {
         replay(&self.store, self.due.tenant, id, "a test").await
     }
@@ -219,6 +227,16 @@ impl Rig {
         self.sql(
             "UPDATE pms_writebacks SET created_at = created_at - interval '1 hour' WHERE connection_id = ",
         )
+        .await;
+    }
+
+    /// So many hours pass for every write, whatever became of it.
+    pub(crate) async fn hours_pass(&self, hours: u32) {
+        self.sql(&format!(
+            "UPDATE pms_writebacks SET created_at = created_at - interval '{hours} h',
+                 deadline_at = deadline_at - interval '{hours} h', finished_at = finished_at - interval '{hours} h',
+                 next_check_at = next_check_at - interval '{hours} h' WHERE connection_id = "
+        ))
         .await;
     }
 

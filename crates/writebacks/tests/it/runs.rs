@@ -1,5 +1,7 @@
 //! Many replays, at a rate, until too many go wrong.
 
+use std::time::Duration;
+
 use domain::{WritebackId, WritebackState as S};
 use pms::{Advice, ErrorKind};
 use store::ReplayRun;
@@ -99,6 +101,38 @@ async fn a_run_has_no_more_under_way_than_may_go_wrong_whatever_its_rate() {
     rig.carry_on().await;
     let stopped = steps().await;
     assert_eq!((stopped.state.as_str(), taken(&stopped)), ("stopped", 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_goes_on_while_a_replay_of_it_waits_for_a_server_that_is_off_or_for_the_vendors_limit() {
+    for kind in [ErrorKind::PracticeOffline, ErrorKind::RateLimited] {
+        let rig = Rig::new().await;
+        let writes = [rig.failed(0).await, rig.failed(30).await, rig.failed(60).await];
+        let id = run(&rig, &writes, 6000, Some(1)).await;
+        let step = async || {
+            a_minute_passes(&rig).await;
+            rig.carrier.work_runs_off().await.unwrap();
+            outcomes(&stands(&rig, id).await).iter().flatten().count()
+        };
+        assert_eq!((step().await, step().await), (1, 1), "it may go wrong before long");
+        rig.look_until_nowhere().await;
+        rig.vendor.next(&[Fate::Refuse(kind, Advice::RetryAfter(Duration::from_secs(3_600)))]);
+        rig.carrier.send_next(rig.due).await.unwrap();
+        let first = stands(&rig, id).await.items[0].replay.unwrap();
+        let row = rig.row(first).await;
+        assert_eq!((row.state, row.reason.as_deref()), (S::Queued, Some(kind.word())));
+        assert_eq!(
+            (step().await, step().await),
+            (2, 2),
+            "{kind:?}: the next is looked for before it is sent"
+        );
+        // It waits behind the first.
+        rig.look_until_nowhere().await;
+        assert_eq!(step().await, 3, "{kind:?}");
+        assert_eq!(stands(&rig, id).await.state, "done");
+        rig.carry_on().await;
+        assert_eq!(rig.vendor.held().len(), 3);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

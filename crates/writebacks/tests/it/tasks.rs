@@ -1,13 +1,14 @@
 //! What staff are told to do, and when it is no longer to be done.
 
-use domain::WritebackState as S;
+use domain::{WritebackId, WritebackState as S};
 use jiff::{SignedDuration, Timestamp};
 use pms::FailureReason;
-use store::{NewTask, StoreError};
+use store::{NewTask, StaffTask, StoreError, ToolCallKey};
 use uuid::Uuid;
 use writebacks::{Done, DropOutcome, EndTaskError, Found, end_task, reason, settle};
 
-use crate::rig::Rig;
+use crate::night::night;
+use crate::rig::{Rig, slot};
 use crate::vendor::Fate;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,6 +78,87 @@ async fn p12_whatever_fails_leaves_a_task_however_soon_and_so_does_its_replay() 
         let task = rig.tasks().await.pop().unwrap();
         assert_eq!((task.code.as_str(), task.writeback), ("slot_taken", Some(again)));
     }
+}
+
+/// A booking that waits; its caller was told that the clinic would get back to them.
+async fn left_by_a_caller(rig: &Rig, minute: i64) -> WritebackId {
+    let id = rig.booked(minute).await;
+    let key = ToolCallKey { call_id: "call-1".into(), tool_call_id: format!("book {minute}") };
+    let left = NewTask {
+        connection: Some(rig.due.connection),
+        writeback: Some(id),
+        code: "booking_kept_offline",
+        sentence: "Somebody wanted to book an appointment. Your server could not be reached.",
+        next_action: "See that your server is on.",
+        due_at: None,
+        tool_call: Some(&key),
+    };
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    assert!(tx.add_task_wanting(&left, br#"{"callerPhone":"+15550100099"}"#).await.unwrap());
+    tx.commit().await.unwrap();
+    id
+}
+
+/// The one task there is, which has a caller told that what they wanted is there.
+async fn to_be_told(rig: &Rig, id: WritebackId) -> StaffTask {
+    let mut tasks = rig.tasks().await;
+    assert_eq!(tasks.len(), 1, "{tasks:?}");
+    let task = tasks.remove(0);
+    assert_eq!((task.code.as_str(), task.writeback), ("caller_not_told", Some(id)));
+    assert_eq!((task.call_id.as_deref(), task.due_at), (Some("call-1"), Some(slot(0).start)));
+    let wanted = task.wanted.as_ref().map(|wanted| String::from_utf8_lossy(wanted.expose()).into_owned());
+    assert!(wanted.unwrap().contains("+15550100099"), "whom to call is known");
+    task
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_caller_who_was_told_that_the_clinic_gets_back_to_them_is_told_once_it_landed() {
+    let rig = Rig::new().await;
+    let id = left_by_a_caller(&rig, 0).await;
+    rig.carry_on().await;
+    assert_eq!(rig.state(id).await, S::Succeeded);
+    let task = to_be_told(&rig, id).await;
+    assert!(task.sentence.contains("entered in your system now"), "{task:?}");
+    assert!(end_task(&rig.store, rig.due.tenant, task.id, None, "a test").await.unwrap());
+    assert!(rig.tasks().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_caller_is_told_also_of_what_landed_only_when_it_was_tried_again() {
+    for at_night in [false, true] {
+        let rig = Rig::new().await;
+        let id = left_by_a_caller(&rig, 0).await;
+        rig.expire_deadlines().await;
+        rig.carrier.reap().await.unwrap();
+        assert_eq!(rig.task_codes().await, ["not_sent_in_time"]);
+        let again = if at_night {
+            assert_eq!(rig.carrier.retry_at_night(night(1)).await.unwrap(), 1);
+            rig.replay_of(id).await
+        } else {
+            rig.replay(id).await.unwrap()
+        };
+        rig.carry_on().await;
+        assert_eq!(rig.state(again).await, S::Succeeded);
+        to_be_told(&rig, again).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_a_person_has_done_or_settles_by_hand_is_followed_by_no_other() {
+    let rig = Rig::new().await;
+    let called = left_by_a_caller(&rig, 0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    let task = rig.tasks().await.pop().unwrap();
+    assert!(end_task(&rig.store, rig.due.tenant, task.id, None, "a test").await.unwrap());
+    rig.carry_on().await;
+    assert_eq!((rig.state(called).await, rig.tasks().await.len()), (S::Succeeded, 0));
+    let settled = left_by_a_caller(&rig, 30).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.expire_deadlines().await;
+    rig.carrier.reap().await.unwrap();
+    assert_eq!(rig.state(settled).await, S::Parked);
+    settle(&rig.store, rig.due.tenant, settled, Found::There { vendor_id: "9" }, "a test").await.unwrap();
+    assert!(rig.tasks().await.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -369,8 +369,16 @@ impl PMSAdapter for Vendor {
         })
     }
 
-    async fn patient_book(&self, _: &PatientBookQuery) -> Result<PatientBook, PmsError> {
-        unreachable!("a carrier does not read patients' books")
+    async fn patient_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError> {
+        let inner = self.inner();
+        let is_theirs =
+            |one: &&Appointment| one.patient == query.patient && one.window.overlaps(&query.covers);
+        Ok(PatientBook {
+            time_zone: "America/Chicago".into(),
+            appointments: inner.shown.iter().filter(is_theirs).cloned().collect(),
+            clinicians: vec![],
+            freshness: Freshness { copied_at: inner.copied_at, read_at: Timestamp::now() },
+        })
     }
 
     async fn clinicians(&self) -> Result<Vec<Clinician>, PmsError> {

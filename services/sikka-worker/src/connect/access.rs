@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::{ConnectionId, TenantId};
+use jiff::{SignedDuration, Timestamp};
 use pms::{Advice, ErrorKind, KeySource, PmsError};
 use pms_sikka::{AuthorizedPractice, OfficeProfile};
-use store::{StoreError, SwitchOff};
+use store::{StoreError, SwitchOff, SwitchOffEnd};
 use tokio::time::{Instant, sleep};
 use vendor_http::Budget;
 
-use super::{Connector, VENDOR};
+use super::{Connector, VENDOR, heed};
 
-/// For so long nobody switches off what somebody is about to use: longer than any set-up or test takes.
+/// For so long nobody switches off what somebody is about to use, and after that it is switched off where nobody came to
+/// use it: longer than any set-up or test takes.
 const HELD_S: f64 = 600.0;
 /// Longer than one switch can take, its wait for room included.
 const LEASE_S: f64 = 180.0;
@@ -21,6 +23,10 @@ const LEASE_S: f64 = 180.0;
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest wait between two tries.
 const LONGEST_WAIT_S: f64 = 3_600.0;
+/// After so long nothing is tried any more, and somebody has to look.
+const GIVEN_UP_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// What stands beside a connection from then on.
+const STILL_ON: &str = "location_still_on";
 
 impl Connector {
     /// Has the vendor serve a location, and reads it. A location that is on is billed: one that this call switched on,
@@ -47,7 +53,8 @@ impl Connector {
     }
 
     /// A disabled connection may still wait for its location to be switched off: that is put off, or else it would end
-    /// what begins here.
+    /// what begins here. From now on every one waits for it: what is switched on and comes to nothing goes off again,
+    /// whether or not somebody is left to see to it.
     async fn hold_on(&self, office: &str, location: &str) -> Result<(), PmsError> {
         let down = || PmsError::new(ErrorKind::VendorDown, Advice::Retry);
         let give_up = Instant::now() + PATIENCE;
@@ -83,11 +90,12 @@ impl Connector {
             tx.commit().await?;
             let Some(one) = claimed else { return Ok(()) };
             let answer = self.sikka.switch_off(&one.office, &one.location).await;
-            let again_s = again(answer.as_ref().err(), self.own.setup_wait_seconds, one.tries);
+            let owed = Timestamp::now().duration_since(one.since);
+            let end = end_of(answer.as_ref().err(), self.own.setup_wait_seconds, (one.tries, owed));
             let mut tx = self.store.machinery().await?;
-            tx.switch_off_ended(&one, again_s).await?;
+            let is_over = tx.switch_off_ended(&one, end).await?;
             tx.commit().await?;
-            self.tell_of_switch(&one, answer, again_s).await?;
+            self.tell_of_switch(&one, answer, (end, is_over)).await?;
         }
     }
 
@@ -95,57 +103,86 @@ impl Connector {
         &self,
         one: &SwitchOff,
         answer: Result<(), PmsError>,
-        again_s: Option<f64>,
+        (end, is_over): (SwitchOffEnd, bool),
     ) -> Result<(), StoreError> {
-        match (answer, again_s) {
-            (Ok(()), _) => {
-                tracing::info!(connection.id = %one.connection, "a location that nobody uses is switched off");
-                self.record(one.tenant, "switchboard", "location.switch_off", one.connection).await
+        let Err(error) = answer else {
+            tracing::info!(connection.id = %one.connection, "a location that nobody uses is switched off");
+            return self.record(one.tenant, "switchboard", "location.switch_off", one.connection).await;
+        };
+        match end {
+            SwitchOffEnd::GivenUp(_) if is_over => {
+                tracing::warn!(connection.id = %one.connection, error = %error,
+                    "the vendor does not switch a location off that nobody uses: nothing more is tried");
+                self.tell(one.tenant, one.connection).await
             }
-            (Err(error), Some(_)) => {
-                tracing::info!(connection.id = %one.connection, error = %error, "a location is switched off later");
+            SwitchOffEnd::Over => {
+                tracing::info!(connection.id = %one.connection, error = %error,
+                    "the vendor knows a location no more that nobody uses");
                 Ok(())
             }
-            (Err(error), None) => {
-                tracing::warn!(connection.id = %one.connection, error = %error,
-                    "the vendor does not let a location be switched off that nobody uses");
+            SwitchOffEnd::Again(_) | SwitchOffEnd::GivenUp(_) => {
+                tracing::info!(connection.id = %one.connection, error = %error, "a location is switched off later");
                 Ok(())
             }
         }
     }
 }
 
-/// Seconds until the next try: twice as long each time. None: it is done, or the vendor has no such call or location.
-fn again(error: Option<&PmsError>, first_s: f64, tries: i32) -> Option<f64> {
-    let is_final = |error: &PmsError| {
-        matches!(error.kind, ErrorKind::Unsupported | ErrorKind::NotFound)
-            && error.advice == Advice::Permanent
-    };
-    let error = error.filter(|error| !is_final(error))?;
-    let doubled = (first_s * 2f64.powi((tries - 1).clamp(0, 20))).min(LONGEST_WAIT_S);
-    Some(match error.advice {
-        Advice::RetryAfter(wait) => doubled.max(wait.as_secs_f64()),
-        _ => doubled,
-    })
+/// What becomes of what is owed. It is tried again, twice as late each time, until it is done; until no later try goes
+/// better, or none did for too long. A location that the vendor does not know is billed to nobody.
+fn end_of(error: Option<&PmsError>, first_s: f64, (tries, owed): (i32, SignedDuration)) -> SwitchOffEnd {
+    let Some(error) = error else { return SwitchOffEnd::Over };
+    // It is asked for in the application's own name. That its keys are wrong is told of elsewhere, and passes.
+    let are_keys_wrong = error.kind == ErrorKind::AccessWithdrawn && error.code.as_deref() != Some(heed::OFF);
+    match (error.kind, error.advice) {
+        (ErrorKind::NotFound, Advice::Permanent) => SwitchOffEnd::Over,
+        (_, Advice::Permanent) if !are_keys_wrong => SwitchOffEnd::GivenUp(STILL_ON),
+        _ if owed >= GIVEN_UP_AFTER => SwitchOffEnd::GivenUp(STILL_ON),
+        (_, advice) => {
+            let doubled = (first_s * 2f64.powi((tries - 1).clamp(0, 20))).min(LONGEST_WAIT_S);
+            SwitchOffEnd::Again(match advice {
+                Advice::RetryAfter(wait) => doubled.max(wait.as_secs_f64()),
+                _ => doubled,
+            })
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn soon(error: &PmsError, tries: i32) -> SwitchOffEnd {
+        end_of(Some(error), 30.0, (tries, SignedDuration::from_hours(1)))
+    }
+
     #[test]
-    fn a_switch_is_tried_again_twice_as_late_each_time_until_the_vendor_takes_it_or_never_will() {
+    fn a_switch_is_tried_again_twice_as_late_each_time_until_the_vendor_takes_it() {
         let down = PmsError::new(ErrorKind::VendorDown, Advice::Retry);
-        let waits = [1, 2, 3, 30].map(|tries| again(Some(&down), 30.0, tries));
-        assert_eq!(waits, [Some(30.0), Some(60.0), Some(120.0), Some(3_600.0)]);
+        let waits = [1, 2, 3, 30].map(|tries| soon(&down, tries));
+        assert_eq!(waits, [30.0, 60.0, 120.0, 3_600.0].map(SwitchOffEnd::Again));
         let full = PmsError::new(ErrorKind::RateLimited, Advice::RetryAfter(Duration::from_secs(90)));
-        assert_eq!(again(Some(&full), 30.0, 1), Some(90.0));
+        assert_eq!(soon(&full, 1), SwitchOffEnd::Again(90.0));
         // Our own keys are wrong for a while: the location stays billed until they are right.
-        let refused = PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent);
-        assert_eq!(again(Some(&refused), 30.0, 1), Some(30.0));
-        for kind in [ErrorKind::Unsupported, ErrorKind::NotFound] {
-            assert_eq!(again(Some(&PmsError::new(kind, Advice::Permanent)), 30.0, 1), None);
+        let refused = PmsError::new(ErrorKind::AccessWithdrawn, Advice::Permanent).code("API2003");
+        assert_eq!(soon(&refused, 1), SwitchOffEnd::Again(30.0));
+        assert_eq!(end_of(None, 30.0, (1, SignedDuration::ZERO)), SwitchOffEnd::Over);
+    }
+
+    #[test]
+    fn p12_a_switch_that_no_later_try_mends_or_that_failed_for_a_week_is_given_up_and_told_of() {
+        let never = |kind| PmsError::new(kind, Advice::Permanent);
+        for error in [
+            never(ErrorKind::Unsupported),
+            never(ErrorKind::Invalid),
+            never(ErrorKind::AccessWithdrawn).code(heed::OFF),
+        ] {
+            assert_eq!(soon(&error, 1), SwitchOffEnd::GivenUp(STILL_ON), "{error}");
         }
-        assert_eq!(again(None, 30.0, 1), None);
+        assert_eq!(soon(&never(ErrorKind::NotFound), 1), SwitchOffEnd::Over, "nobody is billed for it");
+        let down = PmsError::new(ErrorKind::VendorDown, Advice::Retry);
+        let after = |hours| end_of(Some(&down), 30.0, (170, SignedDuration::from_hours(hours)));
+        assert_eq!(after(7 * 24 - 1), SwitchOffEnd::Again(3_600.0));
+        assert_eq!(after(7 * 24), SwitchOffEnd::GivenUp(STILL_ON));
     }
 }

@@ -87,6 +87,8 @@ impl Connector {
         let is_told = matches!(asks, Asks::Setup(_));
         let admitted = match decide(&mut tx, tenant, listed, wanted, is_told).await? {
             Place::Known(known) => {
+                // As it stands now: a switch of its location that begins meanwhile is noted in the same row.
+                let known = tx.connection_to_change(tenant, known.id).await?;
                 if matches!(asks, Asks::Look) && known.status == "disabled" {
                     return Err(NotAdmitted::Over(Moved::Lost));
                 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use domain::{ConnectionId, PracticeId, TenantId};
 use messages::v1;
 use pms::{Advice, ErrorKind, KeySource as _, PmsError};
-use pms_sikka::{AuthorizedPractice, office_credentials};
+use pms_sikka::{AuthorizedPractice, OfficeProfile, office_credentials};
 use seal::{Sealed, Secret};
 use serde_json::Value;
 use store::{Connection, StoreError};
@@ -107,21 +107,43 @@ impl Connector {
         let listed = &found.practice;
         // Only who knows the secret learns that somebody has it. A location that is on is billed: what cannot be used
         // is not switched on.
-        let (budget, is_used) = match self.foresee(tenant, listed, wanted).await.map_err(not_admitted)? {
-            Place::Known(known) => (self.budget_of(tenant, known.id), known.status == "active"),
-            Place::Free(_) | Place::New => (stranger, false),
+        let place = self.foresee(tenant, listed, wanted).await.map_err(not_admitted)?;
+        let (budget, is_used, known) = match place {
+            Place::Known(one) => (self.budget_of(tenant, one.id), one.status == "active", Some(one.id)),
+            Place::Free(_) | Place::New => (stranger, false, None),
         };
         let profile = match self.open(listed, keys, budget).await {
-            Ok(profile) => Some(profile),
-            Err(error) if is_on_its_way(&error, is_used) => None,
-            Err(error) => return Err(of_vendor(&error)),
+            Ok(profile) => Ok(Some(profile)),
+            Err(error) if is_on_its_way(&error, is_used) => Ok(None),
+            Err(error) => Err(of_vendor(&error)),
         };
+        let answer = match profile {
+            Ok(profile) => Box::pin(self.connected((tenant, actor), &found, wanted, profile)).await,
+            Err(problem) => Err(problem),
+        };
+        if answer.is_err()
+            && let Some(id) = known
+        {
+            // Where it is disabled, what was switched on for it goes off again.
+            self.leave_off(tenant, id).await.map_err(of_store)?;
+        }
+        answer
+    }
+
+    /// Writes an office down that somebody connects; without its profile its data is waited for.
+    async fn connected(
+        &self,
+        (tenant, actor): (TenantId, &str),
+        found: &Found,
+        wanted: Option<PracticeId>,
+        profile: Option<OfficeProfile>,
+    ) -> Asked {
         let asks = if profile.is_none() { Asks::Wait } else { Asks::Hand };
-        let admitted = self.admit(tenant, listed, wanted, asks).await.map_err(not_admitted)?;
+        let admitted = self.admit(tenant, &found.practice, wanted, asks).await.map_err(not_admitted)?;
         let id = admitted.connection;
         let status = match profile {
             Some(profile) => {
-                self.activate((tenant, id), &found, profile, By::Wish).await.map_err(not_admitted)?;
+                self.activate((tenant, id), found, profile, By::Wish).await.map_err(not_admitted)?;
                 "active"
             }
             None => "pending",

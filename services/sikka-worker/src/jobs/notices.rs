@@ -8,7 +8,9 @@ use messages::{Named as _, from_proto_time, v1};
 use pms_sikka::{ChangeNotice, InstallNotice, Says};
 use serde_json::json;
 use service::event_outcome;
-use store::{EventState, NewAlert, NewAudit, NewEvent, SetupKey, SetupRef, StoreError, Taken, Told};
+use store::{
+    EventState, MachineryTx, NewAlert, NewAudit, NewEvent, SetupKey, SetupRef, StoreError, Taken, Told,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -49,14 +51,16 @@ async fn handle(
     let notice = InstallNotice::read(&event.body).filter(|_| is_install);
     let mut tx = context.store.machinery().await?;
     let mut dedupe_key = event.dedupe_key.clone();
+    let mut is_another = false;
     if let (Some(tenant), Some(notice)) = (tenant, &notice)
         && notice.told_at.is_none()
         && notice.says != Says::Unclear
     {
         // Nothing in it tells the second of a day from a repeat of the first: what became of the first does.
         tx.lock_office(VENDOR, &notice.office).await?;
-        let is_another = tx.tells_something_new(key(tenant, notice), notice.says == Says::Cancelled).await?;
-        dedupe_key = tx.undated_key(delivery, (&event.source, &dedupe_key), is_another).await?;
+        let is_new = tx.tells_something_new(key(tenant, notice), notice.says == Says::Cancelled).await?;
+        dedupe_key = tx.undated_key(delivery, (&event.source, &dedupe_key), is_new).await?;
+        is_another = dedupe_key != event.dedupe_key;
     }
     let taken = tx
         .take_event(
@@ -80,7 +84,7 @@ async fn handle(
     let Taken::New(id) = taken else { return Ok("duplicate") };
     match (is_install, notice, ChangeNotice::read(&event.body)) {
         (true, Some(notice), _) => match tenant {
-            Some(tenant) => install(context, id, tenant, &notice, received_at).await,
+            Some(tenant) => install(context, id, tenant, &notice, (received_at, is_another)).await,
             None => reject(context, id, "it came through nobody's door").await,
         },
         (false, _, Some(notice)) if event.kind == "change" => change(context, id, &notice).await,
@@ -121,35 +125,36 @@ async fn unclear(
 }
 
 /// A clinic bought the application or cancelled it. A purchase is only noted: the vendor is asked whether it is true.
+/// `is_another`: it bears no date, and was taken for another one than the last.
 async fn install(
     context: &Context,
     id: WebhookEventId,
     tenant: TenantId,
     notice: &InstallNotice,
-    received_at: Timestamp,
+    (received_at, is_another): (Timestamp, bool),
 ) -> Result<&'static str, StoreError> {
     let is_over = match notice.says {
         Says::Bought => false,
         Says::Cancelled => true,
         Says::Unclear => return unclear(context, id, tenant, notice).await,
     };
-    let key = key(tenant, notice);
     // What is dated ahead would make every notice until then a late one.
     let told = notice.told_at.map(|at| Told { at: at.min(received_at), is_day: notice.is_day });
-    let mut ended = Vec::new();
     let mut tx = context.store.machinery().await?;
     tx.lock_office(VENDOR, &notice.office).await?;
-    let was_taken = if is_over {
-        let cancelled = tx.cancel_setup(key, told).await?;
-        if cancelled {
-            let of_office = tx.connections_of_office(VENDOR, &notice.office).await?;
-            let own = of_office.iter().filter(|one| one.due.tenant == tenant && one.status != "disabled");
-            ended.extend(own.map(|one| one.due.connection));
-        }
-        cancelled
-    } else {
-        tx.ask_setup(key, told).await?
-    };
+    // A crash brings the event here again when others may have been taken since: it has its effect once.
+    let is_first = tx.first_time("sikka.install.taken", id.uuid()).await?;
+    if is_first && is_another && !tx.tells_something_new(key(tenant, notice), is_over).await? {
+        // A copy of it was handled between that and this.
+        tx.event_done(id, EventState::Handled, Some(tenant), Some("a repeat")).await?;
+        tx.commit().await?;
+        return Ok("duplicate");
+    }
+    let was_taken = !is_first || take_effect(&mut tx, key(tenant, notice), told, is_over).await?;
+    if !was_taken {
+        let late = "a later notice was taken before it, or somebody switched the office off since";
+        tx.event_done(id, EventState::Handled, Some(tenant), Some(late)).await?;
+    }
     tx.commit().await?;
     let what = match (is_over, was_taken) {
         (true, true) => "install.cancelled",
@@ -158,16 +163,6 @@ async fn install(
     };
     tracing::info!(tenant.id = %tenant, install.what = what, "the vendor told of an install");
     let mut tx = context.store.tenant(tenant).await?;
-    for connection in &ended {
-        tx.disable_connection(*connection).await?;
-        tx.raise(&NewAlert {
-            connection: Some(*connection),
-            kind: AlertKind::InstallCancelled,
-            happened: "The clinic cancelled its install. Its connection was disabled.",
-        })
-        .await?;
-    }
-    // A crash brings the event here again: it is recorded once.
     if tx.first_time("sikka.install", id.uuid()).await? {
         tx.audit(&NewAudit {
             actor: "sikka",
@@ -182,15 +177,43 @@ async fn install(
         .await?;
     }
     tx.commit().await?;
-    let mut tx = context.store.machinery().await?;
-    for connection in &ended {
-        changed(&mut tx, tenant, *connection, "connection.changed").await?;
+    if was_taken {
+        let mut tx = context.store.machinery().await?;
+        tx.event_done(id, EventState::Handled, Some(tenant), None).await?;
+        tx.commit().await?;
     }
-    let late = (!was_taken)
-        .then_some("a later notice was taken before it, or somebody switched the office off since");
-    tx.event_done(id, EventState::Handled, Some(tenant), late).await?;
-    tx.commit().await?;
     Ok("handled")
+}
+
+/// Has a notice change what it tells of, all at once: whoever has the office's lock after that, a copy of it among them,
+/// sees that it is so. False: a later one was taken before it, or somebody switched the office off since.
+async fn take_effect(
+    tx: &mut MachineryTx,
+    key: SetupKey<'_>,
+    told: Option<Told>,
+    is_over: bool,
+) -> Result<bool, StoreError> {
+    if !is_over {
+        return tx.ask_setup(key, told).await;
+    }
+    // As everybody does: the connections first, their setups then.
+    let of_office = tx.connections_of_office(VENDOR, key.office).await?;
+    for own in of_office.iter().filter(|one| one.due.tenant == key.tenant) {
+        tx.connection_to_change(key.tenant, own.due.connection).await?;
+    }
+    if !tx.cancel_setup(key, told).await? {
+        return Ok(false);
+    }
+    for connection in tx.end_office(key.tenant, VENDOR, key.office).await? {
+        let cancelled = NewAlert {
+            connection: Some(connection),
+            kind: AlertKind::InstallCancelled,
+            happened: "The clinic cancelled its install. Its connection was disabled.",
+        };
+        tx.raise(Some(key.tenant), &cancelled).await?;
+        changed(tx, key.tenant, connection, "connection.changed").await?;
+    }
+    Ok(true)
 }
 
 /// The copy of a practice is new. What every process remembers of it goes, writes that wait to be seen are looked at,

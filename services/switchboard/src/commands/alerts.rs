@@ -70,10 +70,11 @@ pub(crate) async fn run(action: AlertsAction, out: Out) -> anyhow::Result<ExitCo
                 }
                 None => None,
             };
-            tx.commit().await?;
+            // The record first: what is on its way and on no record nobody could ask about.
             if let Some(record) = record {
                 record.commit().await?;
             }
+            tx.commit().await?;
             out.say(format!("{deliveries} deliveries are on their way again."));
             out.object(&json!({ "alert": id.to_string(), "deliveries": deliveries }));
         }

@@ -3,10 +3,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use bus::{Bus, BusConfig, Exchange, Letter};
 use serde_json::{Value, json};
-use store::{Parked, Store};
+use store::{NewAudit, Parked, Store};
 use uuid::Uuid;
 
-use super::api_keys::audit;
 use crate::cli::ParkedAction;
 use crate::out::Out;
 use crate::place;
@@ -78,26 +77,46 @@ async fn everything(store: &Store) -> anyhow::Result<Vec<Uuid>> {
 async fn replay(store: &Store, bus: &Bus, id: Uuid) -> anyhow::Result<()> {
     let mut tx = store.machinery().await?;
     let (one, body) = tx.parked_one(id).await.context("no such message is set aside")?;
-    // What is nobody's yet has no chain to be written in.
-    let record = match one.tenant {
-        Some(tenant) => {
-            let mut record = store.tenant(tenant).await?;
-            let detail = json!({ "message": one.id, "queue": one.queue, "kind": one.kind });
-            audit(&mut record, "message.replay", detail).await?;
-            Some(record)
-        }
-        None => None,
-    };
-    let mut letter = Letter::with_id(one.id, one.kind, body);
+    tx.commit().await?;
+    // Before it leaves: what is sent and on no record nobody could ask about, and nobody's record waits for the broker.
+    record(store, &one, "ok").await?;
+    let sent = send(store, bus, &one, body).await;
+    if sent.is_err()
+        && let Err(error) = record(store, &one, "failed").await
+    {
+        return sent.with_context(|| format!("that it could not go is on no record ({error:#})"));
+    }
+    sent
+}
+
+/// What is nobody's yet has no chain to be written in.
+async fn record(store: &Store, one: &Parked, outcome: &str) -> anyhow::Result<()> {
+    let Some(tenant) = one.tenant else { return Ok(()) };
+    let mut tx = store.tenant(tenant).await?;
+    tx.audit(&NewAudit {
+        actor: "operator",
+        action: "message.replay",
+        patient: None,
+        call_id: None,
+        tool: None,
+        outcome,
+        ms: 0,
+        detail: json!({ "message": one.id, "queue": one.queue, "kind": one.kind }),
+    })
+    .await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+async fn send(store: &Store, bus: &Bus, one: &Parked, body: Vec<u8>) -> anyhow::Result<()> {
+    let mut letter = Letter::with_id(one.id, one.kind.clone(), body);
     letter.tenant = one.tenant.map(|tenant| tenant.to_string());
-    letter.key = one.hash_key;
+    letter.key.clone_from(&one.hash_key);
+    let mut tx = store.machinery().await?;
     // Its row is locked first: if it comes back at once, setting it aside anew waits for this to end.
-    tx.replayed(id).await?;
+    tx.replayed(one.id).await?;
     bus.publish(Exchange::Queue, &one.queue, letter).await?;
     tx.commit().await?;
-    if let Some(record) = record {
-        record.commit().await?;
-    }
     Ok(())
 }
 

@@ -320,6 +320,59 @@ async fn what_the_operator_disables_is_switched_off_at_the_vendor() {
     until_off(&stack).await;
 }
 
+/// Disables a newcomer's connection, and says which it is.
+async fn disabled(stack: &Stack, who: &Newcomer) -> String {
+    let shown = status(stack, who).await;
+    let connection = shown["connections"][0]["connectionId"].as_str().unwrap().to_owned();
+    let path = format!("/api/pms/connections/{connection}");
+    let off = ask(stack, who, "POST", &format!("{path}/disable"), None).await;
+    assert_eq!(off["status"], "disabled", "{off}");
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_location_that_is_switched_on_for_a_set_up_in_vain_goes_off_again_with_nobody_left_to_see_to_it()
+ {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    bought(&stack, &who).await;
+    disabled(&stack, &who).await;
+    until_off(&stack).await;
+    // The vendor switches it on, and then shows nothing of it.
+    let away = json!({ "count": 1_000, "status": 503, "path_prefix": "/v4/practices" });
+    stack.sandbox.faults(&json!({ "fail_next": away })).await.unwrap();
+    let wish = json!({ "officeId": OFFICE, "secretKey": format!("sandbox-secret-{OFFICE}") });
+    let refused = stack.rest(&who.api_key, ("POST", "/api/pms/setup"), &[], Some(&wish)).await.unwrap();
+    assert_eq!(refused.status, 503, "{refused:?}");
+    let office = stack.sandbox.office("GET", OFFICE, "", None).await.unwrap();
+    assert_eq!(office["access_on"], true, "{office}");
+    let pass = "UPDATE pms_connections SET config = jsonb_set(config, '{switch_off,due_at}', to_jsonb(now()))
+        WHERE jsonb_exists(config, 'switch_off')";
+    stack.sql(pass).await.unwrap();
+    until_off(&stack).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p12_a_location_that_the_vendor_does_not_switch_off_is_told_of_beside_its_connection() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let who = stack.newcomer("fernhill").await.unwrap();
+    bought(&stack, &who).await;
+    stack.sandbox.faults(&json!({ "scopes_removed": ["practice_location"] })).await.unwrap();
+    let path = disabled(&stack, &who).await;
+    let told = until_status(&stack, &who, "what to do about it", |status| {
+        status["connections"][0]["lastError"] == "location_still_on"
+    })
+    .await;
+    let told = &told["connections"][0];
+    assert_eq!(told["status"], "disabled", "{told}");
+    assert!(told["nextAction"].as_str().unwrap().contains("vendor's portal"), "{told}");
+    let owed = "SELECT count(*) FROM pms_connections WHERE jsonb_exists(config, 'switch_off')";
+    assert_eq!(stack.sql(owed).await.unwrap().concat(), ["0"], "nothing more is asked for");
+    stack.sandbox.faults(&json!({ "scopes_removed": [] })).await.unwrap();
+    let on = ask(&stack, &who, "POST", &format!("{path}/enable"), None).await;
+    assert_eq!((&on["status"], &on["lastError"]), (&json!("active"), &Value::Null), "{on}");
+}
+
 /// A location of a newcomer's that nothing is connected to.
 async fn located(stack: &Stack, who: &Newcomer, name: &str) -> PracticeId {
     let practice = Practice {
@@ -410,16 +463,37 @@ async fn p2_notices_without_a_date_are_told_apart_by_what_became_of_the_last_one
     noted(3).await;
     assert_eq!(told("install.told").await, "1");
     for round in 1..=2 {
-        // A repeat of a cancellation is none of a purchase that came between.
-        post(&stack, &path, &body("Cancelled")).await;
-        is("disabled").await;
-        post(&stack, &path, &body("Cancelled")).await;
-        noted(2 + 3 * round).await;
+        // A repeat comes later in the first round, and at the same time in the second. One of a cancellation is none of a
+        // purchase that came between.
+        let twice = async |status: &str, what: &str| {
+            let one = body(status);
+            if round == 2 {
+                tokio::join!(post(&stack, &path, &one), post(&stack, &path, &one));
+                is(what).await;
+            } else {
+                post(&stack, &path, &one).await;
+                is(what).await;
+                post(&stack, &path, &one).await;
+            }
+        };
+        twice("Cancelled", "disabled").await;
+        noted(4 * round + 1).await;
         assert_eq!(told("install.cancelled").await, round.to_string());
-        post(&stack, &path, &body("Active")).await;
-        is("active").await;
+        twice("Active", "active").await;
+        noted(4 * round + 3).await;
         assert_eq!(told("install.told").await, (round + 1).to_string());
     }
+    // A crash brings the first cancellation here again, which has had its effect.
+    let first = "SELECT id FROM webhook_events WHERE kind = 'install' ORDER BY id LIMIT 1 OFFSET 1";
+    stack.sql(&format!("UPDATE webhook_events SET state = 'received' WHERE id = ({first})")).await.unwrap();
+    post(&stack, &path, &body("Cancelled")).await;
+    noted(12).await;
+    assert_eq!(told("install.cancelled").await, "2");
+    assert_eq!(
+        status(&stack, &who).await["connections"][0]["status"],
+        "active",
+        "what was bought since is used"
+    );
     let (well, doctor) = run(&stack, &["doctor"]).await;
     assert!(well, "the ledger balances: {doctor}");
 }

@@ -79,6 +79,19 @@ async fn a_message_that_nobody_can_read_is_parked_listed_shown_and_replayed() {
     assert!(told.iter().any(|line| line["replayed"] == id), "{printed}");
     let on_record = [on_record[0], on_record[0]];
     assert_eq!(stack.sql(kept).await.unwrap(), on_record, "what could not go is on no record");
+    // Who had one sent is on record before it leaves; that it could not is as well, and it stays.
+    let moved = format!("UPDATE parked_messages SET queue = 'a.queue.of.old' WHERE id = '{theirs}'");
+    stack.sql(&moved).await.unwrap();
+    let (well, printed) = run(&stack, &["--json", "parked", "replay", theirs]).await;
+    assert!(!well && printed.contains("\"failed\""), "{printed}");
+    let hands = "SELECT detail->>'queue', outcome FROM audit_log WHERE action = 'message.replay'
+        ORDER BY sequence DESC LIMIT 2";
+    let on_record = [["a.queue.of.old", "failed"], ["a.queue.of.old", "ok"]];
+    assert_eq!(stack.sql(hands).await.unwrap(), on_record);
+    until(SOON, "it to be set aside still", || async {
+        listed().await.iter().any(|one| one["id"] == theirs && one["replayed_at"].is_null()).then_some(())
+    })
+    .await;
     let (well, printed) = run(&stack, &["parked", "show", &uuid::Uuid::now_v7().to_string()]).await;
     assert!(!well && printed.contains("no such message"), "{printed}");
     bus.close().await;
