@@ -24,7 +24,7 @@ pub use input::BadInput;
 pub use language::{Language, Template};
 pub use ports::{
     Answered, BookError, Change, Claim, Guessing, Ledger, LedgerError, NewWrite, Paid, PaymentTaken,
-    PendingPatient, PracticeBook, RequestError, Requested, WriteNews,
+    PendingPatient, PracticeBook, Recorded, RequestError, Requested, WriteNews,
 };
 pub use proof::{IdentityRules, Proof, ProofNeeded, RulesError};
 pub use reception::{Handled, Reception};

@@ -1,12 +1,12 @@
 //! A patient's own appointments, by everything that is known: the practice's copy, what we hold, what we changed.
 
 use availability::Held;
-use domain::{AppointmentState, Clinician, Freshness, Patient, PatientBook, Window};
+use domain::{AppointmentState, Clinician, Freshness, Patient, PatientBook, Window, WritebackId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use pms::Operation;
 
-use crate::ports::Change;
+use crate::ports::{Change, WriteNews};
 use crate::proof::Given;
 use crate::sentences::{self, input as said};
 use crate::spoken::{self, Offer};
@@ -19,6 +19,8 @@ use crate::{BadInput, Template, ToolAnswer};
 pub(crate) struct Own {
     /// The vendor's id; `None` while it is being made.
     pub(crate) id: Option<String>,
+    /// Our own request that its time is held for.
+    pub(crate) request: Option<WritebackId>,
     /// When.
     pub(crate) window: Window,
     /// With whom, by the vendor's id.
@@ -29,6 +31,19 @@ pub(crate) struct Own {
     pub(crate) unclear: bool,
     /// Our change of it that is not over.
     pub(crate) changing: Option<Change>,
+}
+
+impl Own {
+    /// What it is called: by the vendor's id, and by that of our request for as long as it is being made.
+    pub(crate) fn called(&self) -> Option<String> {
+        self.id.clone().or_else(|| self.request.map(|request| request.to_string()))
+    }
+
+    /// Whether it is called, or was while it was being made, by this id.
+    fn is(&self, id: &str) -> bool {
+        let asked = id.parse::<WritebackId>().ok();
+        self.id.as_deref() == Some(id) || (asked.is_some() && asked == self.request)
+    }
 }
 
 /// Everything known of one patient's appointments.
@@ -44,6 +59,8 @@ pub(crate) struct OwnBook {
 const DAYS_BACK: i64 = 31;
 /// Nobody plans further ahead.
 const DAYS_AHEAD: i64 = 731;
+/// What takes longer than this waits for something, and no caller waits that long with it.
+const NEARLY_OVER: SignedDuration = SignedDuration::from_mins(10);
 
 impl OwnBook {
     /// Puts together what the copy shows of `patient` with what our own rows know better.
@@ -61,6 +78,7 @@ impl OwnBook {
             .filter(|one| one.patient == patient)
             .map(|one| Own {
                 id: Some(one.vendor_id),
+                request: None,
                 window: one.window,
                 clinician: one.clinician,
                 cancelled: one.state == AppointmentState::Cancelled,
@@ -70,15 +88,19 @@ impl OwnBook {
             .collect();
         let shown: Vec<String> = own.iter().filter_map(|one| one.id.clone()).collect();
         for hold in held.iter().filter(|hold| hold.patients.iter().any(|one| one == patient)) {
-            if hold.appointment.is_none() || !own.iter().any(|one| one.id == hold.appointment) {
-                own.push(Own {
+            let known = own.iter_mut().find(|one| one.id.is_some() && one.id == hold.appointment);
+            match known {
+                // Whoever was told of it before it was made calls it by the request.
+                Some(one) => one.request = one.request.or(hold.writeback),
+                None => own.push(Own {
                     id: hold.appointment.clone(),
+                    request: hold.writeback,
                     window: hold.window,
                     clinician: hold.clinician.clone(),
                     cancelled: false,
                     unclear: false,
                     changing: None,
-                });
+                }),
             }
         }
         for change in changes.iter().filter(|change| change.patient == patient) {
@@ -88,6 +110,7 @@ impl OwnBook {
             {
                 own.push(Own {
                     id: Some(change.appointment.clone()),
+                    request: None,
                     window: change.from,
                     clinician: None,
                     cancelled: false,
@@ -132,7 +155,7 @@ impl OwnBook {
     /// Reads it to change one of them, which is still to come or has been cancelled.
     pub(crate) async fn to_change(turn: &mut Turn<'_>, patient: &str, id: &str) -> Result<(Self, Own), Stop> {
         let book = Self::read(turn, patient).await?;
-        if let Some(own) = book.own.iter().find(|one| one.id.as_deref() == Some(id)) {
+        if let Some(own) = book.own.iter().find(|one| one.is(id)) {
             turn.wants("appointmentStart", rfc3339(own.window.start, &book.zone));
             turn.wants("appointmentProvider", book.with_whom(own.clinician.as_deref()));
         }
@@ -158,7 +181,7 @@ impl OwnBook {
 
     /// The appointment of this id that is still to come, or has been cancelled.
     fn to_come(&self, turn: &Turn<'_>, id: &str) -> Result<&Own, Stop> {
-        let Some(own) = self.own.iter().find(|one| one.id.as_deref() == Some(id)) else {
+        let Some(own) = self.own.iter().find(|one| one.is(id)) else {
             let rule = "must be an appointment of this patient";
             return Err(BadInput::new(turn.desk, "appointmentId", &said::APPOINTMENT_UNKNOWN, rule).into());
         };
@@ -166,6 +189,31 @@ impl OwnBook {
             return Err(Stop::Answer(self.say(turn, &sentences::changes::PASSED, own)));
         }
         Ok(own)
+    }
+
+    /// What a second wish about one whose change is not over comes to: it has to wait for a moment, or a person has to
+    /// see to it.
+    pub(crate) async fn under_way(&self, turn: &mut Turn<'_>, own: &Own, change: &Change) -> ToolAnswer {
+        let is_nearly_over = match turn.news_now(change.writeback).await {
+            WriteNews::Offline | WriteNews::Parked => false,
+            WriteNews::Succeeded { .. } | WriteNews::Failed(_) => true,
+            WriteNews::Waiting | WriteNews::Unknown => {
+                turn.desk.now.duration_since(change.wished_at) < NEARLY_OVER
+            }
+        };
+        if is_nearly_over {
+            return turn.say(&sentences::changes::UNDER_WAY, &[]);
+        }
+        turn.wants("writebackId", change.writeback.to_string());
+        self.say(turn, &sentences::changes::WAITS, own)
+    }
+
+    /// Leaves what somebody wants of a request that is on its way to a person, who may have to take it out again.
+    pub(crate) fn requested(&self, turn: &mut Turn<'_>, own: &Own) -> ToolAnswer {
+        if let Some(request) = own.request {
+            turn.wants("writebackId", request.to_string());
+        }
+        self.say(turn, &sentences::changes::REQUESTED, own)
     }
 
     /// With whom, as it is said.
@@ -187,7 +235,10 @@ impl OwnBook {
     pub(crate) fn say(&self, turn: &Turn<'_>, template: &Template, own: &Own) -> ToolAnswer {
         let when = self.when(turn, own.window, own.clinician.as_deref());
         let answer = turn.say(template, &[("when", &when)]);
-        own.id.iter().fold(answer, |answer, id| answer.with("appointmentId", id.as_str()))
+        match own.called() {
+            Some(id) => answer.with("appointmentId", id),
+            None => answer,
+        }
     }
 }
 
@@ -212,7 +263,7 @@ pub(crate) async fn identified(
 
 #[cfg(test)]
 mod tests {
-    use domain::{Appointment, WritebackId};
+    use domain::Appointment;
 
     use super::*;
     use crate::Claim;
@@ -244,6 +295,7 @@ mod tests {
             patient: "104".into(),
             from: window(9),
             to: to.map(claim),
+            wished_at: at(0),
             done_at: done_at.map(at),
             parked: false,
         }
@@ -282,6 +334,19 @@ mod tests {
         let own = book(vec![], &[held(Some("900"), 9), held(None, 11)], &[]);
         assert_eq!(own.iter().map(|one| one.id.as_deref()).collect::<Vec<_>>(), [Some("900"), None]);
         assert_eq!(book(vec![shown("900", 9)], &[held(Some("900"), 9)], &[]).len(), 1);
+    }
+
+    #[test]
+    fn what_is_being_made_is_called_by_its_request_and_answers_to_that_afterwards_too() {
+        let (making, made) = (held(None, 11), held(Some("900"), 9));
+        let requests = [making.writeback, made.writeback].map(|id| id.unwrap().to_string());
+        let own = book(vec![], &[making.clone(), made.clone()], &[]);
+        let called: Vec<_> = own.iter().map(Own::called).collect();
+        assert_eq!(called, [Some("900".to_owned()), Some(requests[0].clone())]);
+        assert!(own[1].is(&requests[0]) && own[0].is(&requests[1]) && own[0].is("900"));
+        assert!(!own[0].is(&requests[0]) && !own[1].is("900") && !own[1].is(""));
+        let own = book(vec![shown("900", 9)], &[made], &[]);
+        assert!(own[0].is(&requests[1]), "the copy shows it by now");
     }
 
     #[test]

@@ -112,6 +112,8 @@ pub struct Change {
     pub from: Window,
     /// Where it goes; `None`: it is cancelled.
     pub to: Option<Claim>,
+    /// When it was wished for.
+    pub wished_at: Timestamp,
     /// When the practice's system had done it; `None`: it is not over.
     pub done_at: Option<Timestamp>,
     /// It was set aside: staff must find out what became of it.
@@ -172,6 +174,17 @@ pub enum Requested {
     /// The same intent was there already; nothing was recorded. Where it is another location's, nothing of it is to be
     /// read here.
     Joined(WritebackId),
+}
+
+/// What is known at a practice of a write that was recorded.
+#[derive(Debug, Clone)]
+pub enum Recorded {
+    /// It is this practice's, and this is what it says.
+    Here(Box<Write>),
+    /// What it says cannot be read any more.
+    Unreadable,
+    /// This practice has no such write: nothing of it is to be told here.
+    Elsewhere,
 }
 
 /// Our own rows cannot be read or written. Whether a write was recorded is then not known; asking
@@ -318,11 +331,11 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`].
     async fn made_patient(&self, desk: &Desk, vendor_id: &str) -> Result<Option<NewPatient>, LedgerError>;
 
-    /// A write as it was recorded; `None` where this practice has no such write.
+    /// A write as it was recorded at this practice, through whichever of its connections.
     ///
     /// # Errors
     /// [`LedgerError`].
-    async fn recorded(&self, desk: &Desk, writeback: WritebackId) -> Result<Option<Write>, LedgerError>;
+    async fn recorded(&self, desk: &Desk, writeback: WritebackId) -> Result<Recorded, LedgerError>;
 
     /// Keeps for the rest of the desk's call that its caller is, or speaks for, the patient these ids name. A
     /// greater proof that is there already stays.
@@ -381,6 +394,13 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`LedgerError`].
     async fn payments(&self, desk: &Desk, patient: &str) -> Result<Vec<Paid>, LedgerError>;
+
+    /// Takes back a write that was never sent: it is not sent any more, and what it held is free. False: it may have
+    /// been sent, or is over, and stays as it is.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn withdraw(&self, desk: &Desk, writeback: WritebackId) -> Result<bool, LedgerError>;
 
     /// How the creation of a patient stands.
     ///

@@ -5,12 +5,12 @@ use domain::{
     AppointmentType, Balance, Clinician, DayBook, Freshness, Insurance, Patient, PatientBook, PracticeId,
     Window, WritebackId,
 };
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use pms::{ErrorKind, NewPayment, Operation, PatientQuery};
 use serde_json::{Map, Value};
 
-use crate::ports::{Answered, BookError, Change, LedgerError, NewWrite, PendingPatient, WriteNews};
+use crate::ports::{Answered, BookError, Change, LedgerError, NewWrite, PendingPatient, Recorded, WriteNews};
 use crate::sentences::{self, input};
 use crate::{
     BadInput, Desk, Door, PaymentTaken, Reception, RequestError, Requested, Template, ToolAnswer, spoken,
@@ -18,6 +18,10 @@ use crate::{
 
 /// What a voice agent is told at once has an end; its sentence needs room too.
 const LINE: usize = 3_000;
+
+/// How long a write without a time of its own is worth sending: longer than a practice is closed, and its server off,
+/// over a weekend with a holiday.
+const WORTH_SENDING: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 /// Why a tool ends before its last line.
 #[derive(Debug)]
@@ -192,7 +196,7 @@ impl Turn<'_> {
     }
 
     /// A write as it was recorded.
-    pub(crate) async fn recorded(&self, writeback: WritebackId) -> Result<Option<pms::Write>, Stop> {
+    pub(crate) async fn recorded(&self, writeback: WritebackId) -> Result<Recorded, Stop> {
         let recorded = self.reception.ledger.recorded(self.desk, writeback).await;
         recorded.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
     }
@@ -200,7 +204,15 @@ impl Turn<'_> {
     /// News of a recorded write. It is recorded whatever happens to the waiting, so no news is
     /// "waiting".
     pub(crate) async fn news(&self, writeback: WritebackId) -> WriteNews {
-        let up_to = self.desk.settings.write_wait;
+        self.news_within(writeback, self.desk.settings.write_wait).await
+    }
+
+    /// The same as it is at this moment.
+    pub(crate) async fn news_now(&self, writeback: WritebackId) -> WriteNews {
+        self.news_within(writeback, Duration::ZERO).await
+    }
+
+    async fn news_within(&self, writeback: WritebackId, up_to: Duration) -> WriteNews {
         match self.reception.ledger.wait(self.desk, writeback, up_to).await {
             Ok(news) => news,
             Err(error) => {
@@ -208,6 +220,12 @@ impl Turn<'_> {
                 WriteNews::Waiting
             }
         }
+    }
+
+    /// Takes a write back that was never sent. False: it may have been.
+    pub(crate) async fn withdraw(&self, writeback: WritebackId) -> Result<bool, Stop> {
+        let withdrawn = self.reception.ledger.withdraw(self.desk, writeback).await;
+        withdrawn.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
     }
 
     /// Whom `patientId` names: the vendor's id, or the pending reference that `createPatient` gave.
@@ -302,6 +320,11 @@ impl Turn<'_> {
         list.truncate(most);
         let answer = answer.with(name, list);
         if cut { answer.with("more", true) } else { answer }
+    }
+
+    /// When a write that is about no appointment has no more use.
+    pub(crate) fn worth_sending_until(&self) -> Timestamp {
+        self.desk.now.checked_add(WORTH_SENDING).unwrap_or(Timestamp::MAX)
     }
 
     /// `days` whole days from the one `from` lies in, on the desk's clock.

@@ -51,6 +51,16 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "Your system says something of that appointment that cannot be read from outside.",
             "See whether it stands, do it in your own system, and call them back.",
         ),
+        "change_waits" => (
+            "An earlier change of that appointment is still on its way to your system.",
+            "The task says which request waits. Drop it as not wanted, or see that it is entered; then do what they \
+             want now in your own system, and call them back.",
+        ),
+        "request_under_way" => (
+            "It is about a request that is on its way to your system, and may be in it by now.",
+            "The task says which request. Is it in your calendar: do what they want now there. Is it not, and waits: \
+             drop it as not wanted. Then call them back.",
+        ),
         "practice_unclear" => (
             "You have several locations, and the agent did not say for which one it asked.",
             "Give each phone number or agent its location, and call them back.",
@@ -79,7 +89,7 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "See that your server is on. If it cannot wait: enter it by hand and drop the request as entered by hand.",
         ),
         "payment_with_clinic" => (
-            "It was not entered when it was first asked for, and was left to you then.",
+            "It was asked for before, and was left to you then or cannot be read any more.",
             "Look whether it is on their account. Do not enter it twice.",
         ),
         _ => ("It could not be entered in your system.", CALL),

@@ -5,13 +5,13 @@ use async_trait::async_trait;
 use domain::{PaymentMethod, PracticeId, ResourceKind, Window, WritebackId, WritebackState as S};
 use pms::{FailureReason, NewPatient, NewPayment, Write};
 use reception::{
-    Change, Claim, Desk, Guessing, Held, Ledger, LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient,
-    Proof, RequestError, Requested, WriteNews,
+    Change, Claim, Desk, Door, Guessing, Held, Ledger, LedgerError, NewWrite, Paid, PaymentTaken,
+    PendingPatient, Proof, Recorded, RequestError, Requested, WriteNews,
 };
 use service::Relay;
 use store::{CountedGuess, Practice, Store, StoreError, Writeback};
 use tokio::time::{Instant, sleep_until, timeout};
-use writebacks::Wish;
+use writebacks::{DropError, DropOutcome, Wish, give_up};
 
 use crate::news::{News, heard_of};
 
@@ -30,14 +30,31 @@ impl StoreLedger {
         Self { store, relay, news }
     }
 
+    /// A write of the desk's location: one that was connected anew has earlier ones under the connection before.
     async fn row(&self, desk: &Desk, id: WritebackId) -> Result<Option<Writeback>, StoreError> {
         let mut tx = self.store.tenant(desk.tenant).await?;
         let mut row = tx.writebacks(&[id]).await?.into_iter().next();
         if row.as_ref().is_some_and(|row| matches!(row.state, S::Failed | S::Parked)) {
             row = Some(tx.latest_try(id).await?);
         }
+        let is_here = match &row {
+            Some(row) if row.connection != desk.connection => {
+                tx.connection(row.connection).await?.practice == desk.practice
+            }
+            _ => true,
+        };
         tx.commit().await?;
-        Ok(row.filter(|row| row.connection == desk.connection))
+        Ok(row.filter(|_| is_here))
+    }
+
+    /// Whether a write of the desk's waits here, and the vendor cannot have it from an earlier try either.
+    async fn was_never_sent(&self, desk: &Desk, id: WritebackId) -> Result<bool, StoreError> {
+        let mut tx = self.store.tenant(desk.tenant).await?;
+        let row = tx.writebacks(&[id]).await?.into_iter().next();
+        let blind = tx.tries(id).await?.blind;
+        tx.commit().await?;
+        let waits = |row: Writeback| row.connection == desk.connection && row.state == S::Queued;
+        Ok(blind == 0 && row.is_some_and(waits))
     }
 
     async fn held(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, StoreError> {
@@ -104,6 +121,7 @@ fn change(row: &Writeback) -> Option<Change> {
         patient,
         from,
         to,
+        wished_at: row.created_at,
         done_at: row.finished_at.filter(|_| row.state == S::Succeeded),
         parked: row.state == S::Parked,
     })
@@ -132,6 +150,18 @@ fn news_of(row: &Writeback) -> WriteNews {
         S::Unknown => WriteNews::Unknown,
         S::Queued if row.reason.as_deref() == Some("practice_offline") => WriteNews::Offline,
         S::Queued | S::Sending | S::Submitted => WriteNews::Waiting,
+    }
+}
+
+/// Why a write is given up that its own patient takes back.
+const TAKEN_BACK: &str = "whoever asked for it took it back before it was sent";
+
+/// Through whose hands, as a drop names them; the record of the use of the tool says more.
+const fn by(door: Door) -> &'static str {
+    match door {
+        Door::Voice => "voice agent",
+        Door::Chat => "chat agent",
+        Door::Rest => "rest client",
     }
 }
 
@@ -234,9 +264,32 @@ impl Ledger for StoreLedger {
         }))
     }
 
-    async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
-        let row = self.row(desk, id).await.map_err(failed)?;
-        Ok(row.and_then(|row| serde_json::from_slice(row.payload.expose()).ok()))
+    async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Recorded, LedgerError> {
+        match self.row(desk, id).await {
+            Ok(None) => Ok(Recorded::Elsewhere),
+            Ok(Some(row)) => {
+                let write: Option<Write> = serde_json::from_slice(row.payload.expose()).ok();
+                Ok(write.map_or(Recorded::Unreadable, |write| Recorded::Here(Box::new(write))))
+            }
+            Err(StoreError::Seal(_) | StoreError::Unreadable(_)) => Ok(Recorded::Unreadable),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    async fn withdraw(&self, desk: &Desk, id: WritebackId) -> Result<bool, LedgerError> {
+        if !self.was_never_sent(desk, id).await.map_err(failed)? {
+            return Ok(false);
+        }
+        let (outcome, hand) = (DropOutcome::NotWanted, by(desk.caller.door));
+        match give_up(&self.store, desk.tenant, id, outcome, TAKEN_BACK, hand).await {
+            Ok(()) => {
+                self.relay.poke();
+                Ok(true)
+            }
+            Err(DropError::Store(error)) => Err(failed(error)),
+            // A worker or a person was faster: staff see what became of it.
+            Err(_) => Ok(false),
+        }
     }
 
     async fn take_payment(
@@ -345,7 +398,10 @@ impl Ledger for StoreLedger {
 
     async fn pending_patient(&self, desk: &Desk, id: WritebackId) -> Result<PendingPatient, LedgerError> {
         let row = self.row(desk, id).await.map_err(failed)?;
-        let Some(row) = row.filter(|row| row.operation == "create_patient") else {
+        // Another system of the location's knows them by another id, or not at all.
+        let is_theirs =
+            |row: &Writeback| row.operation == "create_patient" && row.connection == desk.connection;
+        let Some(row) = row.filter(is_theirs) else {
             return Ok(PendingPatient::Absent);
         };
         Ok(match (row.state, row.created_vendor_id) {

@@ -84,6 +84,7 @@ pub(crate) fn standing(one: &Connection, setups: &[Setup]) -> Told {
             told(why.and_then(|setup| setup.reason.as_deref()).unwrap_or("error"))
         }
         "active" if one.last_error.as_deref() == Some("location_off") => told("location_off"),
+        "disabled" if one.last_error.as_deref() == Some("location_still_on") => told("location_still_on"),
         status => told(status),
     }
 }
@@ -105,6 +106,10 @@ pub(crate) fn told(kind: &str) -> Told {
         "disabled" | "cancelled" => {
             ("It is switched off.", "Enable it, or connect it anew, to use it again.")
         }
+        "location_still_on" => (
+            "It is switched off here. The vendor did not switch its location off, and may go on billing it.",
+            "Switch it off in the vendor's portal, or enable and disable it to have that tried again.",
+        ),
         "by_hand" => ("Somebody switched it off.", "Enable it to use it again."),
         "reauthorise" | "access_withdrawn" | "key_expired" => (
             "The vendor no longer lets us in: access was withdrawn, or the office's secret changed.",
@@ -214,5 +219,9 @@ mod tests {
         assert_eq!(standing(&connection("active"), &[]).sentence, "It works.");
         let off = Connection { last_error: Some("location_off".into()), ..connection("active") };
         assert!(standing(&off, &[]).sentence.contains("switched off there"));
+        let on = Connection { last_error: Some("location_still_on".into()), ..connection("disabled") };
+        assert!(standing(&on, &[]).sentence.contains("may go on billing"));
+        let was = Connection { last_error: Some("key refused".into()), ..connection("disabled") };
+        assert_eq!(standing(&was, &[]).sentence, "It is switched off.");
     }
 }

@@ -2,13 +2,31 @@
 
 use crate::{Status, Template};
 
-/// A change that is not over: a second might be carried out before the first.
+/// A change that is nearly over: a second might be carried out before the first.
 pub(crate) const UNDER_WAY: Template = Template {
     code: "change_under_way",
     status: Status::Refused,
     en: "Another change of that appointment is still on its way to the clinic. Please try again in a few minutes.",
     es: "Otro cambio de esa cita todavía va en camino a la clínica. Vuelva a intentarlo en unos minutos, por favor.",
     fr: "Un autre changement de ce rendez-vous est encore en route vers la clinique. Réessayez dans quelques minutes, s'il vous plaît.",
+};
+
+/// A change that waits for longer than a caller can: a person has to see to the second.
+pub(crate) const WAITS: Template = Template {
+    code: "change_waits",
+    status: Status::NeedsStaff,
+    en: "An earlier change of your appointment, {when}, is still waiting for the clinic's system, so I can't make another. The clinic's staff will see to what you want now and get back to you.",
+    es: "Un cambio anterior de su cita de {when} todavía espera al sistema de la clínica, así que no puedo hacer otro. El personal se ocupará de lo que quiere ahora y se comunicará con usted.",
+    fr: "Un changement déjà demandé pour votre rendez-vous de {when} attend encore le système de la clinique, je ne peux donc pas en faire un autre. Le personnel s'en occupera et vous recontactera.",
+};
+
+/// A request that has no appointment yet, and may have one at any moment: a person has to see what became of it.
+pub(crate) const REQUESTED: Template = Template {
+    code: "request_under_way",
+    status: Status::NeedsStaff,
+    en: "Your request for {when} may be in the clinic's system by now, so I can't change it from here. The clinic's staff will see to what you want instead and get back to you.",
+    es: "Su solicitud para {when} puede estar ya en el sistema de la clínica, así que no puedo cambiarla desde aquí. El personal se ocupará de lo que quiere ahora y se comunicará con usted.",
+    fr: "Votre demande pour {when} est peut-être déjà dans le système de la clinique, je ne peux donc pas la changer d'ici. Le personnel s'occupera de ce que vous voulez et vous recontactera.",
 };
 
 /// It was, and cannot be changed.

@@ -1,4 +1,3 @@
-use jiff::SignedDuration;
 use pms::{NewNote, Operation, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -64,9 +63,6 @@ const STAFF: Template = Template {
 
 const SENTENCES: &[&Template] = &[&NOTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF];
 
-/// How long a note is worth sending.
-const USEFUL: SignedDuration = SignedDuration::from_hours(24);
-
 pub(crate) fn tool() -> Tool {
     Tool {
         name: NAME,
@@ -110,7 +106,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             }),
             claim: None,
             depends_on: None,
-            needed_by: turn.desk.now.saturating_add(USEFUL).unwrap_or(turn.desk.now),
+            needed_by: turn.worth_sending_until(),
         };
         let Some(Requested::New(writeback) | Requested::Joined(writeback)) = turn.request(write).await?
         else {

@@ -54,16 +54,16 @@ const ALREADY: Template = Template {
 const ON_ITS_WAY: Template = Template {
     code: "booking_on_its_way",
     status: Status::Accepted,
-    en: "Your request for {when} is on its way to the clinic. It isn't confirmed yet; the clinic will confirm it.",
-    es: "Su solicitud para {when} va en camino a la clínica. Todavía no está confirmada; la clínica se la confirmará.",
-    fr: "Votre demande pour {when} est en route vers la clinique. Elle n'est pas encore confirmée ; la clinique la confirmera.",
+    en: "Your request for {when} is on its way to the clinic's system. It isn't confirmed yet; you can check back later to hear whether it went in. If it fails, the clinic's staff will see to it.",
+    es: "Su solicitud para {when} va en camino al sistema de la clínica. Todavía no está confirmada; puede volver a preguntar más tarde si quedó anotada. Si falla, el personal se ocupará de ella.",
+    fr: "Votre demande pour {when} est en route vers le système de la clinique. Elle n'est pas encore confirmée ; vous pouvez redemander plus tard. En cas d'échec, le personnel s'en occupera.",
 };
 const NOT_KNOWN: Template = Template {
     code: "booking_not_known_yet",
     status: Status::Unknown,
-    en: "I've sent your request for {when} to the clinic, but I haven't heard back. Please don't count on it until the clinic confirms it.",
-    es: "Envié a la clínica su solicitud para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
-    fr: "J'ai envoyé à la clinique votre demande pour {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique la confirme.",
+    en: "I've sent the clinic's system your request for {when}, but I haven't heard back. Please don't count on it yet, and check back later. If it failed, the clinic's staff will see to it.",
+    es: "Envié al sistema de la clínica su solicitud para {when}, pero todavía no tengo respuesta. No la dé por hecha y vuelva a preguntar más tarde. Si falló, el personal se ocupará de ella.",
+    fr: "J'ai envoyé votre demande pour {when}, mais le système de la clinique n'a pas encore répondu. Ne comptez pas dessus et redemandez plus tard. En cas d'échec, le personnel s'en occupera.",
 };
 const OFFLINE: Template = Template {
     code: "booking_kept_offline",

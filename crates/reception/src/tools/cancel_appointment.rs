@@ -45,16 +45,16 @@ const ALREADY: Template = Template {
 const ON_ITS_WAY: Template = Template {
     code: "cancellation_on_its_way",
     status: Status::Accepted,
-    en: "Your wish to cancel your appointment, {when}, is on its way to the clinic. It isn't done yet.",
-    es: "Su petición de cancelar la cita de {when} va en camino a la clínica. Todavía no está hecha.",
-    fr: "Votre demande d'annuler le rendez-vous de {when} est en route vers la clinique. Ce n'est pas encore fait.",
+    en: "Your wish to cancel your appointment, {when}, is on its way to the clinic's system. It isn't done yet; you can check back later. If it fails, the clinic's staff will see to it.",
+    es: "Su petición de cancelar la cita de {when} va en camino al sistema de la clínica. Todavía no está hecha; puede volver a preguntar más tarde. Si falla, el personal se ocupará de ella.",
+    fr: "Votre demande d'annuler le rendez-vous de {when} est en route vers le système de la clinique. Ce n'est pas encore fait ; vous pouvez redemander plus tard. En cas d'échec, le personnel s'en occupera.",
 };
 const NOT_KNOWN: Template = Template {
     code: "cancellation_not_known_yet",
     status: Status::Unknown,
-    en: "I've sent the clinic your wish to cancel your appointment, {when}, but I haven't heard back. Please don't count on it until the clinic tells you.",
-    es: "Envié a la clínica su petición de cancelar la cita de {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica le avise.",
-    fr: "J'ai transmis à la clinique votre demande d'annuler le rendez-vous de {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique vous le dise.",
+    en: "I've sent the clinic's system your wish to cancel your appointment, {when}, but I haven't heard back. Please don't count on it yet, and check back later. If it failed, the staff will see to it.",
+    es: "Envié al sistema de la clínica su petición de cancelar la cita de {when}, pero todavía no tengo respuesta. No la dé por hecha y vuelva a preguntar más tarde. Si falló, el personal se ocupará de ella.",
+    fr: "J'ai transmis votre demande d'annuler le rendez-vous de {when}, mais le système n'a pas encore répondu. Ne comptez pas dessus et redemandez plus tard. En cas d'échec, le personnel s'en occupera.",
 };
 const OFFLINE: Template = Template {
     code: "cancellation_kept_offline",
@@ -71,6 +71,14 @@ const STAFF: Template = Template {
     fr: "Je n'ai pas pu terminer cela dans le système de la clinique. Le personnel de la clinique devra s'occuper de votre rendez-vous de {when}.",
 };
 
+const TAKEN_BACK: Template = Template {
+    code: "request_taken_back",
+    status: Status::Confirmed,
+    en: "I've taken back your request for {when} before it reached the clinic's system. There is no appointment then.",
+    es: "Retiré su solicitud para {when} antes de que llegara al sistema de la clínica. No queda ninguna cita a esa hora.",
+    fr: "J'ai retiré votre demande pour {when} avant qu'elle n'arrive dans le système de la clinique. Il n'y a donc pas de rendez-vous à ce moment-là.",
+};
+
 const SENTENCES: &[&Template] = &[
     &CANCELLED,
     &ALREADY,
@@ -78,7 +86,10 @@ const SENTENCES: &[&Template] = &[
     &NOT_KNOWN,
     &OFFLINE,
     &STAFF,
+    &TAKEN_BACK,
+    &changes::REQUESTED,
     &changes::UNDER_WAY,
+    &changes::WAITS,
     &changes::PASSED,
     &changes::TOO_OLD,
     &changes::UNCLEAR,
@@ -107,17 +118,30 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         if own.cancelled {
             return Ok(book.say(turn, &ALREADY, own));
         }
+        let Some(id) = &own.id else { return take_back(turn, &book, own).await };
         turn.require(Operation::CancelAppointment)?;
         match &own.changing {
             Some(change) if change.to.is_none() => outcome(turn, &book, own, change.writeback).await,
             Some(change) if change.parked => Ok(book.say(turn, &STAFF, own)),
-            Some(_) => Ok(turn.say(&changes::UNDER_WAY, &[])),
+            Some(change) => Ok(book.under_way(turn, own, change).await),
             None => {
                 book.readable(turn, own)?;
-                request(turn, &book, own, &patient.vendor_id, &raw.appointment_id).await
+                request(turn, &book, own, &patient.vendor_id, id).await
             }
         }
     })
+}
+
+/// What is not in the practice's system yet needs no cancelling there, as long as it never was on its way.
+async fn take_back(turn: &mut Turn<'_>, book: &OwnBook, own: &Own) -> Result<ToolAnswer, Stop> {
+    let Some(request) = own.request else { return Ok(book.requested(turn, own)) };
+    if !turn.withdraw(request).await? {
+        return Ok(book.requested(turn, own));
+    }
+    Ok(book
+        .say(turn, &TAKEN_BACK, own)
+        .with("start", rfc3339(own.window.start, &book.zone))
+        .with("writebackId", request.to_string()))
 }
 
 async fn request(

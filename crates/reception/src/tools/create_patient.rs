@@ -1,5 +1,4 @@
 use domain::{Patient, PersonName, Phone, WritebackId, words};
-use jiff::{SignedDuration, Timestamp};
 use pms::{NewPatient, Operation, PatientQuery, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -64,9 +63,9 @@ const OFFLINE: Template = Template {
 const NOT_KNOWN: Template = Template {
     code: "patient_not_known_yet",
     status: Status::Unknown,
-    en: "I've sent the registration for {firstName} to the clinic, but I haven't heard back yet. The clinic will check it.",
-    es: "Envié el registro de {firstName} a la clínica, pero todavía no tengo respuesta. La clínica lo revisará.",
-    fr: "J'ai envoyé l'inscription de {firstName} à la clinique, mais je n'ai pas encore de réponse. La clinique va vérifier.",
+    en: "I've sent the registration for {firstName} to the clinic's system, but I haven't heard back yet. If it didn't go in, the clinic's staff will see to it.",
+    es: "Envié el registro de {firstName} al sistema de la clínica, pero todavía no tengo respuesta. Si falló, el personal de la clínica se ocupará de él.",
+    fr: "J'ai envoyé l'inscription de {firstName} au système de la clinique, mais je n'ai pas encore de réponse. Si elle n'a pas abouti, le personnel de la clinique s'en occupera.",
 };
 
 const SIMILAR: Template = Template {
@@ -125,7 +124,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
             once_for_all: Vec::new(),
             claim: None,
             depends_on: None,
-            needed_by: desk.now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX),
+            needed_by: turn.worth_sending_until(),
         };
         match turn.request(write).await? {
             Some(Requested::New(writeback) | Requested::Joined(writeback)) => {

@@ -190,8 +190,8 @@ fn shape(book: &OwnBook, own: &Own) -> Value {
     if own.unclear {
         shape["statusKnown"] = false.into();
     }
-    if let Some(id) = &own.id {
-        shape["appointmentId"] = id.as_str().into();
+    if let Some(id) = own.called() {
+        shape["appointmentId"] = id.into();
     }
     shape
 }

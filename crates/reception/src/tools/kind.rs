@@ -39,7 +39,7 @@ pub(super) fn kind<'d>(
 pub(super) struct WithWhom {
     /// They, by the vendor's ids.
     pub(super) clinicians: Vec<String>,
-    /// Staff say so, or what it is called does: otherwise it is only whom one asks first.
+    /// Staff say so, or what it is called says that and nothing else: otherwise it is only whom one asks first.
     pub(super) is_said: bool,
 }
 
@@ -52,18 +52,34 @@ impl WithWhom {
             kept.map(|one| one.vendor_id.clone()).collect()
         };
         let (treat, clean) = (of_kind(ClinicianKind::Provider), of_kind(ClinicianKind::Hygienist));
-        let sounds = called.iter().flatten().any(|text| is_cleaning(text));
+        let sounds = called.iter().flatten().any(|text| has_a_cleaning(text));
         let cleaning = with.map_or(sounds, |with| with == ClinicianKind::Hygienist);
         let clinicians = match (cleaning && !clean.is_empty(), treat.is_empty()) {
             (true, _) | (false, true) => clean,
             (false, false) => treat,
         };
-        Self { clinicians, is_said: with.is_some() || sounds }
+        let is_said = with.is_some() || called.iter().flatten().any(|text| is_a_cleaning(text));
+        Self { clinicians, is_said }
     }
 }
 
-fn is_cleaning(reason: &str) -> bool {
-    const WORDS: [&str; 8] =
-        ["cleaning", "clean", "hygiene", "hygienist", "limpieza", "higiene", "nettoyage", "detartrage"];
-    words(reason).iter().any(|word| WORDS.contains(&word.as_str()))
+const CLEANING: [&str; 8] =
+    ["cleaning", "clean", "hygiene", "hygienist", "limpieza", "higiene", "nettoyage", "detartrage"];
+
+/// What may stand beside the word without making another visit of it.
+const BESIDE: [&str; 3] = [
+    "a an the my of teeth dental regular routine visit appointment",
+    "un una la mi de los dientes cita consulta", // spelling: es
+    "une le les ma mon des dents dentaire visite rendez vous", // spelling: es
+];
+
+fn has_a_cleaning(text: &str) -> bool {
+    words(text).iter().any(|word| CLEANING.contains(&word.as_str()))
+}
+
+/// Whether that is all a text says: a toothache has a story, and the last cleaning may be in it.
+fn is_a_cleaning(text: &str) -> bool {
+    let is_beside = |word: &String| BESIDE.iter().flat_map(|words| words.split(' ')).any(|one| one == word);
+    let said = words(text);
+    has_a_cleaning(text) && said.iter().all(|word| CLEANING.contains(&word.as_str()) || is_beside(word))
 }

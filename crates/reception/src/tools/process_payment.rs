@@ -1,5 +1,4 @@
 use domain::{Currency, Money, Patient, PaymentMethod, WritebackId};
-use jiff::{SignedDuration, Timestamp};
 use pms::{NewPayment, Operation, Write};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -7,7 +6,7 @@ use serde::Deserialize;
 use super::get_patient_balance::shown;
 use super::{Access, Arguments, Running, Tool, create_patient, schema_of, with_general};
 use crate::own_book::identified;
-use crate::ports::{NewWrite, Requested, WriteNews};
+use crate::ports::{NewWrite, Recorded, Requested, WriteNews};
 use crate::proof::{Given, Who};
 use crate::sentences::input as said;
 use crate::turn::{Stop, Turn};
@@ -55,9 +54,9 @@ const ON_ITS_WAY: Template = Template {
 const NOT_KNOWN: Template = Template {
     code: "payment_not_known_yet",
     status: Status::Unknown,
-    en: "I've sent the payment of {amount} on to the clinic's system, but I haven't heard back yet. The clinic will check it.",
-    es: "Envié el pago de {amount} al sistema de la clínica, pero todavía no tengo respuesta. La clínica lo revisará.",
-    fr: "J'ai transmis le paiement de {amount} au système de la clinique, mais je n'ai pas encore de réponse. La clinique va vérifier.",
+    en: "I've sent the payment of {amount} on to the clinic's system, but I haven't heard back yet. Please keep your receipt. If it didn't go in, the clinic's staff will see to it.",
+    es: "Envié el pago de {amount} al sistema de la clínica, pero todavía no tengo respuesta. Guarde su recibo. Si no quedó anotado, el personal de la clínica se ocupará de él.",
+    fr: "J'ai transmis le paiement de {amount} au système de la clinique, mais je n'ai pas encore de réponse. Gardez votre reçu. S'il n'a pas abouti, le personnel de la clinique s'en occupera.",
 };
 const OFFLINE: Template = Template {
     code: "payment_kept_offline",
@@ -98,9 +97,6 @@ const NOT_ANNOUNCED: Template = Template {
 
 const SENTENCES: &[&Template] =
     &[&POSTED, &ON_ITS_WAY, &NOT_KNOWN, &OFFLINE, &STAFF, &WITH_CLINIC, &REFERENCE_USED, &NOT_ANNOUNCED];
-
-/// Longer than a practice is closed over a weekend with a holiday.
-const NEEDED_FOR: SignedDuration = SignedDuration::from_hours(5 * 24);
 
 pub(crate) fn tool() -> Tool {
     Tool {
@@ -209,18 +205,17 @@ async fn record(
         once_for_all,
         claim: None,
         depends_on: None,
-        needed_by: turn.desk.now.checked_add(NEEDED_FOR).unwrap_or(Timestamp::MAX),
+        needed_by: turn.worth_sending_until(),
     };
     let (writeback, failed) = match turn.request(new).await? {
         Some(Requested::New(writeback)) => (writeback, &STAFF),
-        Some(Requested::Joined(writeback)) => {
-            let known = turn.recorded(writeback).await?;
-            if !known.is_some_and(|known| is_same(&known, &write)) {
-                return Ok(turn.say(&REFERENCE_USED, &[]));
-            }
+        Some(Requested::Joined(writeback)) => match turn.recorded(writeback).await? {
             // Whoever gave it before was told; since then staff may have entered it by hand.
-            (writeback, &WITH_CLINIC)
-        }
+            Recorded::Here(known) if is_same(&known, &write) => (writeback, &WITH_CLINIC),
+            Recorded::Here(_) | Recorded::Elsewhere => return Ok(turn.say(&REFERENCE_USED, &[])),
+            // It may well be this one: nobody is sent away with it, to pay it a second time.
+            Recorded::Unreadable => return Ok(told(turn, patient, writeback, (amount, &WITH_CLINIC))),
+        },
         // A payment claims no time: only a ledger that is wrong says so.
         None => return Ok(turn.say(&sentences::NOT_SURE_RECORDED, &[])),
     };
@@ -250,11 +245,20 @@ async fn answer(
         WriteNews::Offline => &OFFLINE,
         WriteNews::Failed(_) | WriteNews::Parked => failed,
     };
+    Ok(told(turn, patient, writeback, (amount, template)))
+}
+
+/// A sentence about the payment, with what it is about.
+fn told(
+    turn: &Turn<'_>,
+    patient: &Patient,
+    writeback: WritebackId,
+    (amount, template): (Money, &Template),
+) -> ToolAnswer {
     let said = spoken::money(turn.desk.language, amount);
     let fills = [("firstName", patient.name.first.expose().as_str()), ("amount", &said)];
-    Ok(turn
-        .say(template, &fills)
+    turn.say(template, &fills)
         .with("patientId", patient.vendor_id.as_str())
         .with("amount", shown(amount))
-        .with("writebackId", writeback.to_string()))
+        .with("writebackId", writeback.to_string())
 }

@@ -51,16 +51,16 @@ const ALREADY_THERE: Template = Template {
 const ON_ITS_WAY: Template = Template {
     code: "reschedule_on_its_way",
     status: Status::Accepted,
-    en: "Your wish to move your appointment to {when} is on its way to the clinic. It isn't confirmed yet; until then the old time stays.",
-    es: "Su petición de cambiar la cita para {when} va en camino a la clínica. Todavía no está confirmada; hasta entonces vale la hora anterior.",
-    fr: "Votre demande de changer le rendez-vous pour {when} est en route vers la clinique. Elle n'est pas encore confirmée ; d'ici là, l'ancienne heure reste valable.",
+    en: "Your wish to move to {when} is on its way to the clinic's system. It isn't confirmed yet, and until then the old time stays. You can check back later; if it fails, the clinic's staff will see to it.",
+    es: "Su petición de cambio para {when} va en camino al sistema de la clínica. Todavía no está confirmada; hasta entonces vale la hora anterior. Puede preguntar más tarde; si falla, el personal se ocupará.",
+    fr: "Votre demande de changement pour {when} est en route vers la clinique. Elle n'est pas encore confirmée ; d'ici là, l'ancienne heure reste valable. En cas d'échec, le personnel s'en occupera.",
 };
 const NOT_KNOWN: Template = Template {
     code: "reschedule_not_known_yet",
     status: Status::Unknown,
-    en: "I've sent the clinic your wish to move to {when}, but I haven't heard back. Please don't count on it until the clinic confirms it.",
-    es: "Envié a la clínica su petición de cambiar la cita para {when}, pero todavía no tengo respuesta. No la dé por hecha hasta que la clínica la confirme.",
-    fr: "J'ai transmis à la clinique votre demande de changer le rendez-vous pour {when}, mais je n'ai pas encore de réponse. Ne comptez pas dessus avant que la clinique la confirme.",
+    en: "I've sent the clinic's system your wish to move to {when}, but I haven't heard back. Please don't count on it yet, and check back later. If it failed, the clinic's staff will see to it.",
+    es: "Envié al sistema de la clínica su petición de cambio para {when}, pero todavía no tengo respuesta. No la dé por hecha y vuelva a preguntar más tarde. Si falló, el personal se ocupará de ella.",
+    fr: "J'ai transmis votre demande de changement pour {when}, mais le système de la clinique n'a pas encore répondu. Ne comptez pas dessus et redemandez plus tard. En cas d'échec, le personnel s'en occupera.",
 };
 const OFFLINE: Template = Template {
     code: "reschedule_kept_offline",
@@ -125,7 +125,9 @@ const SENTENCES: &[&Template] = &[
     &OTHER_KIND_NO_OTHER,
     &IS_CANCELLED,
     &ELSEWHERE,
+    &changes::REQUESTED,
     &changes::UNDER_WAY,
+    &changes::WAITS,
     &changes::PASSED,
     &changes::TOO_OLD,
     &changes::UNCLEAR,
@@ -163,11 +165,11 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         if own.cancelled {
             return Ok(turn.say(&IS_CANCELLED, &[]));
         }
+        let Some(id) = own.id.clone() else { return Ok(book.requested(turn, &own)) };
         turn.require(Operation::RescheduleAppointment)?;
         turn.require(Operation::ReadDayBook)?;
         let named = slot::is_named(&raw.slot_id);
-        let wish =
-            Wish { own_book: book, own, id: raw.appointment_id, claim, named, patient: patient.vendor_id };
+        let wish = Wish { own_book: book, own, id, claim, named, patient: patient.vendor_id };
         wish.run(turn).await
     })
 }
@@ -191,7 +193,7 @@ impl Wish {
                 return Ok(self.say(turn, &STAFF));
             }
             if !same {
-                return Ok(turn.say(&changes::UNDER_WAY, &[]));
+                return Ok(self.own_book.under_way(turn, &self.own, change).await);
             }
             let writeback = change.writeback;
             return self.outcome(turn, writeback, None).await;

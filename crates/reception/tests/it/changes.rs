@@ -36,6 +36,7 @@ fn change(to: Option<Claim>, done: bool) -> Change {
         patient: "104".into(),
         from: tuesday(9),
         to,
+        wished_at: now(),
         done_at: done.then(now),
         parked: false,
     }
@@ -194,6 +195,124 @@ async fn p11_another_change_of_an_appointment_waits_until_the_first_is_over() {
     });
     let handled = clinic.run("cancelAppointment", cancel("a1")).await;
     assert_eq!(handled.answer.code, "change_under_way");
+}
+
+#[tokio::test]
+async fn a_second_wish_about_a_change_that_waits_is_left_to_the_staff_who_hear_which() {
+    for (news, minutes) in [
+        (WriteNews::Offline, 0),
+        (WriteNews::Parked, 0),
+        (WriteNews::Waiting, 11),
+        (WriteNews::Unknown, 11),
+        // It is nearly over: whoever asks a little later can have it.
+        (WriteNews::Waiting, 9),
+        (WriteNews::Unknown, 9),
+        (WriteNews::Succeeded { created: None }, 11),
+    ] {
+        let clinic = with_an_appointment();
+        let other = clinic.first_slot("2026-11-26").await;
+        let waiting = Change {
+            wished_at: now() - SignedDuration::from_mins(minutes),
+            ..change(Some(wednesday_at_nine()), false)
+        };
+        let left = !matches!(news, WriteNews::Succeeded { .. }) && minutes != 9;
+        let expected =
+            if left { (Status::NeedsStaff, "change_waits") } else { (Status::Refused, "change_under_way") };
+        clinic.rows(|rows| {
+            rows.changes.push(waiting.clone());
+            rows.news = Some(news.clone());
+        });
+        for (tool, arguments) in
+            [("cancelAppointment", cancel("a1")), ("rescheduleAppointment", moving("a1", &other))]
+        {
+            let handled = clinic.run(tool, arguments).await;
+            let told = (handled.answer.status, handled.answer.code);
+            assert_eq!(told, expected, "{tool} {news:?} after {minutes} minutes");
+            // The task is another's than the one of the change, which ends when that lands.
+            assert!(!handled.answer.data.contains_key("writebackId"), "{tool}");
+            let wanted = handled.wanted.map(|wanted| Value::from(wanted.expose().clone()));
+            assert_eq!(wanted.is_some(), left, "{tool} {news:?}");
+            if let Some(wanted) = wanted {
+                assert_eq!(wanted["writebackId"], waiting.writeback.to_string());
+                assert_eq!(wanted["appointmentStart"], "2026-11-24T09:00:00-05:00");
+            }
+        }
+        assert!(clinic.writes().is_empty());
+    }
+}
+
+/// A clinic in which a request of Daniel's for Wednesday at 9 waits, and that request.
+fn with_a_request() -> (Arc<Clinic>, WritebackId) {
+    let (clinic, request) = (clinic(), WritebackId::new());
+    clinic.calls_from(DANIELS_PHONE);
+    clinic.rows(|rows| rows.held.push(held(&wednesday_at_nine(), Some(request), &["104"])));
+    (clinic, request)
+}
+
+#[tokio::test]
+async fn p3_a_request_that_was_never_sent_is_taken_back_by_whoever_made_it() {
+    let (clinic, request) = with_a_request();
+    clinic.rows(|rows| rows.unsent.push(request));
+    // Nothing of it needs a system that cancels.
+    clinic.desk(|desk| {
+        desk.capabilities.operations.remove(&Operation::CancelAppointment);
+    });
+    let listed = clinic.run("getAppointments", json!({ "patientId": "104" })).await.answer;
+    let id = listed.data["appointments"][0]["appointmentId"].as_str().unwrap();
+    let handled = clinic.run("cancelAppointment", cancel(id)).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::Confirmed, "request_taken_back"));
+    assert_eq!(
+        handled.answer.say,
+        "I've taken back your request for Wednesday, November 25 at 9 AM with Dr Lee before it reached the clinic's \
+         system. There is no appointment then."
+    );
+    let listed = clinic.run("getAppointments", json!({ "patientId": "104" })).await.answer;
+    assert_eq!(listed.code, "appointments_none");
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn p5_a_request_that_may_be_in_the_practices_system_is_left_to_the_staff_who_hear_which() {
+    let (clinic, request) = with_a_request();
+    let slot = clinic.first_slot("2026-11-26").await;
+    let id = request.to_string();
+    for (tool, arguments) in
+        [("cancelAppointment", cancel(&id)), ("rescheduleAppointment", moving(&id, &slot))]
+    {
+        let handled = clinic.run(tool, arguments).await;
+        let told = (handled.answer.status, handled.answer.code);
+        assert_eq!(told, (Status::NeedsStaff, "request_under_way"), "{tool}");
+        // The task is another's than the one of the request, which ends when that lands.
+        assert!(!handled.answer.data.contains_key("writebackId"), "{tool}");
+        let wanted = Value::from(handled.wanted.unwrap().expose().clone());
+        assert_eq!((&wanted["writebackId"], &wanted["appointmentId"]), (&json!(id), &json!(id)), "{tool}");
+        assert_eq!(wanted["appointmentStart"], "2026-11-25T09:00:00-05:00", "{tool}");
+    }
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn p6_a_request_is_taken_back_for_its_own_patient_only() {
+    let (clinic, request) = with_a_request();
+    clinic.rows(|rows| {
+        rows.unsent.push(request);
+        rows.all_proven = true;
+    });
+    let theirs = json!({ "patientId": "101", "appointmentId": request.to_string() });
+    assert_eq!(clinic.run("cancelAppointment", theirs).await.answer.code, "appointment_unknown");
+    let own = clinic.run("cancelAppointment", cancel(&request.to_string())).await;
+    assert_eq!(own.answer.code, "request_taken_back");
+}
+
+#[tokio::test]
+async fn what_was_made_in_between_is_cancelled_by_the_name_it_had_before() {
+    let (clinic, request) = with_a_request();
+    clinic.rows(|rows| rows.held[0].appointment = Some("a7".into()));
+    let handled = clinic.run("cancelAppointment", cancel(&request.to_string())).await;
+    assert_eq!(handled.answer.code, "cancellation_on_its_way");
+    assert_eq!(handled.answer.data["appointmentId"], "a7");
+    let Write::CancelAppointment(gone) = &clinic.writes()[0].1.write else { panic!("not a cancellation") };
+    assert_eq!(gone.appointment, "a7");
 }
 
 #[tokio::test]

@@ -16,8 +16,8 @@ use jiff::{SignedDuration, Timestamp};
 use pms::{Capabilities, NewPatient, NewPayment, Operation, PatientQuery, Write};
 use reception::{
     Answered, BookError, Caller, Change, Claim, Desk, Door, Guessing, Handled, Held, Language, Ledger,
-    LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient, PracticeBook, Proof, Reception, RequestError,
-    Requested, Settings, WriteNews,
+    LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient, PracticeBook, Proof, Reception, Recorded,
+    RequestError, Requested, Settings, WriteNews,
 };
 use seal::HmacKey;
 use serde_json::Value;
@@ -169,6 +169,10 @@ pub(crate) struct Rows {
     /// Changes of appointments, oldest first.
     pub(crate) changes: Vec<Change>,
     pub(crate) writes: Vec<(WritebackId, NewWrite)>,
+    /// Those of them that were never sent.
+    pub(crate) unsent: Vec<WritebackId>,
+    /// What they say cannot be read any more.
+    pub(crate) unreadable: bool,
     /// At which location each of them was wished for.
     pub(crate) wished_at: Vec<(WritebackId, PracticeId)>,
     /// The tenant's other locations.
@@ -454,6 +458,7 @@ impl Ledger for Clinic {
                     patient: write.write.patient().unwrap_or_default().to_owned(),
                     from,
                     to,
+                    wished_at: desk.now,
                     done_at: None,
                     parked: false,
                 });
@@ -481,10 +486,23 @@ impl Ledger for Clinic {
         })
     }
 
-    async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Option<Write>, LedgerError> {
+    async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Recorded, LedgerError> {
         self.ledger_answers(|rows| {
-            rows.wished_at.iter().find(|wished| **wished == (id, desk.practice))?;
-            rows.writes.iter().find(|(known, _)| *known == id).map(|(_, write)| write.write.clone())
+            let is_here = rows.wished_at.contains(&(id, desk.practice));
+            let known = rows.writes.iter().find(|(known, _)| is_here && *known == id);
+            match known {
+                None => Recorded::Elsewhere,
+                Some(_) if rows.unreadable => Recorded::Unreadable,
+                Some((_, write)) => Recorded::Here(Box::new(write.write.clone())),
+            }
+        })
+    }
+
+    async fn withdraw(&self, _: &Desk, id: WritebackId) -> Result<bool, LedgerError> {
+        self.ledger_answers(|rows| {
+            let is_unsent = rows.unsent.contains(&id);
+            rows.held.retain(|held| !is_unsent || held.writeback != Some(id));
+            is_unsent
         })
     }
 

@@ -1,9 +1,10 @@
 use domain::ClinicianKind;
+use jiff::SignedDuration;
 use pms::{ErrorKind, FailureReason, Write};
 use reception::{BookError, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{MARIAS_PHONE, clinic, clinician};
+use crate::clinic::{MARIAS_PHONE, clinic, clinician, now};
 
 fn ana() -> Value {
     json!({
@@ -64,6 +65,14 @@ async fn a_new_patient_is_written_as_heard_and_filed_under_a_clinician() {
     clinic.run("createPatient", other).await;
     let Write::CreatePatient(new) = &clinic.writes()[2].1.write else { panic!("not a patient") };
     assert_eq!((new.clinician.as_str(), &new.email), ("DR1", &None));
+}
+
+#[tokio::test]
+async fn a_registration_outlives_a_long_weekend_with_the_server_off() {
+    let clinic = clinic();
+    clinic.run("createPatient", ana()).await;
+    let needed_for = clinic.writes()[0].1.needed_by.duration_since(now());
+    assert!(needed_for >= SignedDuration::from_hours(4 * 24), "{needed_for}");
 }
 
 #[tokio::test]

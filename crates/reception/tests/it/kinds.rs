@@ -147,6 +147,58 @@ async fn a_time_is_booked_with_whom_the_visit_is_whatever_it_was_looked_up_for()
 }
 
 #[tokio::test]
+async fn a_word_in_what_somebody_tells_of_their_tooth_takes_the_dentists_time_from_nobody() {
+    let story = "my tooth hurts since my last cleaning";
+    for (kinds, called) in [(vec![], Value::Null), (vec!["Emergency"], json!("Emergency"))] {
+        let clinic = proven_clinic();
+        clinic.desk(|desk| {
+            let kind = |name: &str| AppointmentType {
+                vendor_id: String::new(),
+                name: name.into(),
+                minutes: Some(30),
+                clinician_kind: None,
+            };
+            desk.settings.appointment_types = kinds.iter().map(|name| kind(name)).collect();
+        });
+        let asking = json!({ "from": "2026-11-25", "reason": "toothache", "appointmentType": called });
+        let offers = clinic.run("checkAvailability", asking).await.answer;
+        let slot = &offers.data["slots"][0]["slotId"];
+        let wish = json!({ "patientId": "104", "slotId": slot, "reason": story, "appointmentType": called });
+        let booked = clinic.run("bookAppointment", wish).await.answer;
+        assert_eq!(booked.status, Status::Accepted, "{called}: {}", booked.say);
+        assert_eq!(clinic.writes()[0].1.claim.as_ref().unwrap().clinician, "DR1", "{called}");
+    }
+    // The story may still say whom to ask first.
+    let clinic = proven_clinic();
+    let seen = offered(&clinic, json!({ "from": DAY, "reason": story })).await;
+    assert_eq!(seen, names(["Sam Reyes"]));
+}
+
+#[tokio::test]
+async fn a_cleaning_that_is_asked_for_by_that_name_alone_takes_no_dentists_time() {
+    for (reason, called) in [
+        ("a regular teeth cleaning", None),
+        ("nettoyage des dents", None), // spelling: es
+        ("twice a year", Some("Cleaning")),
+    ] {
+        let clinic = proven_clinic();
+        clinic.desk(|desk| {
+            desk.settings.appointment_types = vec![AppointmentType {
+                vendor_id: String::new(),
+                name: "Cleaning".into(),
+                minutes: Some(30),
+                clinician_kind: None,
+            }];
+        });
+        let slot = clinic.first_slot("2026-11-25").await;
+        let wish = json!({ "patientId": "104", "slotId": slot, "reason": reason, "appointmentType": called });
+        let refused = clinic.run("bookAppointment", wish).await.answer;
+        assert_eq!(refused.code, "slot_with_another", "{reason}: {}", refused.say);
+        assert!(clinic.writes().is_empty());
+    }
+}
+
+#[tokio::test]
 async fn a_practice_without_a_hygienist_books_a_cleaning_with_the_dentist() {
     let clinic = proven_clinic();
     clinic.system(|system| {
@@ -239,6 +291,7 @@ fn changed(from: domain::Window, to: Option<Claim>, minutes_before_the_copy: i64
         patient: "104".into(),
         from,
         to,
+        wished_at: now(),
         done_at: Some(now() - SignedDuration::from_mins(minutes_before_the_copy)),
         parked: false,
     }

@@ -78,6 +78,15 @@ async fn a_patient_of_nobody_has_their_note_filed_under_somebody_who_is_there() 
 }
 
 #[tokio::test]
+async fn a_note_outlives_a_long_weekend_with_the_server_off() {
+    let clinic = clinic();
+    clinic.calls_from(DANIELS_PHONE);
+    clinic.run("addPatientNote", note()).await;
+    let needed_for = clinic.writes()[0].1.needed_by.duration_since(now());
+    assert!(needed_for >= SignedDuration::from_hours(4 * 24), "{needed_for}");
+}
+
+#[tokio::test]
 async fn a_note_that_the_system_does_not_take_is_never_attempted() {
     let clinic = clinic();
     clinic.calls_from(DANIELS_PHONE);

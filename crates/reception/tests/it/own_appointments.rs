@@ -125,6 +125,7 @@ async fn what_was_just_booked_moved_or_cancelled_is_said_as_it_is_and_not_as_an_
         patient: "104".into(),
         from: tuesday(9),
         to,
+        wished_at: now(),
         done_at: Some(now()),
         parked: false,
     };
@@ -147,14 +148,15 @@ async fn p5_a_request_on_its_way_is_said_to_be_one() {
     let clinic = clinic();
     clinic.calls_from(DANIELS_PHONE);
     let claim = Claim { window: tuesday(11), clinician: "DR1".into(), chair: "OP1".into() };
-    clinic.rows(|rows| rows.held.push(held(&claim, Some(WritebackId::new()), &["104"])));
+    let request = WritebackId::new();
+    clinic.rows(|rows| rows.held.push(held(&claim, Some(request), &["104"])));
     let handled = clinic.run("getAppointments", daniel()).await;
     assert_eq!(
         handled.answer.say,
         "Your request for Tuesday, November 24 at 11 AM with Dr Lee is still on its way to the clinic. It isn't confirmed yet."
     );
     let shown = &handled.answer.data["appointments"][0];
-    assert_eq!((&shown["pending"], &shown["appointmentId"]), (&json!(true), &Value::Null));
+    assert_eq!((&shown["pending"], &shown["appointmentId"]), (&json!(true), &json!(request.to_string())));
 }
 
 #[tokio::test]

@@ -142,6 +142,18 @@ async fn p3_a_payment_that_staff_have_in_their_hands_is_not_asked_for_a_second_t
 }
 
 #[tokio::test]
+async fn p3_a_payment_of_which_nothing_can_be_read_any_more_is_left_to_the_staff_and_not_called_another() {
+    let clinic = paid_clinic();
+    let first = clinic.run("processPayment", payment()).await;
+    clinic.rows(|rows| rows.unreadable = true);
+    let again = clinic.run("processPayment", payment()).await;
+    let told = (again.answer.status, again.answer.code);
+    assert_eq!(told, (Status::NeedsStaff, "payment_with_clinic"), "{}", again.answer.say);
+    assert_eq!(first.answer.data["writebackId"], again.answer.data["writebackId"]);
+    assert_eq!(clinic.writes().len(), 1);
+}
+
+#[tokio::test]
 async fn p8_a_card_number_is_refused_in_any_field_before_anything_else_and_never_repeated() {
     const CARD: &str = "4111 1111 1111 1111";
     let fields =

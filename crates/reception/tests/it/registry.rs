@@ -122,6 +122,33 @@ fn p5_only_a_confirmed_sentence_claims_that_something_was_changed() {
 }
 
 #[test]
+fn p5_what_nobody_at_the_clinic_is_told_of_promises_no_word_from_them() {
+    const PROMISES: [&str; 13] = [
+        "will confirm",
+        "clinic confirms",
+        "will check",
+        "tells you",
+        "get back",
+        "get in touch",
+        "confirmará",    // spelling: es
+        "revisará",      // spelling: es
+        "avise",         // spelling: es
+        "se comunicará", // spelling: es
+        "confirmera",    // spelling: es
+        "va vérifier",   // spelling: es
+        "recontactera",  // spelling: es
+    ];
+    for (code, template) in sentences() {
+        let leaves_no_task = matches!(template.status, Status::Accepted | Status::Unknown);
+        for text in Language::ALL.map(|language| template.text(language)) {
+            let text = text.to_lowercase();
+            let promises = PROMISES.iter().any(|promise| text.contains(promise));
+            assert!(!promises || !leaves_no_task, "{code}: {text}");
+        }
+    }
+}
+
+#[test]
 fn every_sentence_can_be_spoken() {
     let gaps = |text: &str| {
         let mut gaps: Vec<String> =

@@ -2,10 +2,11 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::Data;
+use domain::TenantId;
 use reception::{Access, IdentityRules, ProofNeeded, RulesError, tools};
 use serde_json::{Map, Value, json};
 use service::{ApiError, Json};
-use store::NewAudit;
+use store::{NewAudit, StoreError, TenantTx};
 
 use super::account::Account;
 use super::connections::tell;
@@ -44,14 +45,29 @@ pub(crate) async fn put(
         detail: stored,
     };
     tx.audit(&record).await?;
-    for connection in tx.connections().await? {
-        tell(&mut tx, owner.tenant, connection.id).await?;
-    }
+    tell_all(&mut tx, owner.tenant).await?;
     // No rule is in force that is not on the record.
     tx.commit().await?;
     setting.commit().await?;
+    // Whoever heard of it before it was in force has read the old rules again, and keeps them for a while.
+    let told_again = async {
+        let mut tx = context.store.tenant(owner.tenant).await?;
+        tell_all(&mut tx, owner.tenant).await?;
+        tx.commit().await
+    };
+    if let Err(error) = told_again.await {
+        tracing::warn!(tenant.id = %owner.tenant, error = %error, "new identity rules are heard of a little later");
+    }
     context.relay.poke();
     Ok(HttpResponse::Ok().json(shown(&rules)))
+}
+
+/// What every process remembers of the tenant's desks is old.
+async fn tell_all(tx: &mut TenantTx, tenant: TenantId) -> Result<(), StoreError> {
+    for connection in tx.connections().await? {
+        tell(tx, tenant, connection.id).await?;
+    }
+    Ok(())
 }
 
 fn refused(error: RulesError) -> ApiError {

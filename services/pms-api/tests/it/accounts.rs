@@ -143,6 +143,33 @@ async fn p3_one_reference_is_posted_at_one_location_of_a_tenant_also_when_two_as
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p3_a_payment_is_the_same_one_after_its_location_was_connected_anew() {
+    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let first = pay(&stack, "pay-1", &payment("pi_3QabCD")).await;
+    assert!([200, 202].contains(&first.status), "{first:?}");
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+    // The location has another connection in the place of the one that it had.
+    let anew = stack.another_location(clinic, "D10002").await.unwrap();
+    let (old, new) = (clinic.connection.uuid(), anew.connection.uuid());
+    for change in [
+        format!("UPDATE pms_connections SET status = 'disabled' WHERE id = '{old}'"),
+        format!("UPDATE pms_connections SET practice_id = '{}' WHERE id = '{new}'", clinic.practice.uuid()),
+    ] {
+        stack.sql(&change).await.unwrap();
+    }
+    // Named, so that nobody remembers the desk as it was.
+    let mut body = payment("pi_3QabCD");
+    body["practiceId"] = json!(clinic.practice.to_string());
+    let again = pay(&stack, "pay-2", &body).await;
+    assert_eq!((again.status, again.json()["code"].as_str()), (200, Some("payment_posted")), "{again:?}");
+    assert_eq!(again.json()["writebackId"], first.json()["writebackId"]);
+    body["amount"] = json!(9_999);
+    assert_eq!(pay(&stack, "pay-3", &body).await.json()["code"], "payment_reference_used");
+    assert_eq!(stack.sql("SELECT count(*) FROM pms_writebacks").await.unwrap().concat(), ["1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p8_a_card_number_reaches_neither_the_practice_nor_a_write_nor_a_log() {
     const CARD: &str = "4111111111111111";
     let stack = Stack::start(Plan::default()).await.unwrap();

@@ -141,12 +141,82 @@ async fn a_practice_that_is_offline_says_so_at_once_and_does_it_later() {
         "{kept:?}"
     );
     assert_eq!(record(&stack, &id).await["status"], "scheduled");
+    // Somebody hears of what is wanted instead, in a task that does not end when the cancellation lands.
+    let other = json!({ "patientId": "101", "slotId": free_times(&stack).await.pop().unwrap()["slotId"] });
+    let second = ask(&stack, "PATCH", &format!("/api/pms/appointments/{id}"), Some(&other)).await.json();
+    assert_eq!((&second["status"], &second["code"]), (&json!("needs_staff"), &json!("change_waits")));
+    let left = "SELECT code, writeback_id IS NULL FROM staff_tasks WHERE done_at IS NULL ORDER BY code";
+    assert_eq!(stack.sql(left).await.unwrap(), [["cancellation_kept_offline", "f"], ["change_waits", "t"]]);
     stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
     until(SOON, "the cancellation", || async {
         stack.sql("UPDATE pms_writebacks SET next_check_at = now() WHERE state = 'queued'").await.unwrap();
         (record(&stack, &id).await["status"] == "broken").then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p3_a_request_that_waits_for_a_server_is_taken_back_by_its_patient_and_never_sent() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let office = stack.clinics[0].office.clone();
+    let slot = free_times(&stack).await.remove(0);
+    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
+    let kept = book(&stack, "book", &wish("101", &slot)).await.json();
+    let request = kept["writebackId"].as_str().unwrap_or_else(|| panic!("{kept}"));
+    until(SOON, "the request to wait for the server", || async {
+        let waits = "SELECT 1 FROM pms_writebacks WHERE state = 'queued' AND reason = 'practice_offline'";
+        (!stack.sql(waits).await.unwrap().is_empty()).then_some(())
+    })
+    .await;
+    let own = of_maria(&stack).await;
+    let pending = own.iter().find(|one| one["pending"] == true).unwrap_or_else(|| panic!("{own:?}"));
+    assert_eq!(pending["appointmentId"], request, "{own:?}");
+    let path = format!("/api/pms/appointments/{request}?patientId=101");
+    let gone = ask(&stack, "DELETE", &path, None).await;
+    assert_eq!((gone.status, gone.json()["code"].as_str()), (200, Some("request_taken_back")), "{gone:?}");
+    let own = of_maria(&stack).await;
+    assert!(!own.iter().any(|one| one["pending"] == true), "{own:?}");
+    let open = "SELECT count(*) FROM staff_tasks WHERE done_at IS NULL";
+    assert_eq!(stack.sql(open).await.unwrap().concat(), ["0"], "there is nothing left to see to");
+    let given_up = "SELECT outcome || ' by ' || dropped_by FROM pms_writeback_drops";
+    assert_eq!(stack.sql(given_up).await.unwrap().concat(), ["not_wanted by rest client"]);
+    // The server is on again: the next one has the time, and nobody else is in the calendar.
+    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
+    book(&stack, "next", &wish("102", &slot)).await;
+    assert_eq!(ended(&stack, 2).await, ["failed", "succeeded"]);
+    let booked = stack.sandbox.booked(&office).await.unwrap();
+    assert_eq!((booked.len(), &booked[0]["patient_id"]), (1, &json!(102)), "{booked:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_a_request_that_the_vendor_has_is_not_taken_back_and_staff_hear_what_is_wanted_instead() {
+    let plan = Plan { writes_ms: (600_000, 600_000), ..Plan::default() };
+    let stack = Stack::start(plan.set("pms_api.write_wait_seconds", 1)).await.unwrap();
+    let slots = free_times(&stack).await;
+    let told = book(&stack, "book", &wish("101", &slots[0])).await.json();
+    let request = told["writebackId"].as_str().unwrap_or_else(|| panic!("{told}"));
+    until(SOON, "the vendor to have it", || async {
+        let there = "SELECT 1 FROM pms_writebacks WHERE state = 'submitted'";
+        (!stack.sql(there).await.unwrap().is_empty()).then_some(())
+    })
+    .await;
+    let path = format!("/api/pms/appointments/{request}");
+    let later = json!({ "patientId": "101", "slotId": slots.last().unwrap()["slotId"] });
+    for (method, path, body) in
+        [("DELETE", format!("{path}?patientId=101"), None), ("PATCH", path.clone(), Some(&later))]
+    {
+        let left = ask(&stack, method, &path, body).await.json();
+        assert_eq!((&left["status"], &left["code"]), (&json!("needs_staff"), &json!("request_under_way")));
+    }
+    let listed = ask(&stack, "GET", "/api/pms/tasks", None).await.json();
+    let tasks = listed["tasks"].as_array().unwrap();
+    let wishes: Vec<&Value> = tasks.iter().filter(|one| one["code"] == "request_under_way").collect();
+    assert_eq!(wishes.len(), 2, "{listed}");
+    for task in wishes {
+        assert_eq!(task["wanted"]["writebackId"], request, "{task}");
+        assert_eq!(task["writebackId"], Value::Null, "it does not end when that lands: {task}");
+    }
+    assert_eq!(stack.sql("SELECT state FROM pms_writebacks").await.unwrap().concat(), ["submitted"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

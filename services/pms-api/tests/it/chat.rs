@@ -42,12 +42,14 @@ impl<'a> Chat<'a> {
         v1::ToolReply::from_bytes(&reply.body).unwrap()
     }
 
-    /// The status and the data of an answer, once there is more to tell than "not now".
+    /// The status and the data of an answer, once there is more to tell than "not now". What is not known of a write
+    /// that was recorded is an answer: nobody asks for it a second time.
     async fn told(&self, tool: &str, arguments: Value) -> (String, Value) {
         until(SOON, "an answer", || async {
             let reply = self.ask("chat", tool, &arguments).await;
+            let passing = ["records_unreachable", "not_sure_recorded"].contains(&reply.code.as_str());
             let data = serde_json::from_str(&reply.data_json).unwrap();
-            (reply.status != "unavailable").then_some((reply.status, data))
+            (!passing && reply.status != "unavailable").then_some((reply.status, data))
         })
         .await
     }
@@ -124,8 +126,7 @@ async fn p6_a_channel_that_vouches_for_no_number_opens_no_record_and_an_unknown_
     let chat = Chat::open(&stack, "conversation-1", "").await;
     let by_number = json!({ "phone": "+15550100010" });
     let (status, told) = chat.told("searchPatients", by_number.clone()).await;
-    assert_ne!(status, "found", "{told}");
-    assert!(told.get("patientId").is_none(), "{told}");
+    assert_eq!((status.as_str(), told), ("none", json!({})), "it asks who that is, and tells nothing");
     let who = json!({ "firstName": "Maria", "lastName": "Lopez", "dateOfBirth": "1988-03-14" });
     assert_eq!(chat.told("searchPatients", who).await.0, "found");
     let reply = Chat::open(&stack, "conversation-1", "+15550100010")

@@ -1,9 +1,13 @@
 //! Which tool asks callers for which proof, chosen over REST.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
+use bus::{Bus, BusConfig, Letter};
 use serde_json::{Value, json};
 use testbed::{Plan, Stack, until};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::access::{new_key, with_key};
 use crate::rest::{SOON, error, free_times, wish};
@@ -64,6 +68,57 @@ async fn a_tenant_chooses_over_rest_which_proof_a_tool_needs_and_it_is_on_the_re
         record.len() == 1 && record[0][0].starts_with("api key ") && record[0][1] == "none",
         "{record:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_process_hears_of_new_rules_once_they_are_in_force_and_not_only_before() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let clinic = &stack.clinics[0];
+    let bus = Bus::connect(BusConfig::new(stack.amqp_url.clone(), "listener")).await.unwrap();
+    let (heard, stop) = (Arc::new(Mutex::new(Vec::new())), CancellationToken::new());
+    let news = heard.clone();
+    let listen = move |letter: Letter| {
+        news.lock().unwrap().push(letter.message_id);
+        std::future::ready(())
+    };
+    let listening = tokio::spawn(bus.subscribe(&["connection.changed"], listen, stop.clone()));
+    let rules = json!({ "tools": { "bookAppointment": "none" } });
+    let put = async || stack.rest(&clinic.api_key, ("PUT", PATH), &[], Some(&rules)).await.unwrap();
+    until(SOON, "the listener to hear of any", || async {
+        put().await;
+        (!heard.lock().unwrap().is_empty()).then_some(())
+    })
+    .await;
+    // For as long as this lock is held, no rule comes into force.
+    let owner = stack.owner().await.unwrap();
+    owner.simple_query("SELECT pg_advisory_lock(77)").await.unwrap();
+    for wait in [
+        "CREATE FUNCTION wait_for_the_lock() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN PERFORM pg_advisory_xact_lock(77); RETURN NULL; END'",
+        "CREATE CONSTRAINT TRIGGER wait_for_the_lock AFTER UPDATE ON tenants DEFERRABLE INITIALLY DEFERRED
+         FOR EACH ROW EXECUTE FUNCTION wait_for_the_lock()",
+    ] {
+        stack.sql(wait).await.unwrap();
+    }
+    let records = "SELECT count(*) FROM audit_log WHERE action = 'identity_rules.set'";
+    let before = stack.sql(records).await.unwrap();
+    let let_go = async {
+        until(SOON, "the rules to be on the record, with what is told then", || async {
+            (stack.sql(records).await.unwrap() != before).then_some(())
+        })
+        .await;
+        let since = Uuid::now_v7();
+        owner.simple_query("SELECT pg_advisory_unlock(77)").await.unwrap();
+        since
+    };
+    let (answer, since) = tokio::join!(put(), let_go);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    until(SOON, "the news of what is in force by now", || async {
+        heard.lock().unwrap().iter().any(|id| *id > since).then_some(())
+    })
+    .await;
+    stop.cancel();
+    listening.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

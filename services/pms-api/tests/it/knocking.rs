@@ -1,5 +1,7 @@
 //! Those who are refused, and what is left of it on record.
 
+use std::time::Instant;
+
 use domain::Role;
 use serde_json::json;
 use testbed::{Plan, Stack, until};
@@ -14,6 +16,7 @@ async fn p7_somebody_who_knocks_all_the_time_is_recorded_once_and_then_counted()
     let (id, key) = new_key(&stack, &["patients.read"]).await;
     ask(&stack, "DELETE", &format!("/api/pms/api-keys/{id}"), None).await;
     let (_, small) = new_key(&stack, &["tasks.read"]).await;
+    let began = Instant::now();
     for _ in 0..30 {
         assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 401);
         assert_eq!(with_key(&stack, &small, "GET", SEARCH, None).await.status, 403);
@@ -29,7 +32,9 @@ async fn p7_somebody_who_knocks_all_the_time_is_recorded_once_and_then_counted()
             (told[1] == "30").then_some(told)
         })
         .await;
-        assert!(told[0].parse::<u32>().unwrap() <= 6, "{told:?}");
+        // However long it took: the first, and another for every two seconds since.
+        let most = 1 + began.elapsed().as_secs() / 2;
+        assert!(told[0].parse::<u64>().unwrap() <= most, "{told:?}, and {most} at most");
     }
     let mut tx = stack.store.tenant(clinic.tenant).await.unwrap();
     assert!(tx.verify_audit(None).await.unwrap().faults.is_empty());
@@ -126,7 +131,7 @@ async fn p7_what_a_process_has_counted_is_on_record_once_it_has_ended() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p7_counts_that_cannot_be_written_down_now_are_written_down_later() {
-    let stack = Stack::start(Plan::default().set("pms_api.refusals_seconds", 3)).await.unwrap();
+    let stack = Stack::start(Plan::default().set("pms_api.refusals_seconds", 10)).await.unwrap();
     knock(&stack, 5).await;
     stack.sql("REVOKE INSERT ON audit_log FROM switchboard_app").await.unwrap();
     assert_eq!(on_record(&stack).await, 1, "their time has not come");

@@ -23,8 +23,10 @@ async fn p2_a_repeat_with_the_same_idempotency_key_gets_the_same_answer_and_does
     let mut elsewhere = body.clone();
     elsewhere["practiceId"] = json!(domain::PracticeId::new().to_string());
     assert_eq!(book(&stack, "same", &elsewhere).await.status, 409, "another location is another wish");
+    // An answer that only said "not now" is a use of its own, and comes as often as the worker is not there yet.
     let read = "SELECT count(*) FROM audit_log WHERE action = 'appointment.book' AND tool = 'bookAppointment'
-                AND patient = '101'";
+                AND patient = '101'
+                AND coalesce(detail->>'code', '') NOT IN ('records_unreachable', 'not_sure_recorded')";
     let read = stack.sql(read).await.unwrap().concat();
     assert_eq!(read, ["5"], "p7: who reads an answer again has read it");
     assert_eq!(ended(&stack, 1).await, ["succeeded"]);
