@@ -10,7 +10,7 @@ use jiff::{Timestamp, ToSpan as _, Zoned};
 use pms::{NewAppointment, Write};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
-use writebacks::{Requested, Wish};
+use writebacks::{RequestError, Requested, Wish};
 
 use super::Bench;
 use super::numbers::{count, cpu_us, rounded, rss_mb};
@@ -160,8 +160,15 @@ async fn wish(bench: &Bench<'_>, clinic: &Seeded, each: usize) -> anyhow::Result
             traceparent: None,
         };
         let mut tx = bench.store.tenant(clinic.tenant).await?;
-        let requested = writebacks::request(&mut tx, &wish).await;
-        ensure!(matches!(requested, Ok(Requested::New(_))), "a wish was not taken");
+        match writebacks::request(&mut tx, &wish).await {
+            Ok(Requested::New(_)) => {}
+            Ok(_) => bail!("a wish was taken before"),
+            Err(RequestError::SlotTaken) => bail!(
+                "an earlier run that was cut short holds the times; remove {} and start again",
+                bench.state.display()
+            ),
+            Err(error) => return Err(error).context("a wish was not taken"),
+        }
         tx.commit().await?;
     }
     Ok(())
