@@ -340,7 +340,7 @@ mod tests {
     fn what_is_being_made_is_called_by_its_request_and_answers_to_that_afterwards_too() {
         let (making, made) = (held(None, 11), held(Some("900"), 9));
         let requests = [making.writeback, made.writeback].map(|id| id.unwrap().to_string());
-        let own = book(vec![], &[making.clone(), made.clone()], &[]);
+        let own = book(vec![], &[making, made.clone()], &[]);
         let called: Vec<_> = own.iter().map(Own::called).collect();
         assert_eq!(called, [Some("900".to_owned()), Some(requests[0].clone())]);
         assert!(own[1].is(&requests[0]) && own[0].is(&requests[1]) && own[0].is("900"));

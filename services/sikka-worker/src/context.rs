@@ -129,7 +129,8 @@ impl Context {
         let office = self.offices.office(due.tenant, due.connection).await?;
         let (book, took) = vendor_http::timed(office.day_book(&query)).await;
         let book = book?;
-        if let Err(error) = self.carrier.seen(due, &book).await {
+        // On the heap: it is within each reading of a day book.
+        if let Err(error) = Box::pin(self.carrier.seen(due, &book)).await {
             tracing::warn!(connection.id = %due.connection, error = %error, "bookings seen in the copy stay held");
         }
         Ok((Arc::new(book), took))
