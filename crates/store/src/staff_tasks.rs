@@ -286,6 +286,24 @@ impl TenantTx {
         Ok(ended == 1)
     }
 
+    /// Ends the tasks of one kind about a write.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_tasks_of(
+        &mut self,
+        writeback: WritebackId,
+        code: &str,
+        by: &str,
+    ) -> Result<(), StoreError> {
+        let theirs = t::table.filter(t::writeback_id.eq(writeback.uuid())).filter(t::code.eq(code));
+        diesel::update(theirs.filter(t::done_at.is_null()))
+            .set((t::done_at.eq(diesel::dsl::now), t::done_by.eq(by)))
+            .execute(&mut self.conn)
+            .await?;
+        Ok(())
+    }
+
     /// Ends every task about a write: what they were about is over.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub use lookout::{BusLookout, Lookout, Seen};
 pub use moves::{Actor, allowed};
 pub use pace::Pace;
 pub use plan::{Planned, Verdict, plan};
-pub use reasons::{REASONS, Reason, reason};
+pub use reasons::{CALLER_NOT_TOLD, REASONS, Reason, reason};
 pub use reference::reference;
 pub use replay::{Obstacle, ReplayError, replay};
 pub use request::{COPY_MARGIN, RequestError, Requested, Wish, request};

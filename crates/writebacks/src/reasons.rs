@@ -37,7 +37,7 @@ pub(crate) const AND_WAITED_FOR: &str =
 /// Of what the vendor has, and cannot be asked about: nothing is known before the practice's records are copied again.
 pub(crate) const NOT_SHOWN_YET: &str = "not_in_records_yet";
 /// Of what landed after somebody was told that staff would see to it.
-pub(crate) const CALLER_NOT_TOLD: &str = "caller_not_told";
+pub const CALLER_NOT_TOLD: &str = "caller_not_told";
 /// Of what landed and is gone.
 pub(crate) const NOT_IN_CALENDAR: &str = "not_in_calendar";
 

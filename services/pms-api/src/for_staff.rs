@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use seal::HmacKey;
 use serde_json::{Map, Value, json};
 use store::{NewTask, StoreError, TenantTx, ToolCallKey};
+use writebacks::CALLER_NOT_TOLD;
 
 use crate::run_tool::Told;
 
@@ -112,6 +113,12 @@ pub(crate) async fn leave_task(
         && let Some(id) = writeback
     {
         return tx.end_tasks_about(id, "switchboard").await;
+    }
+    if told.status == "confirmed"
+        && let Some(id) = writeback
+    {
+        // Whoever was to hear of it has heard.
+        return tx.end_tasks_of(id, CALLER_NOT_TOLD, "switchboard").await;
     }
     if told.status != "needs_staff" {
         return Ok(());

@@ -53,8 +53,10 @@ impl StoreLedger {
         let row = tx.writebacks(&[id]).await?.into_iter().next();
         let blind = tx.tries(id).await?.blind;
         tx.commit().await?;
-        let waits = |row: Writeback| row.connection == desk.connection && row.state == S::Queued;
-        Ok(blind == 0 && row.is_some_and(waits))
+        let waits = |row: &Writeback| row.connection == desk.connection && row.state == S::Queued;
+        // Another try of what may be there has none of its tries, and bears the moment it was first sent.
+        let is_first = |row: &Writeback| row.first_sent_at.is_none_or(|at| at >= row.created_at);
+        Ok(blind == 0 && row.is_some_and(|row| waits(&row) && is_first(&row)))
     }
 
     async fn held(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, StoreError> {

@@ -189,6 +189,49 @@ async fn p3_a_request_that_waits_for_a_server_is_taken_back_by_its_patient_and_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p5_staff_need_not_call_back_whoever_has_heard_that_it_is_confirmed() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let office = stack.clinics[0].office.clone();
+    let slot = free_times(&stack).await.remove(0);
+    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
+    book(&stack, "book", &wish("101", &slot)).await;
+    let open = "SELECT code FROM staff_tasks WHERE done_at IS NULL";
+    assert_eq!(stack.sql(open).await.unwrap().concat(), ["booking_kept_offline"]);
+    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
+    // The time comes when the practice is usually on.
+    stack.sql("UPDATE pms_writebacks SET next_check_at = now()").await.unwrap();
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
+    assert_eq!(book(&stack, "again", &wish("101", &slot)).await.json()["status"], "confirmed");
+    let left = "SELECT 1 FROM staff_tasks WHERE code = 'caller_not_told'";
+    assert!(!stack.sql(left).await.unwrap().is_empty(), "staff were to call back until then");
+    until(SOON, "nobody to be called back", || async {
+        stack.sql(open).await.unwrap().is_empty().then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_another_try_of_what_may_have_been_sent_is_not_taken_back() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let office = stack.clinics[0].office.clone();
+    let slot = free_times(&stack).await.remove(0);
+    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
+    let kept = book(&stack, "book", &wish("101", &slot)).await.json();
+    let request = kept["writebackId"].as_str().unwrap_or_else(|| panic!("{kept}"));
+    // As a replay of one whose reply was lost: it has no tries of its own, and was sent before it was asked for.
+    let replay = "UPDATE pms_writebacks SET first_sent_at = created_at - interval '1 h',
+        next_check_at = now() + interval '1 h' WHERE state = 'queued' AND reason = 'practice_offline' RETURNING 1";
+    until(SOON, "the request to wait for the server", || async {
+        (!stack.sql(replay).await.unwrap().is_empty()).then_some(())
+    })
+    .await;
+    let gone = ask(&stack, "DELETE", &format!("/api/pms/appointments/{request}?patientId=101"), None).await;
+    assert_eq!(gone.json()["code"], "request_under_way", "{gone:?}");
+    let held = "SELECT count(*) FROM slot_holds WHERE released_at IS NOT NULL";
+    assert_eq!(stack.sql(held).await.unwrap().concat(), ["0"], "its time is nobody else's");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p5_a_request_that_the_vendor_has_is_not_taken_back_and_staff_hear_what_is_wanted_instead() {
     let plan = Plan { writes_ms: (600_000, 600_000), ..Plan::default() };
     let stack = Stack::start(plan.set("pms_api.write_wait_seconds", 1)).await.unwrap();
