@@ -395,6 +395,12 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`].
     async fn payments(&self, desk: &Desk, patient: &str) -> Result<Vec<Paid>, LedgerError>;
 
+    /// Somebody asks again for what is on its way: where it waits for the practice's server, that is tried now.
+    ///
+    /// # Errors
+    /// [`LedgerError`].
+    async fn ask_again(&self, desk: &Desk, writeback: WritebackId) -> Result<(), LedgerError>;
+
     /// Takes back a write that was never sent: it is not sent any more, and what it held is free. False: it may have
     /// been sent, or is over, and stays as it is.
     ///

@@ -223,6 +223,11 @@ impl Turn<'_> {
     }
 
     /// Takes a write back that was never sent. False: it may have been.
+    pub(crate) async fn ask_again(&self, writeback: WritebackId) -> Result<(), Stop> {
+        let asked = self.reception.ledger.ask_again(self.desk, writeback).await;
+        asked.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
+    }
+
     pub(crate) async fn withdraw(&self, writeback: WritebackId) -> Result<bool, Stop> {
         let withdrawn = self.reception.ledger.withdraw(self.desk, writeback).await;
         withdrawn.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))

@@ -30,7 +30,7 @@ pub use plan::{Planned, Verdict, plan};
 pub use reasons::{CALLER_NOT_TOLD, REASONS, Reason, reason};
 pub use reference::reference;
 pub use replay::{Obstacle, ReplayError, replay};
-pub use request::{COPY_MARGIN, RequestError, Requested, Wish, request};
+pub use request::{COPY_MARGIN, RequestError, Requested, Wish, ask_again, request};
 pub use runs::start_run;
 pub use settle::{Found, SettleError, settle};
 pub use tasks::{Done, EndTaskError, end_task};

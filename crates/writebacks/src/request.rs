@@ -89,10 +89,7 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         let still_ours = held.iter().any(|held| held.writeback == same.id);
         let holds_nothing = window.is_none() && !was_undone(wish.write, &same);
         if same.state != WritebackState::Succeeded || holds_nothing || still_ours {
-            if same.state == WritebackState::Queued && same.reason.as_deref() == Some("practice_offline") {
-                tx.try_the_practice_now(wish.connection, Some(same.id)).await?;
-                announce(tx, wish.connection, wish.vendor, same.id, wish.traceparent).await?;
-            }
+            try_now(tx, &same, wish.vendor, wish.traceparent).await?;
             return Ok(Requested::Same(Box::new(same)));
         }
     }
@@ -151,6 +148,37 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
     }
     announce(tx, wish.connection, wish.vendor, id, wish.traceparent).await?;
     Ok(Requested::New(id))
+}
+
+/// Has a write that waits for its practice's server tried now: somebody asks again for it. The connection is locked.
+async fn try_now(
+    tx: &mut TenantTx,
+    write: &Writeback,
+    vendor: &str,
+    traceparent: Option<&str>,
+) -> Result<(), StoreError> {
+    if write.state != WritebackState::Queued || write.reason.as_deref() != Some("practice_offline") {
+        return Ok(());
+    }
+    tx.try_the_practice_now(write.connection, Some(write.id)).await?;
+    announce(tx, write.connection, vendor, write.id, traceparent).await
+}
+
+/// Has a write that is on its way tried now where it waits for its practice's server: somebody asks again for what it
+/// is about.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn ask_again(
+    tx: &mut TenantTx,
+    id: WritebackId,
+    vendor: &str,
+    traceparent: Option<&str>,
+) -> Result<(), StoreError> {
+    let write = tx.writeback(id).await?;
+    tx.lock_connection(write.connection).await?;
+    let write = tx.writeback(id).await?;
+    try_now(tx, &write, vendor, traceparent).await
 }
 
 /// The write that must succeed first, by its latest try: staff may have asked for another since somebody was told of it.

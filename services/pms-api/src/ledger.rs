@@ -278,6 +278,18 @@ impl Ledger for StoreLedger {
         }
     }
 
+    async fn ask_again(&self, desk: &Desk, id: WritebackId) -> Result<(), LedgerError> {
+        let traceparent = telemetry::trace::current_traceparent();
+        let ask = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            writebacks::ask_again(&mut tx, id, "sikka", traceparent.as_deref()).await?;
+            tx.commit().await
+        };
+        ask.await.map_err(failed)?;
+        self.relay.poke();
+        Ok(())
+    }
+
     async fn withdraw(&self, desk: &Desk, id: WritebackId) -> Result<bool, LedgerError> {
         if !self.was_never_sent(desk, id).await.map_err(failed)? {
             return Ok(false);

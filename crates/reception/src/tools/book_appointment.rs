@@ -183,7 +183,10 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let anybody = turn.is_anybody(&[&wish.patient, &wish.asked]).await?;
         match wish.standing() {
             Standing::InTheBook => Ok(wish.say(turn, if anybody { &CONFIRMED } else { &ALREADY })),
-            Standing::OnItsWay(writeback) => wish.outcome(turn, writeback).await,
+            Standing::OnItsWay(writeback) => {
+                turn.ask_again(writeback).await?;
+                wish.outcome(turn, writeback).await
+            }
             Standing::PatientElsewhere if anybody => {
                 wish.held_by_another();
                 Ok(wish.taken(turn))

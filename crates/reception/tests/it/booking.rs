@@ -115,6 +115,7 @@ async fn p3_the_same_wish_asked_again_joins_the_one_under_way() {
     assert_eq!(clinic.writes().len(), 1);
     assert_eq!(first.answer.data["writebackId"], second.answer.data["writebackId"]);
     assert_eq!(second.answer.status, Status::Confirmed);
+    clinic.rows(|rows| assert_eq!(rows.asked_again.len(), 1, "a server that was off is tried anew"));
 }
 
 #[tokio::test]

@@ -171,6 +171,7 @@ pub(crate) struct Rows {
     pub(crate) writes: Vec<(WritebackId, NewWrite)>,
     /// Those of them that were never sent.
     pub(crate) unsent: Vec<WritebackId>,
+    pub(crate) asked_again: Vec<WritebackId>,
     /// What they say cannot be read any more.
     pub(crate) unreadable: bool,
     /// At which location each of them was wished for.
@@ -489,13 +490,16 @@ impl Ledger for Clinic {
     async fn recorded(&self, desk: &Desk, id: WritebackId) -> Result<Recorded, LedgerError> {
         self.ledger_answers(|rows| {
             let is_here = rows.wished_at.contains(&(id, desk.practice));
-            let known = rows.writes.iter().find(|(known, _)| is_here && *known == id);
-            match known {
+            match rows.writes.iter().find(|(known, _)| is_here && *known == id) {
                 None => Recorded::Elsewhere,
                 Some(_) if rows.unreadable => Recorded::Unreadable,
                 Some((_, write)) => Recorded::Here(Box::new(write.write.clone())),
             }
         })
+    }
+
+    async fn ask_again(&self, _: &Desk, id: WritebackId) -> Result<(), LedgerError> {
+        self.ledger_answers(|rows| rows.asked_again.push(id))
     }
 
     async fn withdraw(&self, _: &Desk, id: WritebackId) -> Result<bool, LedgerError> {
@@ -572,8 +576,7 @@ impl Ledger for Clinic {
 
     async fn payments(&self, _: &Desk, patient: &str) -> Result<Vec<Paid>, LedgerError> {
         self.ledger_answers(|rows| {
-            let own = rows.paid.iter().filter(|(who, _)| who == patient);
-            own.map(|(_, paid)| *paid).collect()
+            rows.paid.iter().filter(|(who, _)| who == patient).map(|(_, paid)| *paid).collect()
         })
     }
 

@@ -198,7 +198,6 @@ async fn p5_staff_need_not_call_back_whoever_has_heard_that_it_is_confirmed() {
     let open = "SELECT code FROM staff_tasks WHERE done_at IS NULL";
     assert_eq!(stack.sql(open).await.unwrap().concat(), ["booking_kept_offline"]);
     stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
-    // The time comes when the practice is usually on.
     stack.sql("UPDATE pms_writebacks SET next_check_at = now()").await.unwrap();
     assert_eq!(ended(&stack, 1).await, ["succeeded"]);
     assert_eq!(book(&stack, "again", &wish("101", &slot)).await.json()["status"], "confirmed");
@@ -208,6 +207,21 @@ async fn p5_staff_need_not_call_back_whoever_has_heard_that_it_is_confirmed() {
         stack.sql(open).await.unwrap().is_empty().then_some(())
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_whoever_asks_again_once_the_server_is_back_is_not_told_that_it_is_off() {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let office = stack.clinics[0].office.clone();
+    let slot = free_times(&stack).await.remove(0);
+    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
+    let kept = book(&stack, "book", &wish("101", &slot)).await.json();
+    assert_eq!(kept["code"], "booking_kept_offline", "{kept}");
+    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
+    let again = book(&stack, "again", &wish("101", &slot)).await.json();
+    assert_ne!(again["code"], "booking_kept_offline", "{again}");
+    assert_eq!(again["writebackId"], kept["writebackId"]);
+    assert_eq!(ended(&stack, 1).await, ["succeeded"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
