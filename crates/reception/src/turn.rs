@@ -222,12 +222,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Takes a write back that was never sent. False: it may have been.
+    /// Has what is on its way tried now, where it waits for the practice's server.
     pub(crate) async fn ask_again(&self, writeback: WritebackId) -> Result<(), Stop> {
         let asked = self.reception.ledger.ask_again(self.desk, writeback).await;
         asked.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))
     }
 
+    /// Takes a write back that was never sent. False: it may have been.
     pub(crate) async fn withdraw(&self, writeback: WritebackId) -> Result<bool, Stop> {
         let withdrawn = self.reception.ledger.withdraw(self.desk, writeback).await;
         withdrawn.map_err(|error| self.ledger_failed(&error, &sentences::NOT_SURE_RECORDED))

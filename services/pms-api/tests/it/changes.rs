@@ -155,19 +155,25 @@ async fn a_practice_that_is_offline_says_so_at_once_and_does_it_later() {
     .await;
 }
 
+/// A clinic whose server is off, and a booking of Maria's that is kept for it: the time, and the request's id.
+async fn kept_offline() -> (Stack, Value, String) {
+    let stack = Stack::start(Plan::default()).await.unwrap();
+    let slot = free_times(&stack).await.remove(0);
+    server(&stack, false).await;
+    let kept = book(&stack, "book", &wish("101", &slot)).await.json();
+    assert_eq!(kept["code"], "booking_kept_offline", "{kept}");
+    let request = kept["writebackId"].as_str().unwrap_or_else(|| panic!("{kept}")).to_owned();
+    (stack, slot, request)
+}
+
+async fn server(stack: &Stack, is_on: bool) {
+    let office = &stack.clinics[0].office;
+    stack.sandbox.office("PUT", office, "/spu", Some(&json!({ "online": is_on }))).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p3_a_request_that_waits_for_a_server_is_taken_back_by_its_patient_and_never_sent() {
-    let stack = Stack::start(Plan::default()).await.unwrap();
-    let office = stack.clinics[0].office.clone();
-    let slot = free_times(&stack).await.remove(0);
-    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
-    let kept = book(&stack, "book", &wish("101", &slot)).await.json();
-    let request = kept["writebackId"].as_str().unwrap_or_else(|| panic!("{kept}"));
-    until(SOON, "the request to wait for the server", || async {
-        let waits = "SELECT 1 FROM pms_writebacks WHERE state = 'queued' AND reason = 'practice_offline'";
-        (!stack.sql(waits).await.unwrap().is_empty()).then_some(())
-    })
-    .await;
+    let (stack, slot, request) = kept_offline().await;
     let own = of_maria(&stack).await;
     let pending = own.iter().find(|one| one["pending"] == true).unwrap_or_else(|| panic!("{own:?}"));
     assert_eq!(pending["appointmentId"], request, "{own:?}");
@@ -181,23 +187,19 @@ async fn p3_a_request_that_waits_for_a_server_is_taken_back_by_its_patient_and_n
     let given_up = "SELECT outcome || ' by ' || dropped_by FROM pms_writeback_drops";
     assert_eq!(stack.sql(given_up).await.unwrap().concat(), ["not_wanted by rest client"]);
     // The server is on again: the next one has the time, and nobody else is in the calendar.
-    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
+    server(&stack, true).await;
     book(&stack, "next", &wish("102", &slot)).await;
     assert_eq!(ended(&stack, 2).await, ["failed", "succeeded"]);
-    let booked = stack.sandbox.booked(&office).await.unwrap();
+    let booked = stack.sandbox.booked(&stack.clinics[0].office).await.unwrap();
     assert_eq!((booked.len(), &booked[0]["patient_id"]), (1, &json!(102)), "{booked:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p5_staff_need_not_call_back_whoever_has_heard_that_it_is_confirmed() {
-    let stack = Stack::start(Plan::default()).await.unwrap();
-    let office = stack.clinics[0].office.clone();
-    let slot = free_times(&stack).await.remove(0);
-    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
-    book(&stack, "book", &wish("101", &slot)).await;
+    let (stack, slot, _) = kept_offline().await;
     let open = "SELECT code FROM staff_tasks WHERE done_at IS NULL";
     assert_eq!(stack.sql(open).await.unwrap().concat(), ["booking_kept_offline"]);
-    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
+    server(&stack, true).await;
     stack.sql("UPDATE pms_writebacks SET next_check_at = now()").await.unwrap();
     assert_eq!(ended(&stack, 1).await, ["succeeded"]);
     assert_eq!(book(&stack, "again", &wish("101", &slot)).await.json()["status"], "confirmed");
@@ -211,27 +213,17 @@ async fn p5_staff_need_not_call_back_whoever_has_heard_that_it_is_confirmed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p5_whoever_asks_again_once_the_server_is_back_is_not_told_that_it_is_off() {
-    let stack = Stack::start(Plan::default()).await.unwrap();
-    let office = stack.clinics[0].office.clone();
-    let slot = free_times(&stack).await.remove(0);
-    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
-    let kept = book(&stack, "book", &wish("101", &slot)).await.json();
-    assert_eq!(kept["code"], "booking_kept_offline", "{kept}");
-    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": true }))).await.unwrap();
+    let (stack, slot, request) = kept_offline().await;
+    server(&stack, true).await;
     let again = book(&stack, "again", &wish("101", &slot)).await.json();
     assert_ne!(again["code"], "booking_kept_offline", "{again}");
-    assert_eq!(again["writebackId"], kept["writebackId"]);
+    assert_eq!(again["writebackId"], *request);
     assert_eq!(ended(&stack, 1).await, ["succeeded"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn p5_another_try_of_what_may_have_been_sent_is_not_taken_back() {
-    let stack = Stack::start(Plan::default()).await.unwrap();
-    let office = stack.clinics[0].office.clone();
-    let slot = free_times(&stack).await.remove(0);
-    stack.sandbox.office("PUT", &office, "/spu", Some(&json!({ "online": false }))).await.unwrap();
-    let kept = book(&stack, "book", &wish("101", &slot)).await.json();
-    let request = kept["writebackId"].as_str().unwrap_or_else(|| panic!("{kept}"));
+    let (stack, _, request) = kept_offline().await;
     // As a replay of one whose reply was lost: it has no tries of its own, and was sent before it was asked for.
     let replay = "UPDATE pms_writebacks SET first_sent_at = created_at - interval '1 h',
         next_check_at = now() + interval '1 h' WHERE state = 'queued' AND reason = 'practice_offline' RETURNING 1";
