@@ -186,6 +186,15 @@ impl TenantTx {
 }
 
 impl MachineryTx {
+    /// Whose a run is.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`].
+    pub async fn replay_run_owner(&mut self, id: Uuid) -> Result<TenantId, StoreError> {
+        let tenant: Uuid = r::table.select(r::tenant_id).filter(r::id.eq(id)).first(&mut self.conn).await?;
+        Ok(TenantId::from_uuid(tenant))
+    }
+
     /// A run whose next write is due. The one after that is due by the run's rate, whoever asks.
     ///
     /// # Errors

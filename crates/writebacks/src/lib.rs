@@ -31,7 +31,7 @@ pub use reasons::{CALLER_NOT_TOLD, REASONS, Reason, reason};
 pub use reference::reference;
 pub use replay::{Obstacle, ReplayError, replay};
 pub use request::{COPY_MARGIN, RequestError, Requested, Wish, ask_again, request};
-pub use runs::start_run;
+pub use runs::{start_run, stop_run};
 pub use settle::{Found, SettleError, settle};
 pub use tasks::{Done, EndTaskError, end_task};
 pub use wanted::{Wanted, wanted, wanted_of, whose};

@@ -1,5 +1,6 @@
 use domain::{TenantId, WritebackId};
-use store::{NewReplayRun, ReplayItem, ReplayRun, Store, StoreError, TenantTx};
+use serde_json::json;
+use store::{NewAudit, NewReplayRun, ReplayItem, ReplayRun, Store, StoreError, TenantTx};
 use uuid::Uuid;
 
 use crate::replay::{ReplayError, replay_in};
@@ -27,6 +28,40 @@ pub async fn start_run(
     tx.add_replay_run(&NewReplayRun { id, asked_by: by, per_minute, stop_after, writes }).await?;
     tx.commit().await?;
     Ok(id)
+}
+
+/// Ends a run by hand: none of its writes is taken up any more. What was taken up goes its own way. The answer is how many
+/// were not; nothing: the run had come to its end before.
+///
+/// # Errors
+/// [`StoreError::NotFound`] also for a run of another tenant.
+pub async fn stop_run(
+    store: &Store,
+    tenant: TenantId,
+    run: Uuid,
+    by: &str,
+) -> Result<Option<usize>, StoreError> {
+    let mut tx = store.tenant(tenant).await?;
+    let Some((_, stands)) = open_run(&mut tx, run).await? else {
+        tx.replay_run(run).await?;
+        tx.roll_back().await?;
+        return Ok(None);
+    };
+    let left = stands.items.iter().filter(|item| item.outcome.is_none()).count();
+    tx.end_replay_run(run, "stopped").await?;
+    tx.audit(&NewAudit {
+        actor: by,
+        action: "replays.stopped",
+        patient: None,
+        call_id: None,
+        tool: None,
+        outcome: "ok",
+        ms: 0,
+        detail: json!({ "run": run, "left": left }),
+    })
+    .await?;
+    tx.commit().await?;
+    Ok(Some(left))
 }
 
 impl Carrier {

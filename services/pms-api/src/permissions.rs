@@ -57,6 +57,7 @@ pub(crate) const TABLE: &[(&str, &str, Needs)] = &[
     ("POST", "/api/pms/writebacks/plan", may(P::WRITEBACKS_READ)),
     ("POST", "/api/pms/writebacks/replay", may(P::WRITEBACKS_REPLAY)),
     ("GET", "/api/pms/writebacks/replays/{run}", may(P::WRITEBACKS_READ)),
+    ("POST", "/api/pms/writebacks/replays/{run}/stop", may(P::WRITEBACKS_REPLAY)),
     ("POST", "/api/pms/writebacks/{id}/settle", may(P::WRITEBACKS_REPLAY)),
     ("POST", "/api/pms/writebacks/{id}/drop", may(P::WRITEBACKS_REPLAY)),
     ("POST", "/api/pms/setup", may(P::CONNECTIONS_MANAGE)),

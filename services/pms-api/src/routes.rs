@@ -104,6 +104,7 @@ fn routes(cfg: &mut ServiceConfig) {
         .service(resource("/api/pms/writebacks/plan").route(post().to(writebacks::plan)))
         .service(resource("/api/pms/writebacks/replay").route(post().to(writebacks::replay)))
         .service(resource("/api/pms/writebacks/replays/{run}").route(get().to(writebacks::run)))
+        .service(resource("/api/pms/writebacks/replays/{run}/stop").route(post().to(writebacks::stop)))
         .service(resource("/api/pms/writebacks/{id}").route(get().to(writebacks::show)))
         .service(resource("/api/pms/writebacks/{id}/settle").route(post().to(writebacks::settle)))
         .service(resource("/api/pms/writebacks/{id}/drop").route(post().to(writebacks::give_up)))

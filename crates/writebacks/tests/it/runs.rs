@@ -6,7 +6,7 @@ use domain::{WritebackId, WritebackState as S};
 use pms::{Advice, ErrorKind};
 use store::ReplayRun;
 use uuid::Uuid;
-use writebacks::start_run;
+use writebacks::{start_run, stop_run};
 
 use crate::rig::{Rig, booking};
 use crate::vendor::Fate;
@@ -133,6 +133,32 @@ async fn a_run_goes_on_while_a_replay_of_it_waits_for_a_server_that_is_off_or_fo
         rig.carry_on().await;
         assert_eq!(rig.vendor.held().len(), 3);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_is_ended_by_hand_takes_up_nothing_more_and_is_on_record() {
+    let rig = Rig::new().await;
+    let writes = [rig.failed(0).await, rig.failed(30).await, rig.failed(60).await];
+    let id = run(&rig, &writes, 1, None).await;
+    rig.carrier.work_runs_off().await.unwrap();
+    let stop = || stop_run(&rig.store, rig.due.tenant, id, "an operator");
+    assert_eq!(stop().await.unwrap(), Some(2));
+    a_minute_passes(&rig).await;
+    assert_eq!(rig.carrier.work_runs_off().await.unwrap(), 0);
+    let ended = stands(&rig, id).await;
+    assert_eq!((ended.state.as_str(), outcomes(&ended)), ("stopped", vec![Some("replayed"), None, None]));
+    rig.carry_on().await;
+    assert_eq!(rig.vendor.held().len(), 1, "what had its turn goes its way");
+    assert_eq!(stop().await.unwrap(), None, "it has come to its end");
+    let nobody = stop_run(&rig.store, rig.due.tenant, Uuid::now_v7(), "an operator").await;
+    assert!(matches!(nobody, Err(store::StoreError::NotFound)), "{nobody:?}");
+    // What was left may be tried by another run.
+    let again = run(&rig, &writes[1..], 6000, None).await;
+    for _ in 0..2 {
+        a_minute_passes(&rig).await;
+        rig.carrier.work_runs_off().await.unwrap();
+    }
+    assert_eq!(outcomes(&stands(&rig, again).await), [Some("replayed"); 2]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

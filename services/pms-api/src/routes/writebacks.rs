@@ -11,7 +11,7 @@ use store::{ListedWriteback, StoreError, WritebackFilter};
 use uuid::Uuid;
 use writebacks::{
     BusLookout, DropError, DropOutcome, Found, SettleError, UnknownOutcome, Wanted, reason, start_run,
-    wanted_of, whose,
+    stop_run, wanted_of, whose,
 };
 
 use super::account::Account;
@@ -191,10 +191,7 @@ pub(crate) async fn run(
     Path(run): Path<Uuid>,
 ) -> Result<HttpResponse, ApiError> {
     let mut tx = context.store.tenant(owner.tenant).await?;
-    let stands = tx.replay_run(run).await.map_err(|error| match error {
-        StoreError::NotFound => ApiError::not_found("there is no such run"),
-        other => ApiError::internal(other),
-    })?;
+    let stands = tx.replay_run(run).await.map_err(no_such_run)?;
     tx.commit().await?;
     let items: Vec<Value> = stands
         .items
@@ -210,6 +207,24 @@ pub(crate) async fn run(
         "runId": run, "state": stands.state, "perMinute": stands.per_minute, "stopAfter": stands.stop_after,
         "items": items,
     })))
+}
+
+/// `POST /api/pms/writebacks/replays/{run}/stop`: takes up none of a run's writes any more.
+pub(crate) async fn stop(
+    context: Data<Context>,
+    Account(owner): Account,
+    Path(run): Path<Uuid>,
+) -> Result<HttpResponse, ApiError> {
+    let left = stop_run(&context.store, owner.tenant, run, &owner.actor()).await.map_err(no_such_run)?;
+    let left = left.ok_or_else(|| ApiError::new(Code::Conflict, "the run has come to its end"))?;
+    Ok(HttpResponse::Ok().json(json!({ "stopped": run, "notTried": left })))
+}
+
+fn no_such_run(error: StoreError) -> ApiError {
+    match error {
+        StoreError::NotFound => ApiError::not_found("there is no such run"),
+        other => ApiError::internal(other),
+    }
 }
 
 /// `POST /api/pms/writebacks/{id}/drop`: gives a write up.

@@ -18,7 +18,14 @@ pub(super) fn describe(paths: &mut Map<String, Value>) {
     add("/api/pms/writebacks", "get", list(), &[rule]);
     add("/api/pms/writebacks/plan", "post", plan(), &[rule, no_write]);
     add("/api/pms/writebacks/replay", "post", replay(), &[rule, no_write]);
-    add("/api/pms/writebacks/replays/{run}", "get", run(), &[("404", "There is no such run.")]);
+    let no_run = ("404", "There is no such run.");
+    add("/api/pms/writebacks/replays/{run}", "get", run(), &[no_run]);
+    add(
+        "/api/pms/writebacks/replays/{run}/stop",
+        "post",
+        stop(),
+        &[no_run, ("409", "It has come to its end.")],
+    );
     let one = operation("getWriteback", "One write: why it is where it is, what to do, and every try.");
     add("/api/pms/writebacks/{id}", "get", with(one, "id", &[]), &[no_write]);
     let over = ("409", "It is under way, done, replayed or dropped before.");
@@ -155,6 +162,12 @@ fn replay() -> Value {
 
 fn run() -> Value {
     with(operation("getReplayRun", "How a run of replays stands, write by write."), "run", &[])
+}
+
+fn stop() -> Value {
+    let summary =
+        "Ends a run of replays: what had its turn goes its own way, and `notTried` says how many had none.";
+    with(operation("stopReplayRun", summary), "run", &[])
 }
 
 fn give_up() -> Value {

@@ -206,7 +206,17 @@ async fn all_that_failed_is_replayed_or_planned_page_by_page_however_many_there_
             (&json!(1), &json!(2)),
             "as it was asked for"
         );
+        // Its first may have had its turn.
+        let stop = format!("{path}/stop");
+        let stopped = ask(&stack, "POST", &stop, None).await.json();
+        let left = stopped["notTried"].as_i64().unwrap();
+        assert!((writes - 1..=writes).contains(&left), "{stopped}");
+        assert_eq!(ask(&stack, "GET", &path, None).await.json()["state"], "stopped");
+        let over = ask(&stack, "POST", &stop, None).await;
+        assert_eq!((over.status, error(&over)["code"].as_str()), (409, Some("conflict")), "{over:?}");
     }
+    let on_record = "SELECT count(*) FROM audit_log WHERE action = 'replays.stopped'";
+    assert_eq!(stack.sql(on_record).await.unwrap(), [["2"]]);
     let bad = ask(&stack, "POST", "/api/pms/writebacks/plan", Some(&json!({ "state": "queued" }))).await;
     assert_eq!((bad.status, error(&bad)["fields"][0]["path"].as_str()), (422, Some("state")));
 }

@@ -89,6 +89,13 @@ pub(crate) enum WritebacksAction {
         #[command(flatten)]
         target: Target,
     },
+    /// End a run of replays: what had its turn goes its own way, the rest stays as it was.
+    Stop {
+        /// Its id, as `replay` printed it.
+        run: uuid::Uuid,
+        #[command(flatten)]
+        target: Target,
+    },
     /// Give a queued, failed or parked write up: it is entered by hand, or no longer wanted.
     Drop {
         /// Its id: `wb_…`.

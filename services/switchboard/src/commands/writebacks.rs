@@ -47,6 +47,9 @@ pub(crate) async fn run(action: WritebacksAction, out: Out) -> anyhow::Result<Ex
             let wish = replay::Wish { ids, over, which, per_minute, stop_after, wait: !no_wait };
             return replay::run(wish, &target.state, out).await;
         }
+        WritebacksAction::Stop { run, target } => {
+            replay::stop(&place::store(&target.state).await?, run, out).await?;
+        }
         WritebacksAction::Drop { id, outcome, reason, target } => {
             let store = place::store(&target.state).await?;
             let (tenant, _) = owner(&store, id).await?;

@@ -102,5 +102,17 @@ async fn p3_parked_writes_are_listed_planned_replayed_and_dropped() {
         let (_, runs) = ours(&stack, &replay).await;
         let all: u64 = runs.iter().filter_map(|run| run["writes"].as_u64()).sum();
         assert_eq!(usize::try_from(all).unwrap(), writes, "{which}: {runs:?}");
+        if let Some(run) = runs.first() {
+            is_ended_by_hand(&stack, run).await;
+        }
     }
+}
+
+async fn is_ended_by_hand(stack: &Stack, run: &Value) {
+    let id = run["run"].as_str().unwrap();
+    let (well, stopped) = ours(stack, &["stop", id]).await;
+    let left = stopped[0]["not_tried"].as_u64().unwrap();
+    assert!(well && left >= run["writes"].as_u64().unwrap() - 1, "{stopped:?}");
+    let (well, printed) = self::run(stack, &["writebacks", "stop", id]).await;
+    assert!(!well && printed.contains("has come to its end"), "{printed}");
 }

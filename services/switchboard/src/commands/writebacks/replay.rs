@@ -9,7 +9,7 @@ use domain::{TenantId, WritebackId, WritebackState as S};
 use serde_json::json;
 use store::{ReplayRun, Store};
 use uuid::Uuid;
-use writebacks::{BusLookout, plan as planned, start_run};
+use writebacks::{BusLookout, plan as planned, start_run, stop_run};
 
 use super::{OPERATOR, filter, next_page, owner};
 use crate::cli::{Over, WhichWrites};
@@ -89,6 +89,17 @@ pub(super) async fn run(wish: Wish, state: &Path, out: Out) -> anyhow::Result<Ex
         out.object(&json!({ "run": run, "tenant": tenant.to_string(), "writes": ids.len() }));
     }
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// `switchboard writebacks stop`.
+pub(super) async fn stop(store: &Store, run: Uuid, out: Out) -> anyhow::Result<()> {
+    let mut tx = store.machinery().await?;
+    let tenant = tx.replay_run_owner(run).await.context("there is no such run")?;
+    tx.commit().await?;
+    let left = stop_run(store, tenant, run, OPERATOR).await?.context("the run has come to its end")?;
+    out.say(format!("Run {run} is ended; {left} of its writes were not tried."));
+    out.object(&json!({ "stopped": run, "tenant": tenant.to_string(), "not_tried": left }));
+    Ok(())
 }
 
 /// The writes a command is about, by tenant.
