@@ -3,7 +3,7 @@ mod oidc;
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
-    OtlpSettings, SentrySettings, SlackSettings,
+    OtlpSettings, SentrySettings, SettingsError, SlackSettings,
 };
 
 pub(crate) use oidc::Oidc;
@@ -75,5 +75,60 @@ impl Default for Own {
 impl settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
         Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        self.pms_api.broken_rule().map_or(Ok(()), |(field, rule)| Err(SettingsError::rule(field, rule)))
+    }
+}
+
+impl Own {
+    /// The first setting that would break a promise or keep a loop from ever pausing. What was handled is forgotten
+    /// after `keep_days`: with none, what comes again has its effect again (P2).
+    fn broken_rule(&self) -> Option<(&'static str, &'static str)> {
+        let seconds = [
+            (self.write_wait_seconds, "pms_api.write_wait_seconds"),
+            (self.question_seconds, "pms_api.question_seconds"),
+            (self.alert_seconds, "pms_api.alert_seconds"),
+            (self.audit_look_seconds, "pms_api.audit_look_seconds"),
+            (self.ledger_seconds, "pms_api.ledger_seconds"),
+            (self.refusals_seconds, "pms_api.refusals_seconds"),
+        ];
+        if self.tool_calls_at_once < 1 {
+            return Some(("pms_api.tool_calls_at_once", "must be at least 1"));
+        }
+        if !(1..=3_650).contains(&self.keep_days) {
+            return Some(("pms_api.keep_days", "must be from 1 to 3650"));
+        }
+        let broken = seconds.into_iter().find(|(value, _)| *value < 1);
+        broken.map(|(_, field)| (field, "must be at least 1"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p2_settings_that_forget_at_once_or_never_pause_are_refused() {
+        assert_eq!(Own::default().broken_rule(), None);
+        let broken = [
+            Own { keep_days: 0, ..Own::default() },
+            Own { keep_days: -1, ..Own::default() },
+            Own { tool_calls_at_once: 0, ..Own::default() },
+            Own { alert_seconds: 0, ..Own::default() },
+            Own { ledger_seconds: 0, ..Own::default() },
+        ];
+        let fields: Vec<_> = broken.iter().filter_map(Own::broken_rule).map(|(field, _)| field).collect();
+        assert_eq!(
+            fields,
+            [
+                "pms_api.keep_days",
+                "pms_api.keep_days",
+                "pms_api.tool_calls_at_once",
+                "pms_api.alert_seconds",
+                "pms_api.ledger_seconds",
+            ]
+        );
     }
 }

@@ -1,6 +1,7 @@
 mod access;
 mod connections;
 mod insight;
+mod tenants;
 mod writebacks;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 pub(crate) use access::{ApiKeysAction, KeysAction, MembersAction};
 pub(crate) use connections::{ConnectionsAction, WordsArgs};
 pub(crate) use insight::{AlertsAction, DestinationsAction, ReportArgs, UsageArgs};
+pub(crate) use tenants::TenantsAction;
 pub(crate) use writebacks::{Over, WhichWrites, WritebacksAction};
 
 /// The operator's hand: start Switchboard on one machine, look into it, and settle what is stuck.
@@ -32,8 +34,13 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Bring the database to this version.
     Migrate(Target),
-    /// Make a demo tenant with one practice.
+    /// Make a demo tenant with one practice, and switch off those of earlier demos.
     Seed(Target),
+    /// Clinics: make one, list them, give one a phone number.
+    Tenants {
+        #[command(subcommand)]
+        action: TenantsAction,
+    },
     /// Check the broker, the database, the topology and the balances; say what to do.
     Doctor(Target),
     /// Print a service's settings in force, secrets hidden.
@@ -196,7 +203,8 @@ pub(crate) struct DemoArgs {
 /// `switchboard up` runs here.
 #[derive(Debug, Args, Clone)]
 pub(crate) struct Target {
-    /// The state directory of a running `switchboard up`.
+    /// Where a running `switchboard up` keeps its files; `DATABASE_URL`, `AMQP_URL` and `ENCRYPTION_KEY`, where set, go
+    /// before it.
     #[arg(long, default_value = ".local")]
     pub(crate) state: PathBuf,
 }

@@ -14,6 +14,7 @@ mod members;
 mod parked;
 mod sandbox;
 mod seed;
+mod tenants;
 mod timeline;
 mod up;
 mod writebacks;
@@ -43,6 +44,7 @@ pub(crate) async fn run(command: Command, out: &Out) -> anyhow::Result<ExitCode>
             Ok(ExitCode::SUCCESS)
         }
         Command::Seed(target) => seed::run(&target.state, out).await,
+        Command::Tenants { action } => tenants::run(action, out).await,
         Command::Doctor(target) => doctor::run(&target.state, out).await,
         Command::Config { service, config } => config::run(&service, config, out),
         Command::Parked { action } => parked::run(action, out).await,

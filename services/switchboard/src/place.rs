@@ -8,8 +8,7 @@ use seal::{KeyRing, Secret};
 use serde::{Deserialize, Serialize};
 use store::Store;
 
-/// What `up.json` says. It names no secret but the broker's and the database's urls, and only the
-/// owner can read it.
+/// What `up.json` says. It holds secrets: only its owner can read it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) database_url: String,

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use service::settings::{
     self, BrokerSettings, Chassis, DatabaseSettings, EncryptionSettings, HttpSettings, LogSettings,
-    OtlpSettings, SentrySettings, SikkaSettings,
+    OtlpSettings, SentrySettings, SettingsError, SikkaSettings,
 };
 
 /// What token-refresher is told at start.
@@ -45,5 +45,43 @@ impl Default for Own {
 impl settings::Settings for Settings {
     fn chassis(&self) -> Chassis<'_> {
         Chassis { http: &self.http, log: &self.log, otlp: &self.otlp, sentry: &self.sentry }
+    }
+
+    fn check(&self) -> Result<(), SettingsError> {
+        self.token_refresher
+            .broken_rule()
+            .map_or(Ok(()), |(field, rule)| Err(SettingsError::rule(field, rule)))
+    }
+}
+
+impl Own {
+    /// The first setting with which no key would ever be refreshed.
+    fn broken_rule(&self) -> Option<(&'static str, &'static str)> {
+        let rules = [
+            (
+                (1..=600).contains(&self.vendor_seconds),
+                "token_refresher.vendor_seconds",
+                "must be from 1 to 600",
+            ),
+            (self.logins_per_minute >= 1, "token_refresher.logins_per_minute", "must be at least 1"),
+            ((1..=1_000).contains(&self.at_once), "token_refresher.at_once", "must be from 1 to 1000"),
+        ];
+        rules.into_iter().find(|(holds, ..)| !holds).map(|(_, field, rule)| (field, rule))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_with_which_no_key_is_ever_refreshed_are_refused() {
+        assert_eq!(Own::default().broken_rule(), None);
+        let field = |own: Own| own.broken_rule().map(|(field, _)| field);
+        assert_eq!(field(Own { at_once: 0, ..Own::default() }), Some("token_refresher.at_once"));
+        assert_eq!(
+            field(Own { logins_per_minute: 0, ..Own::default() }),
+            Some("token_refresher.logins_per_minute")
+        );
     }
 }

@@ -46,6 +46,50 @@ async fn p8_the_operator_makes_a_key_that_is_shown_once_and_takes_it_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p6_the_operator_makes_a_tenant_and_gives_it_a_number_that_is_nobody_elses() {
+    let stack = Stack::start(Plan { clinics: 2, ..Plan::default() }).await.unwrap();
+    let add =
+        ["--json", "tenants", "add", "--slug", "larkmoor", "--name", "Larkmoor Dental", "--language", "fr"];
+    let (well, printed) = run(&stack, &add).await;
+    assert!(well, "{printed}");
+    let made = lines(&printed).remove(0);
+    let id = made["id"].as_str().unwrap();
+    let (_, listed) = run(&stack, &["--json", "tenants", "list"]).await;
+    assert!(lines(&listed).contains(&made), "{listed}");
+    let (well, key) = run(&stack, &["--json", "api-keys", "create", id, "--name", "x", "--all-scopes"]).await;
+    assert!(well, "{key}");
+    let key = lines(&key)[0]["key"].as_str().unwrap().to_owned();
+    assert_eq!(stack.rest(&key, ("GET", "/api/pms/status"), &[], None).await.unwrap().status, 200);
+
+    let (ours, theirs) = (&stack.clinics[0], &stack.clinics[1]);
+    let (tenant, practice) = (ours.tenant.to_string(), ours.practice.to_string());
+    let number = async |number: &str, more: &[&str]| {
+        let arguments = [&["tenants", "number", &tenant, &practice, number], more].concat();
+        run(&stack, &arguments).await
+    };
+    let (well, printed) = number("+15550100099", &["--vendor-id", "vendor-99"]).await;
+    assert!(well, "{printed}");
+    let owner = "SELECT practice_id FROM voice_phone_numbers WHERE number = '+15550100099'";
+    assert_eq!(stack.sql(owner).await.unwrap().concat(), [ours.practice.uuid().to_string()]);
+    for (wrong, more, why) in [
+        (theirs.number.as_str(), &[][..], "another tenant's"),
+        ("+15550100098", &["--vendor-id", "vendor-99"][..], "the vendor's id is another number's"),
+        ("5550100098", &[][..], "must be in the form"),
+    ] {
+        let (well, printed) = number(wrong, more).await;
+        assert!(!well && printed.contains(why), "{wrong}: {printed}");
+    }
+    for (wrong, why) in
+        [("demo-x", "the next demo"), ("Lark Moor", "--slug must be"), ("larkmoor", "there is a tenant")]
+    {
+        let (well, printed) = run(&stack, &["tenants", "add", "--slug", wrong, "--name", "x"]).await;
+        assert!(!well && printed.contains(why), "{wrong}: {printed}");
+    }
+    let kept = "SELECT action FROM audit_log WHERE action IN ('tenant.add', 'number.put')";
+    assert_eq!(stack.sql(kept).await.unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_operator_takes_the_first_owner_in() {
     let stack = Stack::start(Plan::default()).await.unwrap();
     let (tenant, issuer) = (stack.clinics[0].tenant.to_string(), stack.issuer());
