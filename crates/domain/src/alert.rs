@@ -153,7 +153,7 @@ impl AlertKind {
             Self::InstallCancelled => "It is no longer connected: ask the clinic, or connect it again.",
             Self::AuditBroken => {
                 "Keep the database as it is, run `switchboard audit verify`, and find out who changed it. After \
-                 that, `switchboard alerts resolve` closes this."
+                 that, `switchboard alerts resolve` closes this; it comes again when more is found."
             }
             Self::WebhooksUnbalanced => {
                 "Keep the database as it is, run `switchboard doctor`, and compare webhook_events with the \

@@ -7,7 +7,7 @@ use jiff_diesel::NullableTimestamp;
 use uuid::Uuid;
 
 use crate::replays::OPEN;
-use crate::schema::pms_connections as c;
+use crate::schema::{alerts as al, pms_connections as c};
 use crate::{MachineryTx, StoreError};
 
 /// From when on something is worth an alert.
@@ -28,6 +28,10 @@ pub struct AlertRules {
     /// Where the last hour had fewer writes, so many of the last day are looked at: of a small practice every write may
     /// fail, and no hour show it.
     pub failing_writes: i32,
+    /// The same of all practices together, which may have too few each: so many failed writes of the last hour,
+    pub everywhere_least: i64,
+    /// in so many practices.
+    pub everywhere_practices: i64,
     /// Minutes for which a budget that was nearly used up stays told of.
     pub budget_minutes: i32,
 }
@@ -44,12 +48,22 @@ impl Default for AlertRules {
             failing_percent: 5,
             failing_least: 3,
             failing_writes: 20,
+            everywhere_least: 10,
+            everywhere_practices: 3,
             budget_minutes: 15,
         }
     }
 }
 
 impl AlertRules {
+    /// SQL with what it says of writes that are stuck.
+    pub(crate) fn stuck(&self, sql: &str) -> String {
+        sql.replace("{LINES}", LINES)
+            .replace("{STUCK}", STUCK)
+            .replace("{MINUTES}", &self.stuck_minutes.to_string())
+            .replace("{HOURS}", &self.unshown_hours.to_string())
+    }
+
     /// The kinds that these rules open and close. The others are opened, and closed, where their cause comes and goes.
     pub const KINDS: [AlertKind; 9] = [
         AlertKind::Reauthorise,
@@ -97,9 +111,8 @@ struct Row {
     at: Option<Timestamp>,
 }
 
-/// A write waits on purpose when it is queued for later, behind one that it needs, or in a line whose first waits on
-/// purpose or that is being worked off: those are not stuck.
-const FINDINGS: &str = "
+/// The lines of writes: which is the first of each, and which lines are being worked off.
+pub(crate) const LINES: &str = "
     WITH firsts AS MATERIALIZED (
         SELECT DISTINCT ON (h.connection_id) h.connection_id, h.created_at, h.next_check_at FROM pms_writebacks h
         WHERE h.state = 'queued' AND h.deadline_at > now() AND (h.depends_on IS NULL OR EXISTS (
@@ -107,18 +120,35 @@ const FINDINGS: &str = "
         ORDER BY h.connection_id, h.id),
     moving AS MATERIALIZED (
         SELECT connection_id FROM firsts f
-        WHERE next_check_at > now() OR created_at >= now() - make_interval(mins => $3) OR EXISTS (
+        WHERE next_check_at > now() OR created_at >= now() - make_interval(mins => {MINUTES}) OR EXISTS (
             SELECT FROM pms_writebacks s WHERE s.connection_id = f.connection_id
-                AND s.last_sent_at > now() - make_interval(mins => $3)))
+                AND s.last_sent_at > now() - make_interval(mins => {MINUTES})))";
+
+/// Which write of `pms_writebacks q` is stuck, with [`LINES`]. It waits on purpose when it is queued for later, behind one
+/// that it needs, or in a line whose first waits on purpose or that is being worked off: those are not stuck.
+pub(crate) const STUCK: &str = "
+    q.state IN ('queued', 'sending', 'unknown', 'submitted')
+        -- What waited long before it was sent has had no time since.
+        AND greatest(q.created_at, q.last_sent_at) < now()
+            - CASE WHEN q.state = 'submitted' AND q.reason = 'not_in_records_yet'
+                THEN make_interval(hours => {HOURS}) ELSE make_interval(mins => {MINUTES}) END
+        AND NOT (q.state = 'queued' AND (q.next_check_at > now()
+            OR q.connection_id IN (SELECT connection_id FROM moving)
+            OR EXISTS (SELECT FROM pms_writebacks d WHERE d.id = q.depends_on AND d.state <> 'succeeded')))";
+
+const FINDINGS: &str = "
+    {LINES}
     SELECT tenant_id, id AS connection_id, 'reauthorise' AS code, 0::bigint AS count, NULL::bigint AS of,
         updated_at AS at
     FROM pms_connections WHERE status = 'reauthorise'
     UNION ALL
     SELECT tenant_id, id, 'refresh_failing', refresh_failures::bigint, NULL, updated_at
     FROM pms_connections WHERE status = 'active' AND refresh_failures >= $1
-        -- Then it is all of them, for one reason that is told of once.
-        AND NOT EXISTS (SELECT FROM alerts WHERE tenant_id IS NULL AND cleared_at IS NULL
-            AND code IN ('application_refused', 'vendor_down'))
+        -- Then it is all of them, for one reason that is told of once; what was told of before goes on.
+        AND (EXISTS (SELECT FROM alerts a WHERE a.connection_id = pms_connections.id AND a.cleared_at IS NULL
+                AND a.code = 'refresh_failing')
+            OR NOT EXISTS (SELECT FROM alerts WHERE tenant_id IS NULL AND cleared_at IS NULL
+                AND code IN ('application_refused', 'vendor_down')))
     UNION ALL
     SELECT tenant_id, id, 'token_expiring', refresh_failures::bigint, NULL, token_expires_at
     FROM pms_connections WHERE status = 'active' AND token_expires_at < now() + make_interval(mins => $2)
@@ -127,14 +157,7 @@ const FINDINGS: &str = "
     UNION ALL
     SELECT q.tenant_id, q.connection_id, 'writebacks_stuck', count(*), NULL, min(q.created_at)
     FROM pms_writebacks q
-    WHERE q.state IN ('queued', 'sending', 'unknown', 'submitted')
-        -- What waited long before it was sent has had no time since.
-        AND greatest(q.created_at, q.last_sent_at) < now()
-            - CASE WHEN q.state = 'submitted' AND q.reason = 'not_in_records_yet'
-                THEN make_interval(hours => $8) ELSE make_interval(mins => $3) END
-        AND NOT (q.state = 'queued' AND (q.next_check_at > now()
-            OR q.connection_id IN (SELECT connection_id FROM moving)
-            OR EXISTS (SELECT FROM pms_writebacks d WHERE d.id = q.depends_on AND d.state <> 'succeeded')))
+    WHERE {STUCK}
     GROUP BY q.tenant_id, q.connection_id
     UNION ALL
     SELECT tenant_id, connection_id, 'writebacks_failing',
@@ -142,14 +165,16 @@ const FINDINGS: &str = "
     FROM (
         SELECT tenant_id, connection_id, state, finished_at,
             row_number() OVER (PARTITION BY connection_id ORDER BY finished_at DESC) AS nth
-        FROM pms_writebacks WHERE finished_at > now() - interval '1 day' AND connection_id IN (
+        -- What people ended went no way of its own.
+        FROM pms_writebacks WHERE finished_at > now() - interval '1 day'
+            AND reason IS DISTINCT FROM 'settled_by_staff' AND connection_id IN (
             SELECT connection_id FROM pms_writebacks
             WHERE finished_at > now() - interval '1 day' AND state IN ('failed', 'parked')
-            GROUP BY connection_id HAVING count(*) >= $5)) w
-    WHERE finished_at > now() - interval '1 hour' OR nth <= $7
+            GROUP BY connection_id HAVING count(*) >= $4)) w
+    WHERE finished_at > now() - interval '1 hour' OR nth <= $6
     GROUP BY tenant_id, connection_id
-    HAVING count(*) FILTER (WHERE state <> 'succeeded') >= $5
-        AND count(*) FILTER (WHERE state <> 'succeeded') * 100 > count(*) * $4
+    HAVING count(*) FILTER (WHERE state <> 'succeeded') >= $4
+        AND count(*) FILTER (WHERE state <> 'succeeded') * 100 > count(*) * $3
     UNION ALL
     -- Told and ended with the write; here for those that a crash kept from it.
     SELECT tenant_id, connection_id, 'writeback_parked', count(*), NULL, min(finished_at)
@@ -159,18 +184,27 @@ const FINDINGS: &str = "
         CASE WHEN spent_at IS NOT NULL OR reached_100_at > since THEN 'budget_100'
             WHEN reached_93_at > since THEN 'budget_93' ELSE 'budget_80' END,
         minute_used::bigint, most::bigint, spent_at
-    FROM (SELECT *, now() - make_interval(mins => $6) AS since,
+    FROM (SELECT *, now() - make_interval(mins => $5) AS since,
             -- The day's quota is asked for once an hour: until then, and a little longer, it counts as used up.
             CASE WHEN day_spent_at > now() - interval '75 min' THEN day_spent_at END AS spent_at
         FROM pms_request_budgets) b
     WHERE spent_at IS NOT NULL OR greatest(reached_80_at, reached_93_at, reached_100_at) > since";
 
 impl MachineryTx {
-    /// How many of a vendor's connections could not refresh their keys the last `times` times.
+    /// How many of a vendor's connections could not refresh their keys the last `times` times, for another reason than that
+    /// the application's own are refused.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn refreshes_failing(&mut self, vendor: &str, times: i32) -> Result<i64, StoreError> {
+        let ours = al::table
+            .filter(al::tenant_id.is_null())
+            .filter(al::cleared_at.is_null())
+            .filter(al::code.eq(AlertKind::ApplicationRefused.code()));
+        // Our own keys are refused: that is told of, and is no word about the vendor.
+        if ours.count().get_result::<i64>(&mut self.conn).await? > 0 {
+            return Ok(0);
+        }
         let failing = c::table
             .filter(c::vendor.eq(vendor))
             .filter(c::status.eq("active"))
@@ -178,20 +212,47 @@ impl MachineryTx {
         Ok(failing.count().get_result(&mut self.conn).await?)
     }
 
+    /// Of the writes of the last hour, all practices together: how many failed or were set aside, and how many there
+    /// were; nothing where too few failed, in too few practices, to say anything of the vendor.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn failing_everywhere(&mut self, rules: &AlertRules) -> Result<Option<(i64, i64)>, StoreError> {
+        #[derive(QueryableByName)]
+        struct Sums {
+            #[diesel(sql_type = BigInt)]
+            failed: i64,
+            #[diesel(sql_type = BigInt)]
+            all: i64,
+            #[diesel(sql_type = BigInt)]
+            practices: i64,
+        }
+        let sums: Sums = diesel::sql_query(
+            "SELECT count(*) FILTER (WHERE state <> 'succeeded') AS failed, count(*) AS all,
+                 count(DISTINCT connection_id) FILTER (WHERE state <> 'succeeded') AS practices
+             FROM pms_writebacks
+             WHERE finished_at > now() - interval '1 hour' AND reason IS DISTINCT FROM 'settled_by_staff'",
+        )
+        .get_result(&mut self.conn)
+        .await?;
+        let is_much = sums.failed >= rules.everywhere_least
+            && sums.practices >= rules.everywhere_practices
+            && sums.failed * 100 > sums.all * i64::from(rules.failing_percent);
+        Ok(is_much.then_some((sums.failed, sums.all)))
+    }
+
     /// Everything that is worth an alert now, whoever's.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn alert_findings(&mut self, rules: &AlertRules) -> Result<Vec<AlertFinding>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(FINDINGS.replace("{OPEN}", OPEN))
+        let rows: Vec<Row> = diesel::sql_query(rules.stuck(FINDINGS).replace("{OPEN}", OPEN))
             .bind::<Integer, _>(rules.refresh_failures)
             .bind::<Integer, _>(rules.expiring_minutes)
-            .bind::<Integer, _>(rules.stuck_minutes)
             .bind::<Integer, _>(rules.failing_percent)
             .bind::<Integer, _>(rules.failing_least)
             .bind::<Integer, _>(rules.budget_minutes)
             .bind::<Integer, _>(rules.failing_writes)
-            .bind::<Integer, _>(rules.unshown_hours)
             .load(&mut self.conn)
             .await?;
         rows.into_iter()

@@ -232,6 +232,21 @@ impl TenantTx {
         Ok(true)
     }
 
+    /// The last alert of this kind that is about no connection, open or closed.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_alert(&mut self, kind: AlertKind) -> Result<Option<Alert>, StoreError> {
+        let last: Option<Row> = diesel::sql_query(format!(
+            "{SELECT} WHERE a.code = $1 AND a.connection_id IS NULL ORDER BY a.id DESC LIMIT 1"
+        ))
+        .bind::<Text, _>(kind.code())
+        .get_result(&mut self.conn)
+        .await
+        .optional()?;
+        Ok(last.map(Alert::from))
+    }
+
     /// Closes the alert of this kind where it is open, and tells it on the bus: its cause is gone.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use jiff_diesel::ToDiesel as _;
 use serde_json::Value;
 
 use crate::reseal::Number;
-use crate::{MachineryTx, StoreError, TenantTx};
+use crate::{AlertRules, MachineryTx, StoreError, TenantTx};
 
 /// A question an operator asks often.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Report {
     PatientAccess,
     /// Keys that end within two hours.
     TokensExpiring,
-    /// Writes that have been under way for more than half an hour.
+    /// Writes that have been under way for more than half an hour and wait for nothing on purpose.
     StuckWritebacks,
     /// Writes that failed or were set aside, by what and why.
     FailedWritebacks,
@@ -71,7 +71,7 @@ impl Report {
             }
             Self::TokensExpiring => "Keys of active connections that end within two hours, or have ended.",
             Self::StuckWritebacks => {
-                "Writes that have been under way for more than half an hour, oldest first."
+                "Writes that have been under way for more than half an hour and wait for nothing on purpose, oldest first."
             }
             Self::FailedWritebacks => {
                 "Writes that failed or were set aside since then, by operation and reason."
@@ -114,18 +114,17 @@ impl Report {
                  ORDER BY c.token_expires_at LIMIT {most}",
                 time("c.token_expires_at", "expires_at")
             ),
-            Self::StuckWritebacks => format!(
-                "SELECT 'wb_' || replace(w.id::text, '-', '') AS writeback, {TENANT}, {CONNECTION},
-                     p.name AS practice, w.operation, w.state, w.reason, {}, {},
-                     extract(epoch FROM now() - w.created_at)::bigint / 60 AS minutes
-                 FROM pms_writebacks w JOIN pms_connections c ON c.id = w.connection_id
+            Self::StuckWritebacks => AlertRules::default().stuck(&format!(
+                "{{LINES}} SELECT 'wb_' || replace(q.id::text, '-', '') AS writeback, {TENANT}, {CONNECTION},
+                     p.name AS practice, q.operation, q.state, q.reason, {}, {},
+                     extract(epoch FROM now() - q.created_at)::bigint / 60 AS minutes
+                 FROM pms_writebacks q JOIN pms_connections c ON c.id = q.connection_id
                  JOIN practices p ON p.id = c.practice_id
-                 WHERE w.state IN ('queued', 'sending', 'unknown', 'submitted')
-                   AND w.created_at < now() - interval '30 min' AND $1 IS NOT NULL
-                 ORDER BY w.created_at LIMIT {most}",
-                time("w.created_at", "created_at"),
-                time("w.next_check_at", "next_check_at")
-            ),
+                 WHERE {{STUCK}} AND $1 IS NOT NULL
+                 ORDER BY q.created_at LIMIT {most}",
+                time("q.created_at", "created_at"),
+                time("q.next_check_at", "next_check_at")
+            )),
             Self::FailedWritebacks => format!(
                 "SELECT w.operation, w.state, w.reason, count(*) AS writes, count(DISTINCT w.connection_id) AS practices, {}
                  FROM pms_writebacks w WHERE w.finished_at >= $1 AND w.state IN ('failed', 'parked')

@@ -1,11 +1,11 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::{ConnectionId, TenantId, WritebackId, WritebackState};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{MachineryTx, StoreError};
+use crate::{AlertRules, MachineryTx, StoreError};
 
 /// A connection with writes that somebody should look at now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -192,11 +192,12 @@ impl MachineryTx {
         Ok(counted.load(&mut self.conn).await?)
     }
 
-    /// The writes that have not moved for `minutes` though nothing is final about them.
+    /// The writes that do not move though nothing is final about them, and that wait for nothing on purpose: those that an
+    /// alert would tell of. The oldest of them first, a hundred at most.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn stuck_writebacks(&mut self, minutes: i32) -> Result<Vec<StuckWriteback>, StoreError> {
+    pub async fn stuck_writebacks(&mut self, rules: &AlertRules) -> Result<Vec<StuckWriteback>, StoreError> {
         #[derive(QueryableByName)]
         struct Stuck {
             #[diesel(sql_type = SqlUuid)]
@@ -208,13 +209,10 @@ impl MachineryTx {
             #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
             created_at: Timestamp,
         }
-        let rows: Vec<Stuck> = diesel::sql_query(
-            "SELECT id, tenant_id, state, created_at FROM pms_writebacks
-             WHERE state IN ('queued', 'sending', 'unknown', 'submitted')
-               AND created_at < now() - make_interval(mins => $1)
+        let rows: Vec<Stuck> = diesel::sql_query(rules.stuck(
+            "{LINES} SELECT id, tenant_id, state, created_at FROM pms_writebacks q WHERE {STUCK}
              ORDER BY created_at LIMIT 100",
-        )
-        .bind::<Integer, _>(minutes)
+        ))
         .load(&mut self.conn)
         .await?;
         Ok(rows

@@ -203,6 +203,7 @@ async fn writes_are_stuck_when_nothing_is_planned_for_them_and_failing_when_too_
         [("writebacks_failing", 3, Some(21)), ("writeback_parked", 1, None)]
     );
     assert_eq!(set("state = 'failed'").await, [("writebacks_failing", 3, Some(21))]);
+    assert_eq!(set("reason = 'settled_by_staff'").await, [], "a person ended it");
     rig.owner.batch_execute("UPDATE pms_writebacks SET finished_at = now() - interval '25 h'").await.unwrap();
     assert_eq!(findings(&rig).await, []);
 }
@@ -282,6 +283,61 @@ async fn a_small_practice_whose_every_write_fails_is_told_of_though_no_hour_has_
         ended(&rig, small, minutes, "succeeded").await;
     }
     assert_eq!(findings(&rig).await, [], "of its latest 20 two failed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_that_fail_everywhere_are_told_of_though_no_practice_has_many() {
+    let rig = Rig::new().await;
+    let everywhere = async || {
+        let mut tx = rig.store.machinery().await.unwrap();
+        tx.failing_everywhere(&AlertRules::default()).await.unwrap()
+    };
+    let first = rig.clinic("first").await;
+    for number in 1..10 {
+        let clinic = rig.clinic(&format!("clinic-{number}")).await;
+        ended(&rig, clinic, number, "failed").await;
+    }
+    assert_eq!(everywhere().await, None, "nine");
+    ended(&rig, first, 61, "failed").await;
+    assert_eq!(everywhere().await, None, "one was an hour before");
+    ended(&rig, first, 5, "parked").await;
+    assert_eq!(everywhere().await, Some((10, 10)));
+    assert!(findings(&rig).await.iter().all(|(code, ..)| *code != "writebacks_failing"));
+    let well = "INSERT INTO pms_writebacks (id, tenant_id, connection_id, operation, payload, fingerprint, reference,
+                    deadline_at, state, finished_at)
+                SELECT gen_random_uuid(), tenant_id, connection_id, operation, payload, number::text::bytea, reference,
+                    deadline_at, 'succeeded', now()
+                FROM (SELECT * FROM pms_writebacks LIMIT 1) one, generate_series(1, 190) number";
+    rig.owner.batch_execute(well).await.unwrap();
+    assert_eq!(everywhere().await, None, "ten of 200 are not over five per cent");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_was_told_of_stays_so_when_others_follow_and_our_own_wrong_keys_say_nothing_of_the_vendor()
+{
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    rig.owner
+        .batch_execute("UPDATE pms_connections SET status = 'active', refresh_failures = 9, token_expires_at = now() + interval '9 h'")
+        .await
+        .unwrap();
+    let failing = [("refresh_failing", 9, None)];
+    assert_eq!(findings(&rig).await, failing);
+    let raise = async |connection, tenant, kind| {
+        let mut tx = rig.store.machinery().await.unwrap();
+        assert_eq!(tx.refreshes_failing("sikka", 3).await.unwrap(), 1);
+        tx.raise(tenant, &NewAlert { connection, kind, happened: "x" }).await.unwrap();
+        tx.commit().await.unwrap();
+        findings(&rig).await
+    };
+    assert_eq!(raise(None, None, AlertKind::VendorDown).await, [], "it is told of once, as the vendor's");
+    rig.owner.batch_execute("DELETE FROM alerts").await.unwrap();
+    let told = raise(Some(clinic.connection), Some(clinic.tenant), AlertKind::RefreshFailing).await;
+    assert_eq!(told, failing);
+    assert_eq!(raise(None, None, AlertKind::VendorDown).await, failing, "it goes on failing");
+    raise(None, None, AlertKind::ApplicationRefused).await;
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert_eq!(tx.refreshes_failing("sikka", 3).await.unwrap(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

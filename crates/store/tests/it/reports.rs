@@ -83,9 +83,16 @@ async fn what_is_wrong_is_counted_beyond_the_lines_that_a_report_gives() {
                 SELECT gen_random_uuid(), tenant_id, connection_id, operation, payload, number::text::bytea, reference, deadline_at,
                     now() - interval '1 h' FROM pms_writebacks, generate_series(1, 1200) number";
     rig.owner.batch_execute(many).await.unwrap();
+    let all = "UPDATE pms_writebacks SET created_at = now() - interval '1 h'";
+    rig.owner.batch_execute(all).await.unwrap();
     assert_eq!(report(&rig, Report::StuckWritebacks).await.len(), 1_000);
     let mut tx = rig.store.machinery().await.unwrap();
-    assert_eq!(tx.report_size(Report::StuckWritebacks, since()).await.unwrap(), 1_200);
+    assert_eq!(tx.report_size(Report::StuckWritebacks, since()).await.unwrap(), 1_201);
+    // One that waits on purpose is no more stuck here than for an alert.
+    let planned = "UPDATE pms_writebacks SET next_check_at = now() + interval '1 h'";
+    rig.owner.batch_execute(planned).await.unwrap();
+    assert!(report(&rig, Report::StuckWritebacks).await.is_empty());
+    assert!(tx.stuck_writebacks(&store::AlertRules::default()).await.unwrap().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,10 +53,25 @@ async fn look(context: &Context) -> Result<bool, StoreError> {
             changed = true;
         }
     }
+    let everywhere = tx.failing_everywhere(&rules).await?;
+    if let Some((failed, all)) = everywhere {
+        let happened = format!(
+            "{failed} of the {all} writes of the last hour failed or were set aside, in several practices."
+        );
+        let alert = NewAlert { connection: None, kind: AlertKind::WritebacksFailing, happened: &happened };
+        if tx.raise(None, &alert).await? {
+            tracing::warn!(alert.code = alert.kind.code(), failed, all, "an alert was raised");
+            changed = true;
+        }
+    }
     let still: HashSet<_> = found.iter().map(|one| (one.connection, one.kind.code())).collect();
     let is_ours = |alert: &&Alert| AlertRules::KINDS.iter().any(|kind| kind.code() == alert.code);
     for alert in open.iter().filter(is_ours) {
-        let is_over = alert.connection.is_none_or(|id| !still.contains(&(id, alert.code.as_str())));
+        let is_over = match (alert.connection, alert.tenant) {
+            (Some(id), _) => !still.contains(&(id, alert.code.as_str())),
+            (None, None) => everywhere.is_none(),
+            (None, Some(_)) => true,
+        };
         if is_over && tx.resolve_alert(alert.id, "switchboard").await? {
             tracing::info!(alert.code = alert.code, alert.id = %alert.id, "an alert is over");
             changed = true;

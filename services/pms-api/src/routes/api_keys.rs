@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use service::{ApiError, Json, Path, Query};
 use store::{ApiKey, FreshApiKey, NewApiKey, NewAudit, StoreError, TenantTx};
 
-use super::account::{Account, Caller};
+use super::account::{Account, Caller, Principal};
 use super::guard::refusal;
 use crate::context::Context;
 
@@ -71,6 +71,17 @@ pub(crate) async fn create(
     let scopes: Vec<Permission> = scopes.iter().collect();
     let (id, fresh, actor) = (ApiKeyId::new(), FreshApiKey::make()?, caller.actor());
     let mut tx = context.store.tenant(caller.tenant).await?;
+    // Nor more time: what a key makes goes with it.
+    if let Principal::Key(own) = caller.key
+        && let Some(end) =
+            tx.api_keys(true).await?.iter().find(|key| key.id == own).and_then(|key| key.expires_at)
+        && wish.expires_at.is_none_or(|at| at > end)
+    {
+        return Err(ApiError::invalid([(
+            "expiresAt",
+            format!("must not be after {end}, when the key that asks ends"),
+        )]));
+    }
     tx.make_api_key(&NewApiKey {
         id,
         name,

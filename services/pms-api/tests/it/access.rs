@@ -108,6 +108,20 @@ async fn a_key_expires_and_a_wish_for_one_that_makes_no_sense_is_refused_with_it
     let stack = Stack::start(Plan::default()).await.unwrap();
     let (id, key) = new_key(&stack, &["patients.read"]).await;
     assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 200);
+    let (_, maker) = new_key(&stack, &["api_keys.manage", "patients.read"]).await;
+    let a_day = "UPDATE api_keys SET expires_at = now() + interval '1 day' WHERE scopes IS NOT NULL";
+    stack.sql(a_day).await.unwrap();
+    for end in [None, Some(jiff::Timestamp::now() + jiff::SignedDuration::from_hours(48))] {
+        let wish =
+            json!({ "name": "x", "scopes": ["patients.read"], "expiresAt": end.map(|at| at.to_string()) });
+        let told = with_key(&stack, &maker, "POST", "/api/pms/api-keys", Some(&wish)).await;
+        assert_eq!(
+            (told.status, error(&told)["fields"][0]["path"].as_str()),
+            (422, Some("expiresAt")),
+            "{told:?}"
+        );
+    }
+    stack.sql("DELETE FROM api_keys WHERE 'api_keys.manage' = ANY (scopes)").await.unwrap();
     let over = "UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE scopes IS NOT NULL";
     stack.sql(over).await.unwrap();
     assert_eq!(with_key(&stack, &key, "GET", SEARCH, None).await.status, 401);

@@ -95,7 +95,7 @@ async fn reports_tell_a_tenant_how_its_own_things_went_and_name_no_patient() {
         (&json!("slot_taken"), &json!(1))
     );
     stack
-        .sql("UPDATE pms_writebacks SET state = 'submitted', finished_at = NULL, created_at = now() - interval '40 min', next_check_at = now() + interval '1 h'")
+        .sql("UPDATE pms_writebacks SET state = 'submitted', finished_at = NULL, created_at = now() - interval '40 min', last_sent_at = NULL, next_check_at = now() + interval '1 h'")
         .await
         .unwrap();
     assert_eq!(report("stuck-writebacks").await["lines"][0]["minutes"], 40);

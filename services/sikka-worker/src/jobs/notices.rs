@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bus::{ConsumeOptions, Letter, Outcome};
+use bus::{ConsumeOptions, Letter, Outcome, topology};
 use domain::{AlertKind, TenantId, WebhookEventId};
 use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
@@ -33,7 +33,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Resul
             event_outcome(letter.attempt, handled)
         }
     };
-    bus.consume("sikka.webhooks", options, handler, stop).await;
+    bus.consume(topology::SIKKA_WEBHOOKS, options, handler, stop).await;
     Ok(())
 }
 
@@ -112,10 +112,19 @@ async fn unclear(
     notice: &InstallNotice,
 ) -> Result<&'static str, StoreError> {
     tracing::warn!(tenant.id = %tenant, "the vendor told of an install in words that nobody knows");
-    let happened =
-        format!("The vendor sent a notice about office {} in words that nobody knows.", notice.office);
+    let (kind, office) = (AlertKind::NoticeUnclear, &notice.office);
+    let mut happened = format!("The vendor sent a notice about office {office} in words that nobody knows.");
     let mut tx = context.store.tenant(tenant).await?;
-    tx.raise(&NewAlert { connection: None, kind: AlertKind::NoticeUnclear, happened: &happened }).await?;
+    let open = tx.last_alert(kind).await?.filter(|last| last.cleared_at.is_none());
+    let is_told = open.as_ref().is_some_and(|open| open.happened.contains(&format!("office {office} ")));
+    if let Some(open) = open.filter(|_| !is_told) {
+        // One alert at a time, and it names every office: who closes it has seen to all of them.
+        happened = format!("{happened} Before that: {}", open.happened);
+        tx.clear(None, kind).await?;
+    }
+    if !is_told {
+        tx.raise(&NewAlert { connection: None, kind, happened: &happened }).await?;
+    }
     tx.commit().await?;
     let mut tx = context.store.machinery().await?;
     let why = "its status is neither a purchase nor a cancellation";

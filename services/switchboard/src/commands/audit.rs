@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::TenantId;
@@ -35,7 +35,13 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
                     Ok(report) => report,
                     Err(error) => {
                         whole = false;
-                        out.say(format!("{tenant}: BROKEN, it cannot be read: {error}"));
+                        out.say(match error {
+                            StoreError::Unreadable(_) => {
+                                format!("{tenant}: BROKEN, it cannot be read: {error}")
+                            }
+                            // That says nothing about the chain.
+                            _ => format!("{tenant}: it cannot be looked at now: {error}"),
+                        });
                         out.object(&json!({ "tenant": tenant.to_string(), "error": error.to_string() }));
                         continue;
                     }
@@ -53,7 +59,7 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
         }
         AuditAction::Anchor { target } => {
             let store = place::store(&target.state).await?;
-            let mut broken = 0;
+            let (mut broken, mut unseen) = (0, 0);
             for (tenant, report) in verify_each(&store, &Ends::new()).await? {
                 // An end of a broken chain would vouch for what was done to it.
                 match report {
@@ -63,9 +69,11 @@ pub(crate) async fn run(action: AuditAction, out: Out) -> anyhow::Result<ExitCod
                             &json!({ "tenant": tenant.to_string(), "ends_at": end.sequence, "hash": hash }),
                         );
                     }
-                    _ => broken += 1,
+                    Ok(_) | Err(StoreError::Unreadable(_)) => broken += 1,
+                    Err(_) => unseen += 1,
                 }
             }
+            ensure!(unseen == 0, "{unseen} chains cannot be looked at now: is the database up?");
             if broken > 0 {
                 bail!(
                     "{broken} chains are broken and have no end to be kept: see `switchboard audit verify`"

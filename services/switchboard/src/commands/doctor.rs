@@ -5,7 +5,7 @@ use std::time::Duration;
 use bus::{Bus, BusConfig, topology};
 use domain::AlertKind;
 use serde_json::json;
-use store::{Store, StoreError};
+use store::{AlertRules, Store, StoreError};
 use tokio::time::sleep;
 
 use crate::out::Out;
@@ -81,7 +81,7 @@ async fn database(store: &Store) -> Result<Vec<Finding>, StoreError> {
     let outbox = tx.outbox_depth().await?;
     let parked = tx.parked_count().await?;
     let counts = tx.writeback_counts().await?;
-    let stuck = tx.stuck_writebacks(30).await?;
+    let stuck = tx.stuck_writebacks(&AlertRules::default()).await?;
     let alerts = tx.open_alerts().await?;
     let tasks = tx.open_tasks(1_000).await?;
     let unsent = tx.parked_alert_mail().await?;

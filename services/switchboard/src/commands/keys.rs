@@ -38,7 +38,10 @@ async fn status(store: &Store, keys: &[String], out: Out) -> anyhow::Result<Exit
         let given = keys.contains(&key);
         let meaning = match (newest, given, values) {
             (true, ..) => "seals what is written now",
-            (false, true, 0) => "nothing needs it: take it out of ENCRYPTION_KEY",
+            // Nothing here tells a key that is new from one whose time is over.
+            (false, true, 0) => {
+                "seals nothing: if it is new, put it in front next; if it was in front before, take it out"
+            }
             (false, true, _) => "still needed: switchboard keys rotate",
             (false, false, _) => "NOT in ENCRYPTION_KEY: what it sealed cannot be read",
         };

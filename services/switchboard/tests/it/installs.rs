@@ -439,9 +439,27 @@ async fn an_install_becomes_the_only_location_where_its_name_is_much_the_same() 
     assert_eq!(shown["connections"][0]["practiceId"], practice.to_string(), "{shown}");
 }
 
+/// Neither has its effect before the other was looked at as well.
+async fn both_at_once(stack: &Stack, path: &str, body: &Value) {
+    let other = stack.owner().await.unwrap();
+    let lock =
+        format!("BEGIN; SELECT pg_advisory_xact_lock(hashtextextended('pms office sikka {OFFICE}', 0))");
+    other.batch_execute(&lock).await.unwrap();
+    tokio::join!(post(stack, path, body), post(stack, path, body));
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                   GROUP BY objid HAVING count(*) = 2";
+    until(SOON, "both to wait for the office", || async {
+        (!stack.sql(waiting).await.unwrap().is_empty()).then_some(())
+    })
+    .await;
+    other.batch_execute("COMMIT").await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn p2_notices_without_a_date_are_told_apart_by_what_became_of_the_last_one() {
-    let stack = Stack::start(Plan { spare_offices: 1, ..Plan::default() }).await.unwrap();
+    // One worker takes copies of a message one after the other.
+    let stack = Stack::start(Plan { spare_offices: 1, replicas: 2, ..Plan::default() }).await.unwrap();
     let who = stack.newcomer("fernhill").await.unwrap();
     let path = link(&stack, &who).await;
     let body =
@@ -472,7 +490,7 @@ async fn p2_notices_without_a_date_are_told_apart_by_what_became_of_the_last_one
         let twice = async |status: &str, what: &str| {
             let one = body(status);
             if round == 2 {
-                tokio::join!(post(&stack, &path, &one), post(&stack, &path, &one));
+                both_at_once(&stack, &path, &one).await;
                 is(what).await;
             } else {
                 post(&stack, &path, &one).await;
@@ -530,6 +548,14 @@ async fn a_notice_in_words_that_nobody_knows_switches_nothing_on_and_is_told_of(
     let alerts = stack.sql("SELECT code, happened FROM alerts WHERE cleared_at IS NULL").await.unwrap();
     assert_eq!((alerts.len(), alerts[0][0].as_str()), (1, "notice_unclear"), "{alerts:?}");
     assert!(alerts[0][1].contains(OFFICE), "{alerts:?}");
+    // A second office's is not lost behind the first's.
+    let other = json!({ "MasterCustomerID": "D10077", "Status": "Suspended", "PartnerRegistrationID": "x" });
+    post(&stack, &path, &other).await;
+    until(SOON, "both offices in the open alert", || async {
+        let open = stack.sql("SELECT happened FROM alerts WHERE cleared_at IS NULL").await.unwrap().concat();
+        (open.len() == 1 && open[0].contains(OFFICE) && open[0].contains("D10077")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
