@@ -119,17 +119,33 @@ pub const PMS_SETUP_SIKKA: &str = "pms.setup.sikka";
 pub const SIKKA_WEBHOOKS: &str = "sikka.webhooks";
 /// Everything set aside, until somebody replays it.
 pub const PARKED: &str = "parked";
-/// How many queues share the practices on Sikka. One practice is always in the same one.
-pub const SIKKA_PARTITIONS: u32 = 8;
+/// The queues that share the commands to practices on Sikka. One practice's are always in the same one.
+pub const SIKKA_COMMANDS: [&str; 8] = [
+    "sikka.commands.0",
+    "sikka.commands.1",
+    "sikka.commands.2",
+    "sikka.commands.3",
+    "sikka.commands.4",
+    "sikka.commands.5",
+    "sikka.commands.6",
+    "sikka.commands.7",
+];
 /// A letter handed out this often without being done or set aside kills whoever takes it, and is parked by the broker.
 pub const DELIVERY_LIMIT: i64 = 20;
 
-const SIKKA_COMMANDS: &str = "commands.sikka";
+/// Deals the commands out to [`SIKKA_COMMANDS`].
+const SIKKA_SHARING: &str = "commands.sikka";
 
-/// The queue of one partition of the commands to Sikka, `0..SIKKA_PARTITIONS`.
+/// Where questions to a practice of a vendor's are asked, as [`PMS_QUERY_SIKKA`].
 #[must_use]
-pub fn sikka_commands(partition: u32) -> String {
-    format!("sikka.commands.{partition}")
+pub fn pms_query(vendor: &str) -> String {
+    format!("pms.query.{vendor}")
+}
+
+/// Where questions about connecting a practice of a vendor's are asked, as [`PMS_SETUP_SIKKA`].
+#[must_use]
+pub fn pms_setup(vendor: &str) -> String {
+    format!("pms.setup.{vendor}")
 }
 
 /// How an exchange distributes.
@@ -277,11 +293,10 @@ pub fn switchboard() -> Topology {
     topology.work(SIKKA_WEBHOOKS, false, DELIVERY_LIMIT, Delay::duration);
     topology.bind(Exchange::Webhooks.name(), "sikka.#", Target::Queue(SIKKA_WEBHOOKS.into()));
 
-    let partitions: Vec<String> = (0..SIKKA_PARTITIONS).map(sikka_commands).collect();
-    for partition in &partitions {
-        topology.work(partition, true, DELIVERY_LIMIT, Delay::duration);
+    for queue in SIKKA_COMMANDS {
+        topology.work(queue, true, DELIVERY_LIMIT, Delay::duration);
     }
-    topology.share_by_key(SIKKA_COMMANDS, "sikka.#", &partitions);
+    topology.share_by_key(SIKKA_SHARING, "sikka.#", &SIKKA_COMMANDS.map(str::to_owned));
 
     topology.questions(TOOLS_CALL);
     topology.questions(PMS_QUERY_SIKKA);

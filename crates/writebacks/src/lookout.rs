@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{Bus, Letter};
+use bus::{Bus, Letter, topology};
 use domain::{ConnectionId, TenantId, WritebackId};
 use messages::{Named as _, v1};
 use pms::{Advice, ErrorKind, PmsError, Receipt, Sighting, WriteOutcome};
@@ -223,7 +223,7 @@ impl BusLookout {
             ask: Some(v1::pms_question::Ask::Writes(look)),
         };
         let letter = Letter::new(v1::PmsQuestion::NAME, question.to_bytes()).tenant(tenant.to_string());
-        let reply = match self.bus.ask(&format!("pms.query.{vendor}"), letter, patience).await {
+        let reply = match self.bus.ask(&topology::pms_query(vendor), letter, patience).await {
             Ok(reply) => v1::PmsReply::from_bytes(&reply.body).ok().and_then(|reply| reply.answer),
             Err(error) => {
                 tracing::warn!(connection.id = %connection, error = %error, "no worker could look");

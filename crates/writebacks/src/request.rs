@@ -1,3 +1,4 @@
+use bus::Exchange;
 use domain::{ConnectionId, Resource, ResourceKind, WritebackId, WritebackState};
 use jiff::{SignedDuration, Timestamp};
 use messages::{Named as _, v1};
@@ -221,7 +222,7 @@ pub(crate) async fn announce(
     .to_bytes();
     tx.send(&OutgoingLetter {
         message_id: Uuid::now_v7(),
-        exchange: "commands",
+        exchange: Exchange::Commands.name(),
         routing_key: &format!("{vendor}.writeback"),
         kind: v1::WritebackRequested::NAME,
         hash_key: Some(&connection.to_string()),

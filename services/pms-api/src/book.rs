@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bus::{AskError, Bus, Letter};
+use bus::{AskError, Bus, Letter, topology};
 use domain::{
     AppointmentType, Balance, Clinician, DayBook, Insurance, Patient, PatientBook, Sensitive, Window,
 };
@@ -37,19 +37,20 @@ impl BusBook {
         let mut letter =
             Letter::new(v1::PmsQuestion::NAME, question.to_bytes()).tenant(desk.tenant.to_string());
         letter.traceparent = telemetry::trace::current_traceparent();
-        let reply = self.bus.ask("pms.query.sikka", letter, self.patience).await.map_err(|error| {
-            tracing::warn!(connection.id = %desk.connection, error = %error, "no worker answered");
-            let mut problem = BookError::new(ErrorKind::VendorDown);
-            problem.code = Some(
-                match error {
-                    AskError::NobodyListens => "no_worker",
-                    AskError::Timeout => "no_answer_in_time",
-                    _ => "broker_away",
-                }
-                .to_owned(),
-            );
-            problem
-        })?;
+        let reply =
+            self.bus.ask(topology::PMS_QUERY_SIKKA, letter, self.patience).await.map_err(|error| {
+                tracing::warn!(connection.id = %desk.connection, error = %error, "no worker answered");
+                let mut problem = BookError::new(ErrorKind::VendorDown);
+                problem.code = Some(
+                    match error {
+                        AskError::NobodyListens => "no_worker",
+                        AskError::Timeout => "no_answer_in_time",
+                        _ => "broker_away",
+                    }
+                    .to_owned(),
+                );
+                problem
+            })?;
         let unreadable = |_| BookError::new(ErrorKind::Unreadable);
         let reply = v1::PmsReply::from_bytes(&reply.body).map_err(unreadable)?;
         let vendor_ms = to_ms(reply.vendor_ms);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bus::{AskError, Letter};
+use bus::{AskError, Letter, topology};
 use domain::TenantId;
 use messages::{Named as _, v1};
 use service::{ApiError, Code};
@@ -25,7 +25,7 @@ pub(crate) async fn ask(
     letter.traceparent = telemetry::trace::current_traceparent();
     let reply = context
         .bus
-        .ask(&format!("pms.setup.{vendor}"), letter, PATIENCE)
+        .ask(&topology::pms_setup(vendor), letter, PATIENCE)
         .await
         .map_err(|error| away(&error))?;
     let unreadable = || ApiError::new(Code::Unavailable, "the worker's answer cannot be read");

@@ -1,7 +1,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use bus::topology::{self, SIKKA_PARTITIONS, sikka_commands};
+use bus::topology::{self, SIKKA_COMMANDS};
 use bus::{Bus, BusConfig, BusError, Exchange, Letter, Outcome};
 use testbed::Vhost;
 
@@ -43,9 +43,7 @@ async fn p11_commands_of_one_connection_always_meet_the_same_partition() {
         }
     }
     let seen = Seen::default();
-    let consumers: Vec<_> = (0..SIKKA_PARTITIONS)
-        .map(|partition| consume(&bus, &sikka_commands(partition), seen.collecting(|_| Outcome::Done)))
-        .collect();
+    let consumers = SIKKA_COMMANDS.map(|queue| consume(&bus, queue, seen.collecting(|_| Outcome::Done)));
     seen.until(120).await;
     let mut queue_of = HashMap::new();
     for letter in seen.all() {

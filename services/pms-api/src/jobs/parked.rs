@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 
 use actix_web::web::Data;
-use bus::{ConsumeOptions, Delay, Letter, Outcome};
+use bus::{ConsumeOptions, Delay, Letter, Outcome, topology};
 use messages::{Named as _, v1};
 use store::{EventState, MachineryTx, NewParked, StoreError, Taken};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
             }
         }
     };
-    bus.consume("parked", options, handler, stop).await;
+    bus.consume(topology::PARKED, options, handler, stop).await;
     Ok(())
 }
 

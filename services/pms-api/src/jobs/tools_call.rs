@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use actix_web::web::Data;
-use bus::Letter;
+use bus::{Letter, topology};
 use domain::{Phone, TenantId};
 use messages::{Named as _, Unreadable, v1};
 use reception::{Access, Caller, Door, Language};
@@ -35,7 +35,7 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
         }
         .instrument(span)
     };
-    bus.serve("tools.call", at_once, handler, stop).await;
+    bus.serve(topology::TOOLS_CALL, at_once, handler, stop).await;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 
 use actix_web::web::Data;
-use bus::{ConsumeOptions, Letter, Outcome};
+use bus::{ConsumeOptions, Letter, Outcome, topology};
 use domain::{TenantId, WebhookEventId};
 use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
@@ -35,7 +35,7 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
             event_outcome(letter.attempt, handled)
         }
     };
-    bus.consume("voice.webhooks", options, handler, stop).await;
+    bus.consume(topology::VOICE_WEBHOOKS, options, handler, stop).await;
     Ok(())
 }
 

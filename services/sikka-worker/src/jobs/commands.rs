@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bus::{ConsumeOptions, Letter, Outcome};
+use bus::{ConsumeOptions, Letter, Outcome, topology};
 use messages::{Named as _, v1};
 use service::Background;
 use store::DueConnection;
@@ -10,21 +10,9 @@ use writebacks::CarryError;
 
 use crate::context::Context;
 
-/// The queues the commands of all practices are spread over; one practice is always in the same.
-const QUEUES: [&str; 8] = [
-    "sikka.commands.0",
-    "sikka.commands.1",
-    "sikka.commands.2",
-    "sikka.commands.3",
-    "sikka.commands.4",
-    "sikka.commands.5",
-    "sikka.commands.6",
-    "sikka.commands.7",
-];
-
 /// One consumer a queue.
 pub(crate) fn register(background: &Background, context: &Arc<Context>) {
-    for queue in QUEUES {
+    for queue in topology::SIKKA_COMMANDS {
         let context = context.clone();
         background.run(queue, move |stop| run(context.clone(), queue, stop));
     }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bus::Letter;
+use bus::{Letter, topology};
 use domain::{Sensitive, WritebackId};
 use jiff::Timestamp;
 use messages::{Named as _, Unreadable, v1};
@@ -37,7 +37,7 @@ pub(crate) async fn run(context: Arc<Context>, stop: CancellationToken) -> Resul
         }
         .instrument(span)
     };
-    bus.serve("pms.query.sikka", at_once, handler, stop).await;
+    bus.serve(topology::PMS_QUERY_SIKKA, at_once, handler, stop).await;
     Ok(())
 }
 

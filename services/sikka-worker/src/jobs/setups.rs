@@ -2,7 +2,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bus::Letter;
+use bus::{Letter, topology};
 use messages::{Named as _, v1};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -91,7 +91,7 @@ pub(crate) async fn questions(context: Arc<Context>, stop: CancellationToken) ->
         }
         .instrument(span)
     };
-    bus.serve("pms.setup.sikka", 16, handler, stop).await;
+    bus.serve(topology::PMS_SETUP_SIKKA, 16, handler, stop).await;
     Ok(())
 }
 

@@ -3,7 +3,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use bus::{Bus, BusConfig, Letter};
+use bus::{Bus, BusConfig, Letter, topology};
 use domain::{ConnectionId, TenantId};
 use messages::{Named as _, v1};
 use serde_json::{Value, json};
@@ -164,7 +164,7 @@ async fn asked(
         .await
         .context("the broker cannot be reached; is RabbitMQ running, and is AMQP_URL right?")?;
     let letter = Letter::new(v1::SetupQuestion::NAME, question.to_bytes()).tenant(tenant.to_string());
-    let reply = bus.ask(&format!("pms.setup.{}", one.vendor), letter, PATIENCE).await;
+    let reply = bus.ask(&topology::pms_setup(&one.vendor), letter, PATIENCE).await;
     bus.close().await;
     let reply = reply.context("no worker answered; does sikka-worker run?")?;
     match v1::SetupReply::from_bytes(&reply.body)?.answer.context("the worker's answer is empty")? {
