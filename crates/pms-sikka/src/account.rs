@@ -36,9 +36,9 @@ impl SikkaOffice {
     }
 
     pub(crate) async fn account(&self, patient: &str) -> Result<Option<Balance>, PmsError> {
-        let (rows, copied_at) =
-            tokio::join!(self.calls.balances(&self.profile.practice_id, patient), self.copied_at());
-        let rows = rows?;
+        // In this order, so that the rows are no older than the copy they are taken for.
+        let copied_at = self.copied_at().await;
+        let rows = self.calls.balances(&self.profile.practice_id, patient).await?;
         let own = rows.iter().find(|row| row.patient_id.str() == patient && self.is_ours(&row.practice_id));
         let read = own.map(|row| map::account::balance(row, self.currency())).transpose();
         let read = read.map(|balance| balance.map(|balance| Balance { copied_at, ..balance }));

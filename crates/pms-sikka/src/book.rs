@@ -28,8 +28,23 @@ struct Reference {
     read: Instant,
 }
 
+impl Reference {
+    fn is_fresh(&self) -> bool {
+        self.read.elapsed() < MEMORY
+    }
+}
+
+/// What is known of the age of the copy before its rows are read: they are no older than that.
+#[derive(Clone, Copy)]
+struct Age {
+    /// As the vendor tells it.
+    told: Option<Timestamp>,
+    /// As it told it last while it was not loading.
+    last: Option<Timestamp>,
+}
+
 impl SikkaOffice {
-    /// Reads the parts side by side; without any one of them there is no book.
+    /// Reads the age of the copy, then the parts side by side; without any one of them there is no book.
     pub(crate) async fn book(&self, covers: &Window) -> Result<DayBook, PmsError> {
         let profile = &self.profile;
         let read_at = Timestamp::now();
@@ -40,8 +55,9 @@ impl SikkaOffice {
             }
             self.calls.slots(&profile.practice_id, days).await.map(Some)
         };
+        let age = self.age().await;
         let (reference, (rows, loading), slots) =
-            tokio::try_join!(self.reference(), self.calls.appointments(None, days, None), feed)?;
+            tokio::try_join!(self.reference(age), self.calls.appointments(None, days, None), feed)?;
         let mut appointments = Vec::with_capacity(rows.len());
         for row in rows.into_iter().filter_map(|row| self.seen_from_here(row)) {
             let taken = map::taken(row, &self.zone).map_err(|error| {
@@ -71,7 +87,7 @@ impl SikkaOffice {
                 let slots = ours.filter_map(|row| map::slot(row, &self.zone));
                 slots.filter(|(window, _)| covers.contains(window)).collect()
             }),
-            freshness: Freshness { copied_at: self.surely_copied_at(reference.copied_at, loading), read_at },
+            freshness: Freshness { copied_at: self.surely_copied_at(age, loading), read_at },
         })
     }
 
@@ -79,8 +95,9 @@ impl SikkaOffice {
     pub(crate) async fn patients_book(&self, query: &PatientBookQuery) -> Result<PatientBook, PmsError> {
         let read_at = Timestamp::now();
         let days = map::time::days(&query.covers, &self.zone);
+        let age = self.age().await;
         let (reference, (rows, loading)) =
-            tokio::try_join!(self.reference(), self.appointments_here(days, Some(&query.patient)),)?;
+            tokio::try_join!(self.reference(age), self.appointments_here(days, Some(&query.patient)))?;
         let mut appointments = Vec::new();
         let theirs = rows.into_iter().filter(|row| row.patient_id.str() == query.patient);
         for row in theirs {
@@ -94,7 +111,7 @@ impl SikkaOffice {
             time_zone: self.profile.time_zone.clone(),
             appointments,
             clinicians: reference.clinicians.clone(),
-            freshness: Freshness { copied_at: self.surely_copied_at(reference.copied_at, loading), read_at },
+            freshness: Freshness { copied_at: self.surely_copied_at(age, loading), read_at },
         })
     }
 
@@ -149,37 +166,49 @@ impl SikkaOffice {
 
     /// The last time that the whole copy was certainly as new as. While the vendor loads, what it shows is of two
     /// ages, and the older one counts; where it does not tell, what it told last: the copy is no older than that.
-    fn surely_copied_at(&self, told: Option<Timestamp>, loading: bool) -> Option<Timestamp> {
-        let mut last = self.last_copy.lock().unwrap_or_else(PoisonError::into_inner);
-        if !loading {
-            *last = told.max(*last);
+    fn surely_copied_at(&self, age: Age, loading: bool) -> Option<Timestamp> {
+        if loading {
+            return age.last;
         }
-        *last
+        let sure = age.told.max(age.last);
+        let mut last = self.last_copy.lock().unwrap_or_else(PoisonError::into_inner);
+        *last = sure.max(*last);
+        sure
     }
 
-    async fn reference(&self) -> Result<Arc<Reference>, PmsError> {
+    /// How old the copy is, asked for before any of its rows: asked for beside them, a refresh in between would have
+    /// the rows from before it pass for newer than they are. Remembered with who works when; it may stay unknown.
+    async fn age(&self) -> Age {
+        let memory = self.reference.0.lock().await;
+        let known = memory.as_ref().filter(|known| known.is_fresh()).map(|known| known.copied_at);
+        drop(memory);
+        let told = match known {
+            Some(told) => told,
+            None => self.copied_at().await,
+        };
+        Age { told, last: *self.last_copy.lock().unwrap_or_else(PoisonError::into_inner) }
+    }
+
+    async fn reference(&self, age: Age) -> Result<Arc<Reference>, PmsError> {
         let mut memory = self.reference.0.lock().await;
-        if let Some(known) = memory.as_ref().filter(|known| known.read.elapsed() < MEMORY) {
+        if let Some(known) = memory.as_ref().filter(|known| known.is_fresh()) {
             return Ok(Arc::clone(known));
         }
         let OfficeProfile { practice_id, cust_id, .. } = &self.profile;
         let read = Instant::now();
-        // How old the copy is may stay unknown; the rest may not.
-        let (providers, operatories, schedule, copied_at) = tokio::join!(
+        // The lists are of all locations of the office: a chair of another one would be booked twice.
+        let (mut providers, mut operatories, mut schedule) = tokio::try_join!(
             self.calls.providers(practice_id),
             self.calls.operatories(cust_id),
             self.calls.schedule(),
-            self.copied_at(),
-        );
-        // The lists are of all locations of the office: a chair of another one would be booked twice.
-        let (mut providers, mut operatories, mut schedule) = (providers?, operatories?, schedule?);
+        )?;
         providers.retain(|row| self.is_ours(&row.practice_id));
         operatories.retain(|row| self.is_ours(&row.practice_id));
         schedule.retain(|row| self.is_ours(row.practice_id()));
         let clinicians = map::clinicians(&providers);
         let chairs: Vec<Chair> = operatories.iter().filter_map(map::chair).collect();
         let weeks = weeks(&schedule, &known(&self.profile, &clinicians, &chairs));
-        let known = Arc::new(Reference { clinicians, chairs, weeks, copied_at, read });
+        let known = Arc::new(Reference { clinicians, chairs, weeks, copied_at: age.told, read });
         *memory = Some(Arc::clone(&known));
         Ok(known)
     }

@@ -168,7 +168,7 @@ impl SikkaOffice {
 
     /// Whether a row of the application's list is this office's, where it says whose it is.
     fn owns(&self, row: &wire::Writeback) -> Option<bool> {
-        row.office_id.filled().map(|office| office == self.profile.office_id)
+        row.office_id.filled().map(|office| office.eq_ignore_ascii_case(&self.profile.office_id))
     }
 }
 

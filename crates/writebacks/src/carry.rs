@@ -202,7 +202,7 @@ impl Carrier {
                     self.end(grip, &write, S::Succeeded, "", created.as_deref()).await?;
                 }
                 Some(WriteOutcome::Failed { reason, .. }) => {
-                    self.end(grip, &write, S::Failed, word(*reason), None).await?;
+                    self.refused(grip, due, &write, *reason, wait).await?;
                 }
                 Some(WriteOutcome::Unshown) => {
                     self.step(grip, &write, Step::to(S::Submitted, NOT_SHOWN_YET, self.pace.refresh)).await?;
@@ -348,6 +348,7 @@ impl Carrier {
             reason: Some(reason).filter(|reason| !reason.is_empty()),
             created,
             actor: Actor::Worker,
+            by: None,
             owner: Some(grip.lease),
         };
         finish(&self.store, grip.tenant, &self.vendor, write, &ending).await?;

@@ -5,7 +5,7 @@ use domain::{TenantId, WritebackId, WritebackState as S};
 use serde_json::json;
 use store::{Store, StoreError, TenantTx, Writeback};
 
-use crate::finish::{Ending, end_one, follow};
+use crate::finish::{Ending, clear_parked, end_one, follow};
 use crate::moves::Actor;
 use crate::replay::note;
 
@@ -131,6 +131,7 @@ async fn give_up_in(
             reason: Some("settled_by_staff"),
             created: None,
             actor: Actor::Staff,
+            by: Some(by),
             owner: None,
         };
         if !end_one(tx, &write, &ending).await? {
@@ -142,9 +143,7 @@ async fn give_up_in(
     tx.end_tasks_about(id, by).await?;
     let vendor = tx.connection(connection).await?.vendor;
     follow(tx, &vendor, id, S::Failed).await?;
-    if tx.parked_left(connection).await? == 0 {
-        tx.clear(Some(connection), domain::AlertKind::WritebackParked).await?;
-    }
+    clear_parked(tx, connection).await?;
     // The reason stays with the drop: it is free text, and the record holds no patient's data.
     let detail = json!({ "outcome": outcome.as_str() });
     note(tx, &write, by, "writeback.drop", write.state.as_str(), detail).await?;

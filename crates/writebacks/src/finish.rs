@@ -1,4 +1,4 @@
-use domain::{AlertKind, WritebackId, WritebackState};
+use domain::{AlertKind, ConnectionId, WritebackId, WritebackState};
 use jiff::Timestamp;
 use messages::{Named as _, proto_time, v1};
 use pms::Write;
@@ -22,6 +22,8 @@ pub(crate) struct Ending<'a> {
     pub(crate) reason: Option<&'a str>,
     pub(crate) created: Option<&'a str>,
     pub(crate) actor: Actor,
+    /// Whose hand it was, where it was somebody's: what the record says instead of the actor's word.
+    pub(crate) by: Option<&'a str>,
     /// The worker that holds the lease, where one must.
     pub(crate) owner: Option<Uuid>,
 }
@@ -76,12 +78,21 @@ pub(crate) async fn follow(
                 reason: Some("forerunner_failed"),
                 created: None,
                 actor: Actor::Reaper,
+                by: None,
                 owner: None,
             };
             if end_one(tx, &next, &fate).await? {
                 ended.push((next.id, WritebackState::Failed));
             }
         }
+    }
+    Ok(())
+}
+
+/// Nothing of a connection is set aside any more, where that is so: its alert ends.
+pub(crate) async fn clear_parked(tx: &mut TenantTx, connection: ConnectionId) -> Result<(), StoreError> {
+    if tx.parked_left(connection).await? == 0 {
+        tx.clear(Some(connection), AlertKind::WritebackParked).await?;
     }
     Ok(())
 }
@@ -139,16 +150,16 @@ pub(crate) async fn end_one(
         .await?;
     }
     tell_staff(tx, write, ending).await?;
-    let patient = whose(tx, write, content.as_ref(), ending).await?;
+    let patient = patient_of(tx, write, content.as_ref(), ending.created).await?;
     let waited = Timestamp::now().duration_since(write.created_at).as_millis();
     tx.audit(&NewAudit {
-        actor: match ending.actor {
+        actor: ending.by.unwrap_or(match ending.actor {
             Actor::Worker => "worker",
             Actor::Reaper => "reaper",
             Actor::Staff => "staff",
-        },
+        }),
         action: action(&write.operation),
-        patient: patient.as_deref(),
+        patient: Some(&patient),
         call_id: None,
         tool: None,
         outcome: ending.to.as_str(),
@@ -246,19 +257,19 @@ async fn what_to_do(
 }
 
 /// Whose data a write holds: the vendor's id, or the write that makes the patient.
-pub(crate) async fn whose(
+pub(crate) async fn patient_of(
     tx: &mut TenantTx,
     write: &Writeback,
     content: Option<&Write>,
-    ending: &Ending<'_>,
-) -> Result<Option<String>, StoreError> {
-    match content.and_then(Write::patient) {
-        Some(patient) => Ok(Some(match write.depends_on {
-            Some(first) => tx.writeback(first).await?.created_vendor_id.unwrap_or_else(|| first.to_string()),
-            None => patient.to_owned(),
-        })),
-        None => Ok(Some(ending.created.map_or_else(|| write.id.to_string(), str::to_owned))),
-    }
+    created: Option<&str>,
+) -> Result<String, StoreError> {
+    let Some(patient) = content.and_then(Write::patient) else {
+        return Ok(created.map_or_else(|| write.id.to_string(), str::to_owned));
+    };
+    Ok(match write.depends_on {
+        Some(first) => tx.writeback(first).await?.created_vendor_id.unwrap_or_else(|| first.to_string()),
+        None => patient.to_owned(),
+    })
 }
 
 fn action(operation: &str) -> &'static str {
@@ -348,6 +359,7 @@ async fn reap_one(
         WritebackState::Submitted => (WritebackState::Parked, "not_confirmed_in_time"),
         _ => return Ok(false),
     };
-    let ending = Ending { to, reason: Some(reason), created: None, actor: Actor::Reaper, owner: None };
+    let ending =
+        Ending { to, reason: Some(reason), created: None, actor: Actor::Reaper, by: None, owner: None };
     finish(store, tenant, vendor, &write, &ending).await
 }

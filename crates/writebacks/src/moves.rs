@@ -36,6 +36,8 @@ const MOVES: &[(S, S, Actor)] = &[
     (S::Submitted, S::Submitted, Actor::Worker),
     (S::Submitted, S::Succeeded, Actor::Worker),
     (S::Submitted, S::Failed, Actor::Worker),
+    // Refused for a time that another try of it may have taken: a person must look.
+    (S::Submitted, S::Parked, Actor::Worker),
     // Past its deadline: never sent is failed, anything else needs a person.
     (S::Queued, S::Failed, Actor::Reaper),
     (S::Unknown, S::Parked, Actor::Reaper),

@@ -3,8 +3,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use store::{NewAudit, NewReplay, Store, StoreError, TenantTx, Writeback};
 
-use crate::finish::{Ending, tell, whose};
-use crate::moves::{Actor, starts_replay};
+use crate::finish::{clear_parked, patient_of, tell};
+use crate::moves::starts_replay;
 use crate::reference;
 use crate::request::{announce, forerunner};
 
@@ -131,9 +131,7 @@ pub(crate) async fn replay_in(
     tx.pass_dependents_on(old.id, new).await?;
     // Not by whoever wants another try: a caller who was told that staff would see to it has heard nothing by that.
     tx.end_tasks_about(old.id, "switchboard").await?;
-    if tx.parked_left(connection).await? == 0 {
-        tx.clear(Some(connection), domain::AlertKind::WritebackParked).await?;
-    }
+    clear_parked(tx, connection).await?;
     note(tx, &old, by, "writeback.replay", state.as_str(), json!({ "replay": new.to_string() })).await?;
     let row = tx.writeback(new).await?;
     tell(tx, &row, state, Some("replayed")).await?;
@@ -237,21 +235,15 @@ pub(crate) async fn note(
     outcome: &str,
     mut detail: serde_json::Value,
 ) -> Result<(), StoreError> {
-    let ending = Ending {
-        to: write.state,
-        reason: None,
-        created: write.created_vendor_id.as_deref(),
-        actor: Actor::Staff,
-        owner: None,
-    };
-    let patient = whose(tx, write, content(write).as_ref(), &ending).await?;
+    let created = write.created_vendor_id.as_deref();
+    let patient = patient_of(tx, write, content(write).as_ref(), created).await?;
     if let Some(fields) = detail.as_object_mut() {
         fields.insert("writeback".to_owned(), json!(write.id.to_string()));
     }
     let audit = NewAudit {
         actor: by,
         action,
-        patient: patient.as_deref(),
+        patient: Some(&patient),
         call_id: None,
         tool: None,
         outcome,

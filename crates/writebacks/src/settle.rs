@@ -2,7 +2,7 @@ use domain::{TenantId, WritebackId, WritebackState};
 use serde_json::json;
 use store::{Store, StoreError, TenantTx};
 
-use crate::finish::{Ending, end_one, follow};
+use crate::finish::{Ending, clear_parked, end_one, follow};
 use crate::moves::{Actor, allowed};
 use crate::replay::note;
 
@@ -76,15 +76,14 @@ async fn settle_in(
     if created.is_some_and(|id| id.is_empty() || id.len() > MOST || id.chars().any(char::is_control)) {
         return Err(SettleError::NoId);
     }
-    let ending = Ending { to, reason: Some("settled_by_staff"), created, actor: Actor::Staff, owner: None };
+    let (reason, actor) = (Some("settled_by_staff"), Actor::Staff);
+    let ending = Ending { to, reason, created, actor, by: Some(by), owner: None };
     if !end_one(tx, &write, &ending).await? {
         return Err(SettleError::TakenUp);
     }
     let vendor = tx.connection(write.connection).await?.vendor;
     follow(tx, &vendor, id, to).await?;
-    if tx.parked_left(write.connection).await? == 0 {
-        tx.clear(Some(write.connection), domain::AlertKind::WritebackParked).await?;
-    }
+    clear_parked(tx, write.connection).await?;
     note(tx, &write, by, "writeback.settle", to.as_str(), json!({})).await?;
     Ok(())
 }

@@ -1,11 +1,15 @@
 //! What is asked of the vendor for a search and for a day book.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
 use domain::Phone;
 use jiff::Timestamp;
-use pms::{DayBookQuery, ErrorKind, Operation, PMSAdapter, PatientQuery};
+use pms::{DayBookQuery, ErrorKind, Operation, PMSAdapter, PatientBookQuery, PatientQuery};
 use serde_json::{Value, json};
-use wiremock::matchers::{path, query_param};
-use wiremock::{Mock, ResponseTemplate};
+use wiremock::matchers::{method, path, query_param};
+use wiremock::{Mock, Request, ResponseTemplate};
 
 use crate::desk::{Desk, list, message, nothing, profile, window};
 
@@ -253,15 +257,56 @@ async fn an_appointment_that_cannot_be_placed_spoils_the_book_instead_of_freeing
     assert_eq!(error.kind, ErrorKind::Unreadable);
 }
 
+/// How long each answer of a slow vendor takes.
+const SLOW: Duration = Duration::from_millis(300);
+
+/// Answers every read slowly and with nothing. When each list was asked for first is told.
+async fn slow_vendor(desk: &Desk) -> Arc<Mutex<BTreeMap<String, Instant>>> {
+    let asked: Arc<Mutex<BTreeMap<String, Instant>>> = Arc::default();
+    let notes = Arc::clone(&asked);
+    let answer = move |request: &Request| {
+        notes.lock().unwrap().entry(request.url.path().to_owned()).or_insert_with(Instant::now);
+        ResponseTemplate::new(204).set_delay(SLOW)
+    };
+    Mock::given(method("GET")).respond_with(answer).mount(&desk.server).await;
+    asked
+}
+
 #[tokio::test]
-async fn the_parts_of_a_day_book_are_fetched_side_by_side() {
+async fn the_parts_of_a_day_book_are_fetched_side_by_side_once_the_age_of_the_copy_is_known() {
     let desk = Desk::open().await;
-    for name in ["appointments", "providers", "operatories", "practice_schedule", "data_sync_status"] {
-        let slow = ResponseTemplate::new(204).set_delay(std::time::Duration::from_millis(150));
-        desk.answer("GET", name, slow).await;
-    }
+    let asked = slow_vendor(&desk).await;
     let query = monday();
     let (book, spent) = vendor_http::timed(desk.office.day_book(&query)).await;
     assert!(book.is_ok());
-    assert!(spent < std::time::Duration::from_millis(450), "{spent:?}");
+    assert_eq!(asked.lock().unwrap().len(), 5);
+    assert!(spent < SLOW * 3, "the age is waited for, then the slowest of the others: {spent:?}");
+}
+
+#[tokio::test]
+async fn p4_rows_are_asked_for_after_the_age_of_the_copy_is_known_so_that_none_is_older_than_is_said() {
+    for what in ["day", "patient", "account"] {
+        let mut profile = profile();
+        profile.capabilities.operations.insert(Operation::ReadBalance);
+        let desk = Desk::with(profile).await;
+        let asked = slow_vendor(&desk).await;
+        let rows = match what {
+            "day" => {
+                desk.office.day_book(&monday()).await.unwrap();
+                "/v4/appointments"
+            }
+            "patient" => {
+                let query = PatientBookQuery { patient: "201".into(), covers: monday().covers };
+                desk.office.patient_book(&query).await.unwrap();
+                "/v4/appointments"
+            }
+            _ => {
+                desk.office.balance("201").await.unwrap();
+                "/v4/patient_balance"
+            }
+        };
+        let asked = asked.lock().unwrap().clone();
+        let waited = asked[rows].duration_since(asked["/v4/data_sync_status"]);
+        assert!(waited > SLOW / 2, "{what}: {waited:?} after the age was asked for");
+    }
 }

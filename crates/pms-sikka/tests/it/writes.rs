@@ -195,6 +195,20 @@ async fn p3_a_lost_booking_is_found_among_the_accepted_writes_by_its_reference()
 }
 
 #[tokio::test]
+async fn p3_a_row_of_the_list_is_ours_however_it_spells_our_office() {
+    let desk = Desk::open().await;
+    let mut rows = rows();
+    for row in rows.as_array_mut().unwrap() {
+        let office = row["office_id"].as_str().unwrap().to_ascii_lowercase();
+        row["office_id"] = office.into();
+    }
+    desk.answer("GET", "writebacks", list(&rows)).await;
+    assert_eq!(desk.look_for(&booking()).await.unwrap(), Sighting::Accepted(receipt("4102")));
+    // Without a reference of its own a row counts only where it says that it is ours.
+    assert_eq!(desk.look_for(&newcomer()).await.unwrap(), Sighting::Accepted(receipt("4103")));
+}
+
+#[tokio::test]
 async fn p3_lost_writes_are_found_in_one_reading_of_the_list() {
     let desk = Desk::open().await;
     listed(&desk).await;

@@ -65,6 +65,11 @@ async fn p3_what_was_not_sent_yet_and_is_entered_by_hand_is_never_sent() {
     assert!(rig.vendor.sent().is_empty() && rig.is_held(0).await && rig.tasks().await.is_empty());
     let error = rig.replay(id).await.unwrap_err();
     assert!(matches!(error, ReplayError::Obstacle(Obstacle::Dropped)), "{error:?}");
+    let mut tx = rig.store.tenant(rig.due.tenant).await.unwrap();
+    let records = tx.audit_records(0, 100).await.unwrap();
+    tx.commit().await.unwrap();
+    let failed = records.iter().find(|record| record.outcome == "failed").unwrap();
+    assert_eq!(failed.actor, "key of a test", "whose hand it was");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::WritebackState as S;
-use pms::{Advice, ErrorKind};
+use domain::{WritebackId, WritebackState as S};
+use pms::{Advice, ErrorKind, FailureReason};
 
 use crate::rig::Rig;
 use crate::vendor::Fate;
@@ -101,4 +101,89 @@ async fn p3_what_may_have_arrived_is_looked_for_whatever_else_is_said_of_it() {
         rig.pass().await;
         assert!(!rig.carrier.send_next(rig.due).await.unwrap(), "{kind:?}");
     }
+}
+
+/// A booking whose first try was lost and found nowhere. Of the second the practice's system says that the time is
+/// taken, and nobody has asked yet.
+async fn refused_after_a_lost_try(rig: &Rig) -> WritebackId {
+    rig.vendor.next(&[Fate::LoseRequest]);
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.look_until_nowhere().await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.vendor.settle(Some(FailureReason::SlotTaken));
+    assert_eq!((rig.state(id).await, rig.vendor.held().len()), (S::Submitted, 1));
+    rig.pass().await;
+    id
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_a_time_that_an_earlier_try_of_ours_has_taken_is_not_called_somebody_elses() {
+    let rig = Rig::new().await;
+    let id = refused_after_a_lost_try(&rig).await;
+    rig.vendor.had_taken(&rig.row(id).await.reference);
+    // A look without an answer says nothing.
+    rig.vendor.blind(1);
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.receipt.as_deref()), (S::Submitted, Some("r-1")));
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!(
+        (row.state, row.receipt.as_deref()),
+        (S::Submitted, Some("r-2")),
+        "the first try is asked for"
+    );
+    assert!(rig.is_held(0).await);
+    rig.vendor.settle(None);
+    rig.pass().await;
+    rig.carrier.look(rig.due).await.unwrap();
+    assert_eq!(rig.state(id).await, S::Succeeded);
+    assert!(rig.tasks().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_an_earlier_try_that_is_in_the_records_already_is_success_whatever_the_last_one_met() {
+    let rig = Rig::new().await;
+    let id = refused_after_a_lost_try(&rig).await;
+    let reference = rig.row(id).await.reference;
+    rig.vendor.had_taken(&reference);
+    rig.vendor.settle(None);
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.created_vendor_id), (S::Succeeded, Some(format!("made-{reference}"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_a_time_that_an_earlier_try_of_ours_may_have_taken_is_for_a_person_and_stays_held() {
+    let rig = Rig::new().await;
+    let id = refused_after_a_lost_try(&rig).await;
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Parked, Some("outcome_unknown")));
+    assert!(rig.is_held(0).await);
+    assert_eq!(rig.task_codes().await, ["outcome_unknown"]);
+    assert_eq!(rig.alerts().await, ["writeback_parked"]);
+    // Another try at it knows no more.
+    let again = rig.replay(id).await.unwrap();
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(again).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Parked, Some("outcome_unknown")));
+    assert_eq!((rig.is_held(0).await, rig.vendor.sent().len()), (true, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_try_that_was_found_and_refused_is_the_only_one_and_has_failed() {
+    let rig = Rig::new().await;
+    rig.vendor.next(&[Fate::TakeAndLoseReply]);
+    let id = rig.booked(0).await;
+    rig.carrier.send_next(rig.due).await.unwrap();
+    rig.pass().await;
+    rig.carrier.look_for_lost(rig.due).await.unwrap();
+    rig.vendor.settle(Some(FailureReason::SlotTaken));
+    rig.carrier.look(rig.due).await.unwrap();
+    let row = rig.row(id).await;
+    assert_eq!((row.state, row.reason.as_deref()), (S::Failed, Some("slot_taken")));
+    assert!(!rig.is_held(0).await);
 }

@@ -200,6 +200,14 @@ impl Vendor {
         self.inner().send_by
     }
 
+    /// An earlier try at this one, which everybody looked for in vain, was taken before the last.
+    pub(crate) fn had_taken(&self, reference: &str) {
+        let mut inner = self.inner();
+        let last = inner.held.iter().find(|held| held.reference == reference).cloned().unwrap();
+        let receipt = format!("r-{}", inner.held.len() + 1);
+        inner.held.push(Held { receipt, outcome: WriteOutcome::Pending, ..last });
+    }
+
     /// The next look tells nothing about this one.
     pub(crate) fn unsure_of(&self, reference: &str) {
         self.inner().unsure = Some(reference.to_owned());
@@ -433,8 +441,12 @@ impl PMSAdapter for Vendor {
             return Err(PmsError::new(ErrorKind::VendorDown, Advice::Retry));
         }
         inner.looks += 1;
-        let seen = |order: &WriteOrder| match inner.held.iter().find(|held| held.reference == order.reference)
-        {
+        // Of tries at one write, what did not fail goes first.
+        let best = |order: &WriteOrder| {
+            let same = inner.held.iter().filter(|held| held.reference == order.reference);
+            same.min_by_key(|held| matches!(held.outcome, WriteOutcome::Failed { .. }))
+        };
+        let seen = |order: &WriteOrder| match best(order) {
             None => match order.write.changes().and_then(|id| Some((id, inner.standing.get(id)?))) {
                 Some((id, stands)) if is_done(&order.write, *stands) => {
                     Sighting::InRecords { created: id.to_owned() }
