@@ -2,12 +2,12 @@
 
 use domain::{Patient, words};
 use jiff::civil::Date;
-use pms::PatientQuery;
+use pms::{ErrorKind, PatientQuery};
 
-use crate::identity::matching;
+use crate::identity::{matching, same_family};
 use crate::ports::Guessing;
-use crate::sentences;
 use crate::turn::{Stop, Turn};
+use crate::{Desk, sentences};
 
 /// After so many different wrong ones in a call, nobody shows any more in it who they are.
 pub(crate) const MOST_GUESSES: u32 = 3;
@@ -62,8 +62,13 @@ impl Turn<'_> {
 
     /// Takes back what was counted, unless it was wrong. Where that fails it stays counted.
     pub(crate) async fn settle(&self, counted: Option<Vec<u8>>) {
-        let Some(guess) = counted.filter(|_| !self.was_wrong) else { return };
-        if let Err(error) = self.reception.ledger.guessed_right(self.desk, &guess).await {
+        if let Some(guess) = counted.filter(|_| !self.was_wrong) {
+            self.take_back(self.desk, &guess).await;
+        }
+    }
+
+    async fn take_back(&self, desk: &Desk, guess: &[u8]) {
+        if let Err(error) = self.reception.ledger.guessed_right(desk, guess).await {
             tracing::warn!(tenant.id = %self.desk.tenant, error = ?error, "a right guess stays counted");
         }
     }
@@ -104,6 +109,38 @@ impl Turn<'_> {
             meant = !matching(named, said.first, said.last, None, None).is_empty();
         }
         if meant { self.guessed(said).await } else { Ok(()) }
+    }
+
+    /// Those born that day whose family name may be the one that was said: a search by name may insist on accents, or on
+    /// every family name. Nobody knows whether a day on which nobody is found was a guess or a newcomer's own. So it
+    /// locks nothing; but no more such days are looked at in a call than may be guessed wrongly in it.
+    pub(crate) async fn born_that_day(&mut self, said: &Said<'_>) -> Result<Vec<Patient>, Stop> {
+        let (Some(last), Some(born)) = (said.last, said.born) else { return Ok(Vec::new()) };
+        let (counts, guess) = (!self.desk.caller.vouched, self.guess_of(said));
+        let mut apart = self.desk.clone();
+        apart.caller.call = self.call().map(|call| format!("{call} by the day alone"));
+        if counts {
+            let counted = self.reception.ledger.guessing(&apart, &guess, MOST_GUESSES).await;
+            let counted = counted.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))?;
+            if counted == Guessing::TooMany {
+                return Ok(Vec::new());
+            }
+        }
+        let query = PatientQuery { born: Some(born.into()), ..PatientQuery::default() };
+        let answered = self.reception.book.search(self.desk, &query).await;
+        let mut found = match answered {
+            // Not every system looks for a day alone.
+            Err(error) if matches!(error.kind, ErrorKind::Invalid | ErrorKind::Unsupported) => Vec::new(),
+            answered => self.spent(answered)?,
+        };
+        found.retain(|one| {
+            let that_day = one.born.as_ref().is_some_and(|on| *on.expose() == born);
+            that_day && same_family(last, one.name.last.expose())
+        });
+        if counts && !matching(found.clone(), said.first, said.last, said.born, None).is_empty() {
+            self.take_back(&apart, &guess).await;
+        }
+        Ok(found)
     }
 
     fn locked(&self) -> Stop {

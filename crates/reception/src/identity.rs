@@ -66,6 +66,16 @@ pub(crate) fn matching(
     found.into_iter().map(|(_, patient)| patient).collect()
 }
 
+/// Whether two family names may be one: written alike, or one the first words of the other. Stricter than [`fit`],
+/// where nothing but a day was looked for: `Smith` is not `Smithers`.
+pub(crate) fn same_family(heard: &str, filed: &str) -> bool {
+    let (heard, filed) = (words(heard), words(filed));
+    if heard.is_empty() || filed.is_empty() {
+        return false;
+    }
+    heard.concat() == filed.concat() || heard.iter().zip(&filed).all(|(one, other)| one == other)
+}
+
 /// Whether any of the patient's numbers rings this phone.
 pub(crate) fn has_phone(patient: &Patient, phone: &Phone) -> bool {
     patient.phones.iter().any(|one| one.same_line(phone))
@@ -91,6 +101,24 @@ mod tests {
             assert_eq!(fits_given(heard, &liz), fits, "{heard}");
         }
         assert_eq!(matching(vec![liz], Some("liz"), Some("Marsh"), None, None).len(), 1);
+    }
+
+    #[test]
+    fn a_family_name_is_the_same_with_or_without_its_accents_and_its_last_words() {
+        for (heard, filed) in [
+            ("Nunez", "Núñez"),
+            ("García López", "García"),
+            ("Garcia", "García-López"),
+            ("O Brien", "O'Brien"),
+            ("Smith Jones", "Smith-Jones"),
+        ] {
+            assert!(same_family(heard, filed), "{heard} {filed}");
+            assert!(fit(heard, filed) > Fit::No, "no looser than what fits: {heard} {filed}");
+        }
+        for (heard, filed) in [("Smith", "Smithers"), ("López", "García López"), ("", "Lee"), ("Lee", "'")]
+        {
+            assert!(!same_family(heard, filed), "{heard} {filed}");
+        }
     }
 
     #[test]

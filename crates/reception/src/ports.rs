@@ -239,8 +239,10 @@ pub enum PendingPatient {
         /// The vendor's id.
         vendor_id: String,
     },
-    /// It will not happen by itself any more.
+    /// The practice's system does not have them, and will not by itself any more.
     Failed,
+    /// The practice's system may have them, and nobody knows under which id: staff must find out.
+    LeftToStaff,
 }
 
 /// What became of a guess that was to be counted before it is judged.

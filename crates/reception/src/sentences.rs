@@ -86,6 +86,15 @@ pub(crate) const PATIENT_NOT_MADE: Template = Template {
     fr: "L'inscription n'a pas abouti. Le personnel de la clinique devra d'abord la terminer.",
 };
 
+/// The patient may have been made: a person has to find out.
+pub(crate) const PATIENT_NOT_COMPLETE: Template = Template {
+    code: "patient_not_complete",
+    status: Status::NeedsStaff,
+    en: "The registration isn't complete yet. The clinic's staff will see to it.",
+    es: "El registro todavía no está completo. El personal de la clínica se ocupará de él.",
+    fr: "L'inscription n'est pas encore terminée. Le personnel de la clinique s'en occupera.",
+};
+
 /// After an answer from a copy that is not quite new.
 pub(crate) const STALE: Template = Template {
     code: "calendar_stale",
@@ -125,6 +134,7 @@ pub(crate) const ALL: &[&Template] = &[
     &IDENTITY_WITHOUT_CALL,
     &PATIENT_PENDING,
     &PATIENT_NOT_MADE,
+    &PATIENT_NOT_COMPLETE,
 ];
 
 #[cfg(test)]

@@ -245,6 +245,7 @@ impl Turn<'_> {
             PendingPatient::Pending => Ok(PatientRef::Pending(writeback)),
             PendingPatient::Created { vendor_id } => Ok(PatientRef::Vendor(vendor_id)),
             PendingPatient::Failed => Err(self.stop(&sentences::PATIENT_NOT_MADE)),
+            PendingPatient::LeftToStaff => Err(self.stop(&sentences::PATIENT_NOT_COMPLETE)),
         }
     }
 
@@ -253,7 +254,7 @@ impl Turn<'_> {
         self.stop(template)
     }
 
-    fn spent<T>(&mut self, answered: Result<Answered<T>, BookError>) -> Result<T, Stop> {
+    pub(crate) fn spent<T>(&mut self, answered: Result<Answered<T>, BookError>) -> Result<T, Stop> {
         match answered {
             Ok(answered) => {
                 self.vendor_ms += answered.vendor_ms;

@@ -93,6 +93,10 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "It was asked for before, and was left to you then or cannot be read any more.",
             "Look whether it is on their account. Do not enter it twice.",
         ),
+        "patient_not_complete" => (
+            "A new patient was to be entered, and nobody knows whether they were.",
+            "Look for them in your own system before you enter them, and call them back.",
+        ),
         _ => ("It could not be entered in your system.", CALL),
     }
 }

@@ -420,7 +420,8 @@ impl Ledger for StoreLedger {
         };
         Ok(match (row.state, row.created_vendor_id) {
             (S::Succeeded, Some(vendor_id)) => PendingPatient::Created { vendor_id },
-            (S::Failed | S::Parked | S::Succeeded, _) => PendingPatient::Failed,
+            (S::Failed, _) => PendingPatient::Failed,
+            (S::Parked | S::Succeeded, _) => PendingPatient::LeftToStaff,
             _ => PendingPatient::Pending,
         })
     }

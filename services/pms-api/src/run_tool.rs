@@ -76,6 +76,12 @@ impl From<NoDesk> for ToolError {
     }
 }
 
+fn unreadable(error: &serde_json::Error) -> ToolError {
+    // Its words quote nothing of what was to be read.
+    tracing::error!(error.line = error.line(), error.category = ?error.classify(), "an answer cannot be kept or read again");
+    ToolError::Unavailable
+}
+
 /// A runner that died loses its tool call after this long: longer than any that lives can take.
 const LEASE_SECONDS: f64 = 60.0;
 
@@ -94,7 +100,7 @@ pub(crate) async fn run_tool(
         let claim = tx.claim_tool_call(key, name, &hashes, LEASE_SECONDS).await?;
         if let ToolCallClaim::Answered(stored) = &claim {
             let mut told: Told =
-                serde_json::from_slice(stored.expose()).map_err(|_| ToolError::Unavailable)?;
+                serde_json::from_slice(stored.expose()).map_err(|error| unreadable(&error))?;
             tx.audit(&NewAudit {
                 actor: used.actor,
                 action: reception::tool(used.tool).map_or("tool.unknown", |tool| tool.audit_action),
@@ -152,7 +158,7 @@ async fn run_once(
         if is_passing(&told.code) {
             tx.give_back_tool_call(key, run).await?;
         } else {
-            let kept = serde_json::to_vec(&told).map_err(|_| ToolError::Unavailable)?;
+            let kept = serde_json::to_vec(&told).map_err(|error| unreadable(&error))?;
             tx.answer_tool_call(key, run, &told.status, &told.code, &kept, elapsed(began)).await?;
         }
     }

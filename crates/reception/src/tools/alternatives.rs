@@ -20,6 +20,8 @@ pub(super) struct Wanted<'a> {
     pub(super) clinician: &'a str,
     /// The caller asked for them by name.
     pub(super) named: bool,
+    /// Who has to be free too.
+    pub(super) beside: Option<&'a str>,
     pub(super) book: &'a DayBook,
     pub(super) held: &'a [Held],
     pub(super) zone: &'a TimeZone,
@@ -51,7 +53,11 @@ impl Wanted<'_> {
             part: None,
             zone: self.zone,
         };
-        let free = openings(self.book, self.held, &ask);
+        let mut free = openings(self.book, self.held, &ask);
+        if let Some(beside) = self.beside.map(|id| [id.to_owned()]) {
+            let theirs = openings(self.book, self.held, &Ask { clinicians: Some(&beside), ..ask });
+            free.retain(|one| theirs.iter().any(|other| other.window == one.window));
+        }
         let others: Vec<Opening<'_>> = nearest(&free, self.window, self.clinician, MOST);
         let alternatives: Vec<Value> =
             others.iter().map(|one| slot_json(turn, one, self.zone, self.named)).collect();

@@ -401,6 +401,7 @@ impl Wish {
             window: self.claim.window,
             clinician: &self.claim.clinician,
             named: self.named,
+            beside: None,
             book: &self.book,
             held: &self.held,
             zone: &self.zone,

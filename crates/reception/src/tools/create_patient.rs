@@ -138,7 +138,8 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
 
 /// Those the practice has with this name and date of birth: looked for by name, and by phone because
 /// the practice may write the name with accents that its search insists on. Where there are none, those of the
-/// family name and the date of birth who have this phone: a twin, or the same person under the name they go by.
+/// family name and the date of birth who have this phone: a twin, or the same person under the name they go by. Nor may
+/// the practice know the phone: then by the day alone.
 async fn known(turn: &mut Turn<'_>, said: &Said<'_>, phone: &Phone) -> Result<Vec<Patient>, Stop> {
     let by_name = PatientQuery {
         last_name: said.last.map(Into::into),
@@ -156,7 +157,11 @@ async fn known(turn: &mut Turn<'_>, said: &Said<'_>, phone: &Phone) -> Result<Ve
         }
     }
     if near.is_empty() {
-        turn.found_nobody(said, &[]).await?;
+        let that_day = turn.born_that_day(said).await?;
+        near = matching(that_day, said.first, said.last, said.born, None);
+        if near.is_empty() {
+            turn.found_nobody(said, &[]).await?;
+        }
     } else {
         turn.guessed(said).await?;
     }
@@ -200,9 +205,11 @@ async fn answer(turn: &mut Turn<'_>, writeback: WritebackId, first: &str) -> Res
         WriteNews::Waiting => (&ON_ITS_WAY, None),
         WriteNews::Offline => (&OFFLINE, None),
         WriteNews::Unknown => (&NOT_KNOWN, None),
-        WriteNews::Failed(_) | WriteNews::Parked => {
-            let answer = turn.say(&sentences::PATIENT_NOT_MADE, &[]);
-            return Ok(answer.with("writebackId", writeback.to_string()));
+        ended @ (WriteNews::Failed(_) | WriteNews::Parked) => {
+            // One that was set aside may be in the practice's system all the same.
+            let parked = ended == WriteNews::Parked;
+            let said = if parked { &sentences::PATIENT_NOT_COMPLETE } else { &sentences::PATIENT_NOT_MADE };
+            return Ok(turn.say(said, &[]).with("writebackId", writeback.to_string()));
         }
     };
     if let Some(vendor_id) = &patient {

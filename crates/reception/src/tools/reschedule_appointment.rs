@@ -1,4 +1,4 @@
-use availability::{Held, still_free};
+use availability::{Held, still_free, takes_patients};
 use domain::{AppointmentState, ClinicianKind, DayBook, Window, WritebackId};
 use pms::{FailureReason, Operation, Reschedule, Write};
 use schemars::JsonSchema;
@@ -169,7 +169,7 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         turn.require(Operation::RescheduleAppointment)?;
         turn.require(Operation::ReadDayBook)?;
         let named = slot::is_named(&raw.slot_id);
-        let wish = Wish { own_book: book, own, id, claim, named, patient: patient.vendor_id };
+        let wish = Wish { own_book: book, own, id, claim, named, beside: None, patient: patient.vendor_id };
         wish.run(turn).await
     })
 }
@@ -182,6 +182,8 @@ struct Wish {
     claim: Claim,
     /// The caller asked for the clinician by name.
     named: bool,
+    /// Who else the visit is with, and has to be free too.
+    beside: Option<String>,
     patient: String,
 }
 
@@ -216,6 +218,13 @@ impl Wish {
         if turn.too_old(&day_book.freshness).is_some() {
             return Ok(self.say(turn, &STAFF));
         }
+        self.beside = self.with_whom_else(turn, &day_book).await?;
+        let is_bookable =
+            |id: &str| day_book.clinicians.iter().any(|one| one.vendor_id == id && takes_patients(one));
+        if self.beside.as_deref().is_some_and(|beside| !is_bookable(beside)) {
+            // Nobody can tell when they are free.
+            return Ok(self.say(turn, &STAFF));
+        }
         // It does not stand in its own way.
         let held = self.of_others(held);
         day_book.appointments.retain(|one| one.vendor_id != self.id);
@@ -228,6 +237,21 @@ impl Wish {
         self.request(turn, held, day_book).await
     }
 
+    /// Who goes with it to its new time: one with a hygienist beside its provider stands in a day book once for each, and
+    /// in the patient's own book for the first alone.
+    async fn with_whom_else(&self, turn: &mut Turn<'_>, book: &DayBook) -> Result<Option<String>, Stop> {
+        let other = |book: &DayBook| {
+            let mut rest = book.appointments.iter().filter(|one| one.vendor_id == self.id).skip(1);
+            rest.find_map(|one| one.clinician.clone())
+        };
+        let was = self.own.window;
+        if book.covers.overlaps(&was) {
+            return Ok(other(book));
+        }
+        let Some(day) = turn.whole_days(was.start, 1) else { return Ok(None) };
+        Ok(other(&turn.calendar(day).await?.1))
+    }
+
     /// The refusal of a time with somebody who does other work than the visit is for, unless the caller asked for them
     /// by name: a cleaning does not become the dentist's because it is moved.
     fn with_another(&self, turn: &Turn<'_>, held: &[Held], book: &DayBook) -> Option<ToolAnswer> {
@@ -238,7 +262,8 @@ impl Wish {
         }
         let zone = turn.zone(book);
         let (window, clinician) = (self.claim.window, now.vendor_id.as_str());
-        let wanted = Wanted { window, clinician, named: false, book, held, zone: &zone };
+        let beside = self.beside.as_deref();
+        let wanted = Wanted { window, clinician, named: false, beside, book, held, zone: &zone };
         let said = |who| spoken::person(turn.desk.language, who);
         let (with, other) = (said(now), said(then));
         let fills = [("with", with.as_str()), ("other", other.as_str())];
@@ -271,7 +296,9 @@ impl Wish {
         book: DayBook,
     ) -> Result<ToolAnswer, Stop> {
         let claim = &self.claim;
-        let chair = still_free(&book, &held, claim.window, &claim.clinician, &claim.chair);
+        let free = |who: &str| still_free(&book, &held, claim.window, who, &claim.chair);
+        let all = self.beside.as_deref().is_none_or(|beside| free(beside).is_some());
+        let chair = free(&claim.clinician).filter(|_| all);
         let Some(chair) = chair.map(|chair| chair.vendor_id.clone()) else {
             return Ok(self.taken(turn, &held, &book));
         };
@@ -352,8 +379,8 @@ impl Wish {
     fn taken(&self, turn: &Turn<'_>, held: &[Held], book: &DayBook) -> ToolAnswer {
         let zone = turn.zone(book);
         let clinician = self.claim.clinician.as_str();
-        let wanted =
-            Wanted { window: self.claim.window, clinician, named: self.named, book, held, zone: &zone };
+        let (window, named, beside) = (self.claim.window, self.named, self.beside.as_deref());
+        let wanted = Wanted { window, clinician, named, beside, book, held, zone: &zone };
         wanted.refusal(turn, &TAKEN, &TAKEN_NO_OTHER).with("appointmentId", self.id.as_str())
     }
 

@@ -204,6 +204,12 @@ async fn by_name(turn: &mut Turn<'_>, wanted: &Wanted) -> Result<ToolAnswer, Sto
         near.extend(wanted.called(on_phone));
     }
     if found.is_empty() {
+        // Nor may the practice know the phone.
+        let that_day = turn.born_that_day(&wanted.said()).await?;
+        found = wanted.among(that_day.clone(), None);
+        near.extend(that_day);
+    }
+    if found.is_empty() {
         turn.found_nobody(&wanted.said(), &near).await?;
     }
     if let (Some(phone), 2..) = (&wanted.phone, found.len()) {

@@ -252,10 +252,16 @@ async fn a_patient_who_is_still_being_made_is_booked_after_their_own_write() {
 async fn a_patient_who_could_not_be_made_is_not_booked() {
     let clinic = clinic();
     let making = WritebackId::new();
-    clinic.rows(|rows| rows.pending = Some((making, PendingPatient::Failed)));
     let slot = clinic.first_slot(DAY).await;
-    let handled = clinic.run("bookAppointment", booking(&making.to_string(), &slot)).await;
-    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "patient_not_made"));
+    for (pending, code) in [
+        (PendingPatient::Failed, "patient_not_made"),
+        // Nobody knows that it failed.
+        (PendingPatient::LeftToStaff, "patient_not_complete"),
+    ] {
+        clinic.rows(|rows| rows.pending = Some((making, pending)));
+        let handled = clinic.run("bookAppointment", booking(&making.to_string(), &slot)).await;
+        assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, code));
+    }
     assert!(clinic.writes().is_empty());
 }
 

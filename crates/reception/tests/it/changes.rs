@@ -364,6 +364,42 @@ async fn p4_a_time_taken_in_the_practices_own_system_is_refused_before_anything_
 }
 
 #[tokio::test]
+async fn p4_a_visit_with_two_is_moved_only_to_where_both_are_free() {
+    // On its own day, and in a week whose days do not show with whom it is now.
+    for (day, reads) in [(date(2026, 11, 24), 1), (date(2026, 12, 8), 2)] {
+        let clinic = with_an_appointment();
+        let slot = clinic.first_slot(&day.to_string()).await;
+        let busy = window(day, 9, 0, 30);
+        clinic.system(|system| {
+            // A hygienist beside the dentist, who has another patient then.
+            system.appointments.push(taken(Some("HY1"), Some("OP1"), tuesday(9)));
+            let mut other = taken(Some("HY1"), Some("OP2"), busy);
+            other.vendor_id = "a9".to_owned();
+            other.patient = "101".to_owned();
+            system.appointments.push(other);
+            system.asked.clear();
+        });
+        let refused = clinic.run("rescheduleAppointment", moving("a1", &slot)).await.answer;
+        assert_eq!((refused.status, refused.code), (Status::Refused, "new_time_taken"), "{day}");
+        assert_eq!(clinic.asked().iter().filter(|what| **what == "day_book").count(), reads, "{day}");
+        assert!(clinic.writes().is_empty());
+        let others = refused.data["alternatives"].as_array().unwrap();
+        let then = format!("{day}T09:00:00-05:00");
+        assert!(!others.is_empty() && others.iter().all(|other| other["start"] != then), "{others:?}");
+        let slot = others[0]["slotId"].as_str().unwrap();
+        let moved = clinic.run("rescheduleAppointment", moving("a1", slot)).await.answer;
+        assert_eq!(moved.code, "reschedule_on_its_way", "{}", moved.say);
+    }
+    // One who takes no patients any more: nobody can tell when they are free.
+    let clinic = with_an_appointment();
+    let slot = wednesday(&clinic).await;
+    clinic.system(|system| system.appointments.push(taken(Some("HY9"), Some("OP1"), tuesday(9))));
+    let handled = clinic.run("rescheduleAppointment", moving("a1", &slot)).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "reschedule_needs_staff"));
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
 async fn p4_the_old_time_stays_busy_until_the_move_is_done_and_is_free_from_then_on() {
     let clinic = with_an_appointment();
     let offered = async |clinic: &Arc<Clinic>| {

@@ -146,6 +146,8 @@ pub(crate) struct System {
     /// Its people, instead of those of [`day_book`].
     pub(crate) people: Option<Vec<Clinician>>,
     pub(crate) fails: Option<BookError>,
+    /// It fails at this alone.
+    pub(crate) fails_at: Option<&'static str>,
     pub(crate) asked: Vec<&'static str>,
     pub(crate) types: Vec<AppointmentType>,
     pub(crate) balance: Option<Balance>,
@@ -302,8 +304,8 @@ impl Clinic {
         let mut system = self.system.lock().unwrap();
         system.asked.push(what);
         match &system.fails {
-            Some(error) => Err(error.clone()),
-            None => Ok(Answered { value: value(&system), vendor_ms: 7 }),
+            Some(error) if system.fails_at.is_none_or(|at| at == what) => Err(error.clone()),
+            _ => Ok(Answered { value: value(&system), vendor_ms: 7 }),
         }
     }
 
@@ -320,20 +322,18 @@ impl PracticeBook for Clinic {
         tokio::task::yield_now().await;
         // As a vendor's search does: exact on dates and phones, and blind to accents.
         let begins = |name: &str, start: &str| name.to_lowercase().starts_with(&start.to_lowercase());
-        self.system_answers("search", |system| {
+        let rings = |one: &Patient, phone: &Phone| one.phones.iter().any(|own| own.same_line(phone));
+        let by_day = query.born.is_some() && query.last_name.is_none();
+        self.system_answers(if by_day { "search by day" } else { "search" }, |system| {
             let all = system.patients.iter();
             let fits = all.filter(|one| {
                 query.last_name.as_ref().is_none_or(|last| begins(one.name.last.expose(), last.expose()))
                     && query.first_name.as_ref().is_none_or(|name| {
                         let called = one.preferred.as_ref().unwrap_or(&one.name.first);
-                        begins(one.name.first.expose(), name.expose())
-                            || begins(called.expose(), name.expose())
+                        [&one.name.first, called].iter().any(|one| begins(one.expose(), name.expose()))
                     })
                     && query.born.as_ref().is_none_or(|born| one.born.as_ref() == Some(born))
-                    && query
-                        .phone
-                        .as_ref()
-                        .is_none_or(|phone| one.phones.iter().any(|own| own.same_line(phone)))
+                    && query.phone.as_ref().is_none_or(|phone| rings(one, phone))
             });
             fits.cloned().collect()
         })

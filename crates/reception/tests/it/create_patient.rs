@@ -1,10 +1,11 @@
 use domain::ClinicianKind;
 use jiff::SignedDuration;
+use jiff::civil::date;
 use pms::{ErrorKind, FailureReason, Write};
 use reception::{BookError, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{MARIAS_PHONE, clinic, clinician, now};
+use crate::clinic::{MARIAS_PHONE, clinic, clinician, now, patient};
 
 fn ana() -> Value {
     json!({
@@ -35,6 +36,12 @@ async fn p5_a_new_patient_has_the_practices_id_only_when_the_practice_gave_one()
     clinic.rows(|rows| rows.news = Some(WriteNews::Failed(FailureReason::Refused)));
     let handled = clinic.run("createPatient", ana()).await;
     assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "patient_not_made"));
+    assert!(handled.answer.data.get("patientId").is_none());
+    // Set aside is not refused: the practice may have them.
+    clinic.rows(|rows| rows.news = Some(WriteNews::Parked));
+    let handled = clinic.run("createPatient", ana()).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::NeedsStaff, "patient_not_complete"));
+    assert_eq!(handled.answer.data["writebackId"], clinic.writes()[0].0.to_string());
     assert!(handled.answer.data.get("patientId").is_none());
     assert_eq!(clinic.writes().len(), 1, "the same person asked for again joins");
 }
@@ -137,6 +144,66 @@ async fn a_patient_whose_name_the_practice_writes_with_accents_is_not_made_twice
     let handled = clinic.run("createPatient", arguments).await;
     assert_eq!(handled.answer.data["patientId"], "101");
     assert!(clinic.writes().is_empty());
+}
+
+fn on_another_phone(first: &str, last: &str, born: &str) -> Value {
+    json!({ "firstName": first, "lastName": last, "dateOfBirth": born, "phone": "+15550100099" })
+}
+
+#[tokio::test]
+async fn a_patient_on_another_phone_is_not_made_twice_however_the_family_name_is_said() {
+    let clinic = clinic();
+    let garcia = patient("105", "Ana", "García", date(1979, 4, 5), "+15550100050");
+    clinic.system(|system| system.patients.push(garcia));
+    for (first, last, born, id) in [
+        ("Maria", "Nunez", "1985-02-28", "101"),
+        ("Ana", "García López", "1979-04-05", "105"),
+        ("Ana", "Garcia-Lopez", "1979-04-05", "105"),
+    ] {
+        let handled = clinic.run("createPatient", on_another_phone(first, last, born)).await;
+        assert_eq!(
+            (handled.answer.status, handled.answer.code),
+            (Status::Confirmed, "patient_exists"),
+            "{last}"
+        );
+        assert_eq!(handled.answer.data["patientId"], id, "{last}");
+    }
+    let nearly = clinic.run("createPatient", on_another_phone("Mar", "Nunez", "1985-02-28")).await;
+    assert_eq!(nearly.answer.code, "patient_similar");
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn somebody_born_the_same_day_is_not_taken_for_another() {
+    let clinic = clinic();
+    let smith = patient("105", "Ana", "Smith", date(1979, 4, 5), "+15550100050");
+    clinic.system(|system| system.patients.push(smith));
+    for (count, (first, last)) in
+        [("Ana", "Smithers"), ("Ana", "Jones"), ("Eva", "Smith")].into_iter().enumerate()
+    {
+        let handled = clinic.run("createPatient", on_another_phone(first, last, "1979-04-05")).await;
+        assert_eq!(handled.answer.code, "patient_on_its_way", "{first} {last}");
+        assert_eq!(clinic.writes().len(), count + 1, "{first} {last}");
+    }
+}
+
+#[tokio::test]
+async fn a_system_that_does_not_look_for_a_day_alone_takes_new_patients_all_the_same() {
+    for (kind, told, found) in [
+        (ErrorKind::Invalid, "patient_on_its_way", "patient_not_found"),
+        (ErrorKind::Unsupported, "patient_on_its_way", "patient_not_found"),
+        (ErrorKind::VendorDown, "records_unreachable", "records_unreachable"),
+    ] {
+        let clinic = clinic();
+        clinic.system(|system| {
+            system.fails = Some(BookError::new(kind));
+            system.fails_at = Some("search by day");
+        });
+        let named = json!({ "firstName": "Ana", "lastName": "Silva", "dateOfBirth": "1992-05-06" });
+        assert_eq!(clinic.run("searchPatients", named).await.answer.code, found, "{kind:?}");
+        assert_eq!(clinic.run("createPatient", ana()).await.answer.code, told, "{kind:?}");
+        assert_eq!(clinic.writes().len(), usize::from(kind != ErrorKind::VendorDown), "{kind:?}");
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
+use jiff::civil::date;
 use reception::Status;
 use serde_json::json;
 
-use crate::clinic::{MARIAS_PHONE, clinic};
+use crate::clinic::{MARIAS_PHONE, clinic, patient};
 
 #[tokio::test]
 async fn a_name_and_a_date_of_birth_find_a_patient_however_the_name_is_written() {
@@ -22,6 +23,44 @@ async fn a_name_without_its_accents_is_found_by_the_phone_the_call_comes_from() 
     clinic.calls_from(MARIAS_PHONE);
     let arguments = json!({ "firstName": "Maria", "lastName": "Nunez", "dateOfBirth": "1985-02-28" });
     let handled = clinic.run("searchPatients", arguments).await;
+    assert_eq!(handled.answer.data["patientId"], "101");
+}
+
+#[tokio::test]
+async fn somebody_on_another_phone_is_found_by_the_day_however_the_family_name_is_said() {
+    let clinic = clinic();
+    clinic.calls_from("+15550100099");
+    let garcia = patient("105", "Ana", "García", date(1979, 4, 5), "+15550100050");
+    clinic.system(|system| system.patients.push(garcia));
+    let said = |first: &str, last: &str, born: &str| json!({ "firstName": first, "lastName": last, "dateOfBirth": born });
+    for (first, last, born, id) in [
+        ("Maria", "Nunez", "1985-02-28", "101"),
+        ("Lea", "nunez", "2015-06-01", "103"),
+        ("Ana", "García López", "1979-04-05", "105"),
+        ("Ana", "Garcia-Lopez", "1979-04-05", "105"),
+    ] {
+        let handled = clinic.run("searchPatients", said(first, last, born)).await;
+        assert_eq!(handled.answer.code, "patient_found", "{first} {last}");
+        assert_eq!(handled.answer.data["patientId"], id, "{first} {last}");
+        assert_eq!(handled.audit.unwrap().patients, [id]);
+    }
+    // No more is said for less than was said before.
+    let bare = json!({ "lastName": "Garcia Lopez", "dateOfBirth": "1979-04-05" });
+    for (arguments, code) in [
+        (bare, "ask_who"),
+        (said("Eva", "García López", "1979-04-05"), "patient_not_found"),
+        (said("Ana", "García López", "1979-04-06"), "patient_not_found"),
+        (said("Ana", "López", "1979-04-05"), "patient_not_found"),
+    ] {
+        let handled = clinic.run("searchPatients", arguments.clone()).await;
+        assert_eq!(handled.answer.code, code, "{arguments}");
+        assert!(handled.answer.data.is_empty() && !handled.answer.say.contains("Ana"), "{arguments}");
+    }
+    clinic.desk(|desk| {
+        desk.caller.vouched = true;
+        desk.caller.call = None;
+    });
+    let handled = clinic.run("searchPatients", said("Maria", "Nunez", "1985-02-28")).await;
     assert_eq!(handled.answer.data["patientId"], "101");
 }
 

@@ -8,7 +8,12 @@ use crate::rest::{SOON, ask, book, ended, error, free_times, wish};
 
 async fn parked(stack: &Stack, key: &str, slot: &Value) -> String {
     let told = book(stack, key, &wish("101", slot)).await.json();
-    let id = told["writebackId"].as_str().unwrap().to_owned();
+    set_aside(stack).await;
+    told["writebackId"].as_str().unwrap().to_owned()
+}
+
+/// Waits until the vendor has the one write under way, and ends its time.
+async fn set_aside(stack: &Stack) {
     until(SOON, "the vendor's receipt", || async {
         let sent = stack.sql("SELECT count(*) FROM pms_writebacks WHERE state = 'submitted'").await.unwrap();
         (sent.concat() == ["1"]).then_some(())
@@ -20,7 +25,6 @@ async fn parked(stack: &Stack, key: &str, slot: &Value) -> String {
         (over.concat() == ["0"]).then_some(())
     })
     .await;
-    id
 }
 
 async fn mode(stack: &Stack, body: &Value) {
@@ -85,6 +89,31 @@ async fn p3_a_parked_booking_is_listed_planned_replayed_and_lands_once() {
     let again = ask(&stack, "POST", "/api/pms/writebacks/plan", Some(&json!({ "ids": [id] }))).await.json();
     assert_eq!(again["plan"][0]["why"], "already_replayed", "{again}");
     assert!(ask(&stack, "GET", "/api/pms/tasks", None).await.json()["tasks"].as_array().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p5_a_registration_that_was_set_aside_is_not_said_to_have_failed() {
+    let stack = Stack::start(Plan::default().set("pms_api.write_wait_seconds", 1)).await.unwrap();
+    mode(&stack, &json!({ "mode": "never" })).await;
+    let slot = free_times(&stack).await[0].clone();
+    let who = json!({
+        "firstName": "Juniper", "lastName": "Ashgrove", "dateOfBirth": "1990-05-17", "phone": "+15550100077"
+    });
+    let told = ask(&stack, "POST", "/api/pms/patients", Some(&who)).await.json();
+    let patient = told["patientId"].as_str().unwrap();
+    set_aside(&stack).await;
+    let again = ask(&stack, "POST", "/api/pms/patients", Some(&who)).await.json();
+    let booked = book(&stack, "book-1", &wish(patient, &slot)).await.json();
+    for told in [&again, &booked] {
+        assert_eq!((&told["status"], &told["code"]), (&json!("needs_staff"), &json!("patient_not_complete")));
+    }
+    // By hand, and without its id: nobody can book for them by this name, and it did not fail either.
+    stack.sql("UPDATE pms_writebacks SET state = 'succeeded', created_vendor_id = NULL").await.unwrap();
+    let booked = book(&stack, "book-2", &wish(patient, &slot)).await.json();
+    assert_eq!(booked["code"], "patient_not_complete", "{booked}");
+    stack.sql("UPDATE pms_writebacks SET state = 'failed'").await.unwrap();
+    let booked = book(&stack, "book-3", &wish(patient, &slot)).await.json();
+    assert_eq!(booked["code"], "patient_not_made", "{booked}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
