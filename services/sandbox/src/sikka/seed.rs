@@ -12,6 +12,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
+use diary::Diary;
+
 use super::cloud::Cloud;
 use super::office::{Office, Plan};
 use super::pms::{Operatory, Pms, Provider, Week};
@@ -121,8 +123,14 @@ impl Seed {
             ..Pms::default()
         };
         pms.holidays = vec![diary::friday_after_next(today)];
-        people::fill(&mut pms, index == 0, self.patients, profile.rules(), today, &mut rng);
-        diary::fill(&mut pms, profile.rules(), today, self.weeks, self.fill, &mut rng);
+        let rules = profile.rules();
+        people::fill(&mut pms, index == 0, self.patients, rules, today, &mut rng);
+        let stories = people::known(index == 0, rules).len();
+        let diary = Diary { weeks: self.weeks, share: self.fill, stories };
+        diary::fill(&mut pms, rules, today, diary, &mut rng);
+        if let (0, Some(maria)) = (index, pms.patients.keys().next().copied()) {
+            diary::give_two_later(&mut pms, maria, rules, today);
+        }
         books::fill(&mut pms, today);
         pms.version = 1;
 

@@ -97,7 +97,7 @@ async fn p3_parked_writes_are_listed_planned_replayed_and_dropped() {
         .unwrap();
     let failed = ours(&stack, &["list", "failed"]).await.1.len();
     assert!(failed > 1_000, "{failed}");
-    for (which, writes) in [("failed", failed), ("parked", 0)] {
+    for (which, writes) in [("parked", 0), ("failed", failed)] {
         let replay = ["replay", "--all", "--in", which, "--no-wait", "--per-minute", "1"];
         let (_, runs) = ours(&stack, &replay).await;
         let all: u64 = runs.iter().filter_map(|run| run["writes"].as_u64()).sum();

@@ -18,15 +18,24 @@ pub(super) fn friday_after_next(today: Date) -> Date {
     monday.saturating_add(18.days())
 }
 
+/// For so many days the people with a story have no appointment: whatever they book then, on whatever day a call is
+/// played, they are not somewhere else.
+const THEIR_OWN: i64 = 21;
+
+/// How much is in a diary.
+#[derive(Clone, Copy)]
+pub(super) struct Diary {
+    /// Weeks ahead that have appointments.
+    pub(super) weeks: u32,
+    /// How much of each day is taken, from 0 to 1.
+    pub(super) share: f64,
+    /// The first so many patients have a story.
+    pub(super) stories: usize,
+}
+
 /// Fills the diary from two weeks ago on. A freed appointment is left in now and then, because lists keep them.
-pub(super) fn fill(
-    pms: &mut Pms,
-    rules: &'static Rules,
-    today: Date,
-    weeks: u32,
-    share: f64,
-    rng: &mut StdRng,
-) {
+pub(super) fn fill(pms: &mut Pms, rules: &'static Rules, today: Date, diary: Diary, rng: &mut StdRng) {
+    let Diary { weeks, share, stories } = diary;
     let patients: Vec<u64> = pms.patients.keys().copied().collect();
     if patients.is_empty() {
         return;
@@ -53,13 +62,38 @@ pub(super) fn fill(
                         break;
                     }
                     if rng.random_bool(share) {
-                        let patient = patients[rng.random_range(0..patients.len())];
+                        let drawn = rng.random_range(0..patients.len());
+                        let patient = patients[in_place_of(drawn, day, today, (stories, patients.len()))];
                         let slot = Slot { day, at, length, provider, chair };
                         add(pms, rules, patient, &slot, today, rng);
                     }
                     at = stop;
                 }
             }
+        }
+    }
+}
+
+/// Who comes on a day for whom the lot fell on.
+fn in_place_of(drawn: usize, day: Date, today: Date, (stories, all): (usize, usize)) -> usize {
+    let is_soon = day >= today && day < today.saturating_add(THEIR_OWN.days());
+    if is_soon && drawn < stories && stories < all { stories + drawn % (all - stories) } else { drawn }
+}
+
+/// Gives a patient two appointments later on, for calls that move and call off what is there.
+pub(super) fn give_two_later(pms: &mut Pms, patient: u64, rules: &'static Rules, today: Date) {
+    let from = today.saturating_add(THEIR_OWN.days());
+    let later = pms.appointments.values_mut().filter(|one| one.date >= from && one.status == rules.booked);
+    let mut later: Vec<&mut Appointment> = later.collect();
+    later.sort_by_key(|one| (one.patient_id != patient, one.date, one.time));
+    let mut days: Vec<Date> = Vec::new();
+    for one in later {
+        if days.len() >= 2 {
+            break;
+        }
+        if !days.contains(&one.date) {
+            one.patient_id = patient;
+            days.push(one.date);
         }
     }
 }

@@ -79,7 +79,7 @@ fn add(pms: &mut Pms, mut patient: Patient, today: Date) {
     pms.patients.insert(patient.patient_id, patient);
 }
 
-fn known(first: bool, rules: &Rules) -> Vec<Patient> {
+pub(super) fn known(first: bool, rules: &Rules) -> Vec<Patient> {
     let person = |firstname: &str, lastname: &str, born: Date, gender: &str, cell: &str| Patient {
         firstname: firstname.to_owned(),
         lastname: lastname.to_owned(),

@@ -108,6 +108,11 @@ impl Demo {
         Ok(slots)
     }
 
+    /// Free times that the patient can come at.
+    async fn their_times(&self) -> anyhow::Result<Vec<Value>> {
+        self.books.suit(&self.patient.id, self.free_times().await?).await
+    }
+
     /// Whether a time is offered now: at its start, with whom it was.
     async fn is_offered(&self, slot: &Value) -> anyhow::Result<bool> {
         let slots = self.free_times().await?;
@@ -137,7 +142,7 @@ impl Demo {
     }
 
     async fn book_move_and_cancel(&self) -> anyhow::Result<String> {
-        let slots = self.free_times().await?;
+        let slots = self.their_times().await?;
         self.caller.scene("They book.");
         let told = self.book(&slots[0]).await?;
         let write = self.books.landed(&told, "book_appointment").await?;

@@ -90,6 +90,22 @@ impl Books {
         bail!("the office has nobody who owes something and is insured")
     }
 
+    /// Those of some offered times that are on days for which a patient has no appointment: on others they may be in the
+    /// practice already.
+    pub(super) async fn suit(&self, patient: &str, slots: Vec<Value>) -> anyhow::Result<Vec<Value>> {
+        let all = self.records("appointments").await?;
+        let days: Vec<&str> = all
+            .iter()
+            .filter(|one| text(&one["patient_id"]) == patient)
+            .filter(|one| !word(one, "status").eq_ignore_ascii_case("broken"))
+            .map(|one| word(one, "date"))
+            .collect();
+        let suits = |slot: &Value| !days.iter().any(|day| word(slot, "start").starts_with(day));
+        let suiting: Vec<Value> = slots.into_iter().filter(suits).collect();
+        ensure!(suiting.len() > 1, "the patient has an appointment on every day that has a free time");
+        Ok(suiting)
+    }
+
     /// What the patient's lines add up to, in cents.
     pub(super) async fn balance(&self, patient: &str) -> anyhow::Result<i64> {
         let lines = self.records("transactions").await?;

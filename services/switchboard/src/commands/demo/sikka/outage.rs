@@ -13,7 +13,7 @@ const SOON: Duration = Duration::from_secs(150);
 /// The practice's server goes off under a booking, comes back with a system that refuses everything, and what failed
 /// is replayed when that is over. Returns how many writes were.
 pub(super) async fn play(demo: &Demo) -> anyhow::Result<usize> {
-    let slots = demo.free_times().await?;
+    let slots = demo.their_times().await?;
     let slot = slots.get(1).unwrap_or(&slots[0]).clone();
     demo.caller.scene("The practice's server goes off. Somebody books.");
     demo.books.server(false).await?;
