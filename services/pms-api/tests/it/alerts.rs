@@ -208,6 +208,24 @@ async fn p6_a_tenants_url_leads_to_no_private_address_neither_when_it_is_set_nor
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn writes_that_fail_in_every_practice_are_an_alert_of_the_installations_own_until_they_do_not() {
+    let plan = Plan { clinics: 3, ..Plan::default() };
+    let stack = Stack::start(plan.set("pms_api.alert_seconds", 1)).await.unwrap();
+    let some = "INSERT INTO pms_writebacks (id, tenant_id, connection_id, operation, payload, fingerprint, reference,
+                    deadline_at, state, reason, finished_at)
+                SELECT gen_random_uuid(), tenant_id, id, 'add_note', '', uuid_send(gen_random_uuid()), 'r' || n, now(),
+                    'failed', 'invalid', now()
+                FROM pms_connections, generate_series(1, 4) AS n";
+    stack.sql(some).await.unwrap();
+    let open = "SELECT happened FROM alerts
+                WHERE code = 'writebacks_failing' AND tenant_id IS NULL AND cleared_at IS NULL";
+    let told = until(SOON, "the alert", || async { stack.sql(open).await.unwrap().concat().pop() }).await;
+    assert!(told.starts_with("12 of the 12 writes"), "{told}");
+    stack.sql("UPDATE pms_writebacks SET finished_at = now() - interval '2 h'").await.unwrap();
+    until(SOON, "its end", || async { stack.sql(open).await.unwrap().is_empty().then_some(()) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p7_a_broken_audit_chain_is_told_of_until_a_person_closes_it_and_again_once_more_of_it_is_broken() {
     let stack = stack(1, false).await;
     let slot = free_times(&stack).await[0].clone();
