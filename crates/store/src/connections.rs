@@ -542,17 +542,20 @@ impl MachineryTx {
             .collect())
     }
 
-    /// Disables the connections of demo tenants made earlier: their sandbox is gone.
+    /// Disables the connections of demo tenants made earlier and gives their time back: their sandbox is gone, and the next
+    /// one has offices of the same names.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn retire_demo_connections(&mut self) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query(
-            "UPDATE pms_connections SET status = 'disabled', updated_at = now()
-             WHERE status <> 'disabled' AND created_at < now() - interval '1 minute'
-               AND tenant_id IN (SELECT id FROM tenants WHERE slug LIKE 'demo-%')",
-        )
-        .execute(&mut self.conn)
-        .await?)
+        const DEMOS: &str = "tenant_id IN (SELECT id FROM tenants WHERE slug LIKE 'demo-%')";
+        let retire = format!(
+            "UPDATE pms_connections SET status = 'disabled', updated_at = now() WHERE status <> 'disabled' AND {DEMOS}"
+        );
+        let retired = diesel::sql_query(retire).execute(&mut self.conn).await?;
+        let release =
+            format!("UPDATE slot_holds SET released_at = now() WHERE released_at IS NULL AND {DEMOS}");
+        diesel::sql_query(release).execute(&mut self.conn).await?;
+        Ok(retired)
     }
 }

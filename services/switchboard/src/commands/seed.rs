@@ -31,7 +31,7 @@ pub(crate) struct Seeded {
 /// `switchboard seed`.
 pub(crate) async fn run(state: &Path, out: Out) -> anyhow::Result<ExitCode> {
     let store = place::store(state).await?;
-    let seeded = seed_demo(&store, "D10001", "America/New_York", Some((CALLED, CALLED_ID))).await?;
+    let seeded = seed_called(&store).await?;
     out.say(format!("Tenant {} with one practice on the sandbox's office {}.", seeded.tenant, seeded.office));
     out.say(format!("API key, shown this once: {}", seeded.api_key));
     out.object(&json!({
@@ -41,26 +41,14 @@ pub(crate) async fn run(state: &Path, out: Out) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The demo tenant whose number callers dial.
+/// The demo tenant whose number callers dial, in place of those of earlier runs.
 pub(crate) async fn seed_called(store: &Store) -> anyhow::Result<Seeded> {
-    seed_demo(store, "D10001", "America/New_York", Some((CALLED, CALLED_ID))).await
-}
-
-/// A new tenant with one practice, connected to one of the sandbox's offices.
-///
-/// Each is new: the sandbox forgets everything when it ends, and what an older demo still holds in
-/// its calendar is none of this one's business.
-pub(crate) async fn seed_demo(
-    store: &Store,
-    office: &str,
-    zone: &str,
-    number: Option<(&str, &str)>,
-) -> anyhow::Result<Seeded> {
     retire_demos(store).await?;
-    add_demo(store, office, zone, number).await
+    add_demo(store, "D10001", "America/New_York", Some((CALLED, CALLED_ID))).await
 }
 
-/// Disables the demo tenants of earlier runs: their sandbox is gone.
+/// Disables the demo tenants of earlier runs, and gives back the time they hold: their sandbox is gone, and the next one
+/// knows nothing of it.
 pub(crate) async fn retire_demos(store: &Store) -> anyhow::Result<()> {
     let mut tx = store.machinery().await?;
     tx.retire_demo_connections().await?;
@@ -100,7 +88,7 @@ async fn put_newcomer(tx: &mut MachineryTx) -> anyhow::Result<Newcomer> {
     Ok(Newcomer { tenant, api_key })
 }
 
-/// As [`seed_demo`], beside the demo tenants there are.
+/// A new tenant with one practice, connected to one of the sandbox's offices, beside the demo tenants there are.
 pub(crate) async fn add_demo(
     store: &Store,
     office: &str,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Bench;
 use crate::commands::sandbox::Sandbox;
-use crate::commands::seed::{Seeded, seed_demo};
+use crate::commands::seed::{Seeded, add_demo, retire_demos};
 use crate::stack::{Fleet, FleetPlan};
 
 /// Everything runs: ten tenants with a practice each, on ten of the sandbox's offices.
@@ -40,10 +40,11 @@ impl Clinics {
         sandbox: Vec<String>,
         settings: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
+        retire_demos(&bench.store).await?;
         let mut tenants = Vec::with_capacity(PRACTICES);
         for number in 1..=PRACTICES {
             let office = format!("D{}", 10_000 + number);
-            let seeded = seed_demo(&bench.store, &office, "America/New_York", None).await?;
+            let seeded = add_demo(&bench.store, &office, "America/New_York", None).await?;
             // Its callers book for whomever they are given: who they are is not what is measured.
             let rules = json!({ "tools": { "bookAppointment": "none" } });
             let mut tx = bench.store.machinery().await?;
