@@ -29,7 +29,7 @@ pub(crate) enum TenantsAction {
     Number {
         /// The tenant: `ten_…`.
         tenant: TenantId,
-        /// The location: `prac_…`, as `connections list` shows it.
+        /// The location: `prac_…`, as `connections list --json` shows it.
         practice: PracticeId,
         /// The number callers dial: `+15550100002`.
         number: String,
