@@ -109,6 +109,17 @@ impl Store {
         Ok(TenantTx { conn, tenant, store: self.clone() })
     }
 
+    /// A transaction to read with: all that it reads is of one moment, however many queries that takes. For what is
+    /// told together and must agree, such as a connection beside the set-up that made it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn tenant_at_one_moment(&self, tenant: TenantId) -> Result<TenantTx, StoreError> {
+        self.check_keys().await?;
+        let conn = self.enter_role(APP, &tenant.uuid().to_string(), Sees::OneMoment).await?;
+        Ok(TenantTx { conn, tenant, store: self.clone() })
+    }
+
     /// A transaction for queues, leases and look-ups that come before a tenant is known.
     ///
     /// # Errors
@@ -120,16 +131,21 @@ impl Store {
 
     async fn begin(&self, role: &str, tenant: &str) -> Result<Connection, StoreError> {
         self.check_keys().await?;
-        self.enter_role(role, tenant).await
+        self.enter_role(role, tenant, Sees::WhatIsCommitted).await
     }
 
-    pub(crate) async fn enter_role(&self, role: &str, tenant: &str) -> Result<Connection, StoreError> {
+    pub(crate) async fn enter_role(
+        &self,
+        role: &str,
+        tenant: &str,
+        sees: Sees,
+    ) -> Result<Connection, StoreError> {
         // A pooled connection may have died with a restarted server: the first statement tells, and
         // the pool drops it. There are never more dead ones than the pool is large.
         let mut tries = self.pool.state().connections + 1;
         loop {
             let mut conn = self.connection().await?;
-            match enter(&mut conn, role, tenant).await {
+            match enter(&mut conn, role, tenant, sees).await {
                 Ok(()) => return Ok(conn),
                 Err(error) => {
                     let error = StoreError::from(error);
@@ -152,8 +168,25 @@ impl Store {
     }
 }
 
-async fn enter(conn: &mut AsyncPgConnection, role: &str, tenant: &str) -> diesel::QueryResult<()> {
+/// What a query of a transaction is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Sees {
+    /// What others had committed when the query began.
+    WhatIsCommitted,
+    /// What they had when the transaction did; it changes nothing itself.
+    OneMoment,
+}
+
+async fn enter(
+    conn: &mut AsyncPgConnection,
+    role: &str,
+    tenant: &str,
+    sees: Sees,
+) -> diesel::QueryResult<()> {
     AnsiTransactionManager::begin_transaction(conn).await?;
+    if let Sees::OneMoment = sees {
+        conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    }
     diesel::select((
         set_config("role", role, true),
         set_config("app.tenant_id", tenant, true),

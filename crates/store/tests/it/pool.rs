@@ -105,6 +105,20 @@ async fn a_commit_after_a_statement_that_failed_is_an_error_and_never_a_quiet_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_read_at_one_moment_agrees_whatever_others_commit_in_between() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let mut reader = rig.store.tenant_at_one_moment(clinic.tenant).await.unwrap();
+    assert_eq!(reader.connections().await.unwrap().len(), 1);
+    let written = rig.writeback(clinic, b"in between").await;
+    assert!(matches!(reader.writeback(written).await, Err(StoreError::NotFound)));
+    reader.add_writeback(&booking(clinic, WritebackId::new(), b"its own")).await.unwrap_err();
+    drop(reader);
+    let mut after = rig.store.tenant_at_one_moment(clinic.tenant).await.unwrap();
+    after.writeback(written).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p6_a_connection_goes_back_to_the_pool_as_nobodys() {
     let rig = Rig::new().await;
     let clinic = rig.clinic("mine").await;

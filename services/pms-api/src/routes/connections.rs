@@ -72,7 +72,7 @@ impl Choices {
 
 /// `GET /api/pms/connections`.
 pub(crate) async fn list(context: Data<Context>, Account(owner): Account) -> Result<HttpResponse, ApiError> {
-    let mut tx = context.store.tenant(owner.tenant).await?;
+    let mut tx = context.store.tenant_at_one_moment(owner.tenant).await?;
     let (connections, practices) = (tx.connections().await?, tx.practices().await?);
     let setups = tx.setups(MOST).await?;
     tx.commit().await?;
@@ -194,7 +194,7 @@ pub(super) async fn tell(
 
 /// One of the tenant's connections, as it is shown.
 pub(super) async fn one(context: &Context, tenant: TenantId, id: ConnectionId) -> Result<Value, ApiError> {
-    let mut tx = context.store.tenant(tenant).await?;
+    let mut tx = context.store.tenant_at_one_moment(tenant).await?;
     let connection = tx.connection(id).await.map_err(no_such)?;
     let (practices, setups) = (tx.practices().await?, tx.setups(MOST).await?);
     tx.commit().await?;

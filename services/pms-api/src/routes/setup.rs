@@ -76,7 +76,7 @@ pub(crate) async fn status(
     context: Data<Context>,
     Account(owner): Account,
 ) -> Result<HttpResponse, ApiError> {
-    let mut tx = context.store.tenant(owner.tenant).await?;
+    let mut tx = context.store.tenant_at_one_moment(owner.tenant).await?;
     let (connections, practices) = (tx.connections().await?, tx.practices().await?);
     let setups = tx.setups(MOST).await?;
     tx.commit().await?;

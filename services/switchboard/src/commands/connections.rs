@@ -63,7 +63,7 @@ async fn list(store: &Store, tenant: Option<TenantId>, out: Out) -> anyhow::Resu
     tx.commit().await?;
     let mut none = true;
     for tenant in tenants.iter().filter(|one| tenant.is_none_or(|wanted| wanted == one.id)) {
-        let mut tx = store.tenant(tenant.id).await?;
+        let mut tx = store.tenant_at_one_moment(tenant.id).await?;
         let (connections, setups) = (tx.connections().await?, tx.setups(100).await?);
         tx.commit().await?;
         for one in connections {
