@@ -34,9 +34,7 @@ impl Turn<'_> {
         if self.desk.caller.vouched {
             return Ok(());
         }
-        if self.call().is_none() {
-            return Err(Stop::Answer(self.say(&sentences::IDENTITY_WITHOUT_CALL, &[])));
-        }
+        self.in_a_call()?;
         let guesses = self.reception.ledger.guesses(self.desk).await;
         let guesses = guesses.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))?;
         if guesses < MOST_GUESSES { Ok(()) } else { Err(self.locked()) }
@@ -46,10 +44,10 @@ impl Turn<'_> {
     /// than of many one after the other. Ends here when the call has had its guesses. [`Turn::settle`] takes it
     /// back unless it turned out wrong; a use of a tool that dies in between leaves it counted.
     pub(crate) async fn pending(&self, said: &Said<'_>) -> Result<Option<Vec<u8>>, Stop> {
-        self.may_still_show().await?;
         if self.desk.caller.vouched {
             return Ok(None);
         }
+        self.in_a_call()?;
         let guess = self.guess_of(said);
         let counted = self.reception.ledger.guessing(self.desk, &guess, MOST_GUESSES).await;
         match counted.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))? {
@@ -141,6 +139,11 @@ impl Turn<'_> {
             self.take_back(&apart, &guess).await;
         }
         Ok(found)
+    }
+
+    fn in_a_call(&self) -> Result<(), Stop> {
+        let nowhere = || Stop::Answer(self.say(&sentences::IDENTITY_WITHOUT_CALL, &[]));
+        self.call().map(drop).ok_or_else(nowhere)
     }
 
     fn locked(&self) -> Stop {

@@ -7,6 +7,7 @@ use domain::{AlertId, AlertKind, ConnectionId, TenantId};
 
 use crate::alerts::{Closed, letter_raised, letter_resolved, raised, resolved};
 use crate::schema::alerts as al;
+use crate::statement::statement;
 use crate::{MachineryTx, NewAlert, Setup, StoreError, TenantTx};
 
 /// Who closes them.
@@ -17,7 +18,7 @@ async fn close_failed_setups(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
 ) -> Result<Vec<Closed>, StoreError> {
-    Ok(diesel::sql_query(
+    Ok(statement(
         "UPDATE alerts SET cleared_at = now(), cleared_by = $2
          WHERE tenant_id = $1 AND code = $3 AND cleared_at IS NULL AND setup_id IN (
              SELECT id FROM pms_setups WHERE tenant_id = $1 AND state NOT IN ('gave_up', 'refused'))
@@ -85,7 +86,7 @@ impl MachineryTx {
         connection: Option<ConnectionId>,
         kind: AlertKind,
     ) -> Result<(), StoreError> {
-        let closed: Vec<Closed> = diesel::sql_query(
+        let closed: Vec<Closed> = statement(
             "UPDATE alerts SET cleared_at = now(), cleared_by = $4
              WHERE tenant_id IS NOT DISTINCT FROM $1 AND code = $2 AND connection_id IS NOT DISTINCT FROM $3
                AND cleared_at IS NULL

@@ -10,6 +10,7 @@ use seal::Secret;
 use uuid::Uuid;
 
 use crate::schema::alert_deliveries as q;
+use crate::statement::statement;
 use crate::{Alert, MachineryTx, StoreError, TenantTx, alerts};
 
 /// What is told about an alert.
@@ -170,7 +171,7 @@ impl MachineryTx {
                    AND CASE WHEN q.destination_id IS NULL THEN $3 ELSE d.removed_at IS NULL END"
             }
         };
-        let untold: Vec<Untold> = diesel::sql_query(format!(
+        let untold: Vec<Untold> = statement(format!(
             "WITH untold AS MATERIALIZED (
                  SELECT id AS untold FROM alerts WHERE {which} ORDER BY raised_at LIMIT 200
                  FOR UPDATE SKIP LOCKED)
@@ -180,7 +181,7 @@ impl MachineryTx {
         .load(&mut self.conn)
         .await?;
         for one in &untold {
-            let places: Vec<Place> = diesel::sql_query(places)
+            let places: Vec<Place> = statement(places)
                 .bind::<SqlUuid, _>(one.id)
                 .bind::<Nullable<SqlUuid>, _>(one.tenant_id)
                 .bind::<Bool, _>(operator)
@@ -218,7 +219,7 @@ impl MachineryTx {
             AlertLane::Operator => (true, i64::MAX),
             AlertLane::Webhooks { each } => (false, each),
         };
-        let claimed: Vec<Claimed> = diesel::sql_query(
+        let claimed: Vec<Claimed> = statement(
             "WITH ready AS MATERIALIZED (
                  SELECT id, row_number() OVER (PARTITION BY tenant_id ORDER BY next_at, id) + (
                      SELECT count(*) FROM alert_deliveries f WHERE f.tenant_id = q.tenant_id
@@ -296,7 +297,7 @@ impl MachineryTx {
             DeliveryEnd::Again(seconds, reason) => ("waiting", Some(reason), seconds),
             DeliveryEnd::Parked(reason) => ("parked", Some(reason), 0.0),
         };
-        let noted = diesel::sql_query(
+        let noted = statement(
             "UPDATE alert_deliveries SET state = $3, reason = $4, lease_until = NULL,
                  next_at = now() + make_interval(secs => $5),
                  ended_at = CASE WHEN $3 = 'waiting' THEN NULL ELSE now() END
@@ -317,7 +318,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn retry_alert_mail(&mut self, alert: AlertId) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "UPDATE alert_deliveries SET state = 'waiting', attempts = 0, next_at = now(), ended_at = NULL
              WHERE alert_id = $1 AND state = 'parked'",
         )
@@ -374,7 +375,7 @@ struct Row {
 }
 
 async fn deliveries(conn: &mut AsyncPgConnection, alert: AlertId) -> Result<Vec<AlertDelivery>, StoreError> {
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT id, news, destination_id, state, attempts, reason, next_at, ended_at
          FROM alert_deliveries WHERE alert_id = $1 ORDER BY id",
     )

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::replays::OPEN;
 use crate::schema::{alerts as al, pms_connections as c};
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError};
 
 /// From when on something is worth an alert.
@@ -227,7 +228,7 @@ impl MachineryTx {
             #[diesel(sql_type = BigInt)]
             practices: i64,
         }
-        let sums: Sums = diesel::sql_query(
+        let sums: Sums = statement(
             "SELECT count(*) FILTER (WHERE state <> 'succeeded') AS failed, count(*) AS all,
                  count(DISTINCT connection_id) FILTER (WHERE state <> 'succeeded') AS practices
              FROM pms_writebacks
@@ -246,7 +247,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn alert_findings(&mut self, rules: &AlertRules) -> Result<Vec<AlertFinding>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(rules.stuck(FINDINGS).replace("{OPEN}", OPEN))
+        let rows: Vec<Row> = statement(rules.stuck(FINDINGS).replace("{OPEN}", OPEN))
             .bind::<Integer, _>(rules.refresh_failures)
             .bind::<Integer, _>(rules.expiring_minutes)
             .bind::<Integer, _>(rules.failing_percent)

@@ -8,6 +8,7 @@ use messages::{Named as _, v1};
 use uuid::Uuid;
 
 use crate::schema::alerts as al;
+use crate::statement::statement;
 use crate::{MachineryTx, OutgoingLetter, StoreError, TenantTx};
 
 /// Something somebody should look at. It names no patient (P8).
@@ -114,7 +115,7 @@ const SELECT: &str = "SELECT a.id, a.tenant_id, a.connection_id, p.name AS pract
      LEFT JOIN pms_connections c ON c.id = a.connection_id LEFT JOIN practices p ON p.id = c.practice_id";
 
 async fn listed(conn: &mut AsyncPgConnection, filter: AlertFilter) -> Result<Vec<Alert>, StoreError> {
-    let rows: Vec<Row> = diesel::sql_query(format!(
+    let rows: Vec<Row> = statement(format!(
         "{SELECT} WHERE ($1 IS NULL OR (a.cleared_at IS NULL) = $1) AND ($2 IS NULL OR a.id < $2)
          ORDER BY a.id DESC LIMIT $3"
     ))
@@ -127,10 +128,8 @@ async fn listed(conn: &mut AsyncPgConnection, filter: AlertFilter) -> Result<Vec
 }
 
 pub(crate) async fn one(conn: &mut AsyncPgConnection, id: AlertId) -> Result<Alert, StoreError> {
-    let row: Row = diesel::sql_query(format!("{SELECT} WHERE a.id = $1"))
-        .bind::<SqlUuid, _>(id.uuid())
-        .get_result(conn)
-        .await?;
+    let row: Row =
+        statement(format!("{SELECT} WHERE a.id = $1")).bind::<SqlUuid, _>(id.uuid()).get_result(conn).await?;
     Ok(row.into())
 }
 
@@ -173,7 +172,7 @@ async fn close(
     id: AlertId,
     by: &str,
 ) -> Result<Option<(Option<TenantId>, Vec<u8>)>, StoreError> {
-    let closed: Option<Closed> = diesel::sql_query(
+    let closed: Option<Closed> = statement(
         "UPDATE alerts SET cleared_at = now(), cleared_by = $2 WHERE id = $1 AND cleared_at IS NULL
          RETURNING id, tenant_id, connection_id, code",
     )
@@ -237,7 +236,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn last_alert(&mut self, kind: AlertKind) -> Result<Option<Alert>, StoreError> {
-        let last: Option<Row> = diesel::sql_query(format!(
+        let last: Option<Row> = statement(format!(
             "{SELECT} WHERE a.code = $1 AND a.connection_id IS NULL ORDER BY a.id DESC LIMIT 1"
         ))
         .bind::<Text, _>(kind.code())
@@ -257,7 +256,7 @@ impl TenantTx {
         kind: AlertKind,
     ) -> Result<(), StoreError> {
         const BY: &str = "switchboard";
-        let closed: Vec<Closed> = diesel::sql_query(
+        let closed: Vec<Closed> = statement(
             "UPDATE alerts SET cleared_at = now(), cleared_by = $3
              WHERE code = $1 AND connection_id IS NOT DISTINCT FROM $2 AND cleared_at IS NULL
              RETURNING id, tenant_id, connection_id, code",
@@ -358,16 +357,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn alone(&mut self, work: &str) -> Result<bool, StoreError> {
-        #[derive(QueryableByName)]
-        struct Taken {
-            #[diesel(sql_type = Bool)]
-            taken: bool,
-        }
-        let row: Taken =
-            diesel::sql_query("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS taken")
-                .bind::<Text, _>(work)
-                .get_result(&mut self.conn)
-                .await?;
-        Ok(row.taken)
+        let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS is_so";
+        Ok(statement(sql).bind::<Text, _>(work).is_so(&mut self.conn).await?)
     }
 }

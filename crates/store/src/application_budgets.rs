@@ -1,6 +1,7 @@
 use diesel::sql_types::{Double, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 
+use crate::statement::statement;
 use crate::{BudgetUse, MachineryTx, StoreError};
 
 impl MachineryTx {
@@ -15,7 +16,7 @@ impl MachineryTx {
         vendor: &str,
         first_most: i32,
     ) -> Result<BudgetUse, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "INSERT INTO application_budgets AS b (vendor, most, tokens) VALUES ($1, $2, greatest($2 / 5.0, 1) - 1)
              ON CONFLICT (vendor) DO UPDATE SET (tokens, admitted, refilled_at) = (
                  SELECT have - may::int, may, greatest(b.refilled_at, now())
@@ -42,7 +43,7 @@ impl MachineryTx {
         most: i32,
         closed_for_s: Option<f64>,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE application_budgets SET most = $2, tokens = least(greatest($2 / 5.0, 1), tokens),
                  closed_until = CASE WHEN $3 IS NULL THEN closed_until
                      ELSE greatest(closed_until, now() + make_interval(secs => $3)) END

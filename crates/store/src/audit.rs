@@ -4,6 +4,7 @@ mod reading;
 use std::collections::HashMap;
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use self::reading::Read;
 use crate::schema::{audit_anchors, audit_heads, audit_log};
+use crate::statement::statement;
 use crate::{StoreError, TenantTx};
 
 /// Every so many records the chain's end is written down a second time.
@@ -175,22 +177,10 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn audit(&mut self, new: &NewAudit<'_>) -> Result<(), StoreError> {
-        diesel::insert_into(audit_heads::table)
-            .values((
-                audit_heads::tenant_id.eq(self.tenant.uuid()),
-                audit_heads::sequence.eq(0),
-                audit_heads::hash.eq(Vec::new()),
-                audit_heads::seal.eq(self.head_seal(0, b"")),
-            ))
-            .on_conflict_do_nothing()
-            .execute(&mut self.conn)
-            .await?;
-        let (last, previous): (i64, Vec<u8>) = audit_heads::table
-            .select((audit_heads::sequence, audit_heads::hash))
-            .filter(audit_heads::tenant_id.eq(self.tenant.uuid()))
-            .for_update()
-            .first(&mut self.conn)
-            .await?;
+        let (last, previous) = match self.audit_end().await? {
+            Some(end) => end,
+            None => self.begin_audit().await?,
+        };
         let sequence = last + 1;
         // The database keeps microseconds; the hash must be over what it will give back.
         let now = Timestamp::now();
@@ -239,11 +229,39 @@ impl TenantTx {
                 .execute(&mut self.conn)
                 .await?;
         }
-        diesel::update(audit_heads::table.filter(audit_heads::tenant_id.eq(self.tenant.uuid())))
-            .set((audit_heads::sequence.eq(sequence), audit_heads::hash.eq(hash), audit_heads::seal.eq(seal)))
+        statement("UPDATE audit_heads SET sequence = $2, hash = $3, seal = $4 WHERE tenant_id = $1")
+            .bind::<SqlUuid, _>(self.tenant.uuid())
+            .bind::<BigInt, _>(sequence)
+            .bind::<Binary, _>(hash)
+            .bind::<Binary, _>(seal)
             .execute(&mut self.conn)
             .await?;
         Ok(())
+    }
+
+    /// The end of the tenant's chain, which nobody else adds to until this transaction is over.
+    async fn audit_end(&mut self) -> Result<Option<(i64, Vec<u8>)>, StoreError> {
+        let end = audit_heads::table
+            .select((audit_heads::sequence, audit_heads::hash))
+            .filter(audit_heads::tenant_id.eq(self.tenant.uuid()))
+            .for_update()
+            .first(&mut self.conn)
+            .await;
+        Ok(end.optional()?)
+    }
+
+    async fn begin_audit(&mut self) -> Result<(i64, Vec<u8>), StoreError> {
+        diesel::insert_into(audit_heads::table)
+            .values((
+                audit_heads::tenant_id.eq(self.tenant.uuid()),
+                audit_heads::sequence.eq(0),
+                audit_heads::hash.eq(Vec::new()),
+                audit_heads::seal.eq(self.head_seal(0, b"")),
+            ))
+            .on_conflict_do_nothing()
+            .execute(&mut self.conn)
+            .await?;
+        self.audit_end().await?.ok_or(StoreError::NotFound)
     }
 
     /// Reads the tenant's chain from end to end. `known_ends` were written down outside the database: a chain that was

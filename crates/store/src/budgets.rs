@@ -3,6 +3,7 @@ use diesel::sql_types::{Bool, Double, Integer, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::ConnectionId;
 
+use crate::statement::statement;
 use crate::{StoreError, TenantTx};
 
 /// How an office's budget answered a request for a place in it.
@@ -26,7 +27,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn take_request(&mut self, id: ConnectionId, first_most: i32) -> Result<BudgetUse, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "INSERT INTO pms_request_budgets AS b (connection_id, tenant_id, most, tokens, minute_used, day_used)
              VALUES (pms_budget_of($1), $2, $3, greatest($3 / 2.0, 1) - 1, 1, 1)
              ON CONFLICT (connection_id) DO UPDATE SET
@@ -79,7 +80,7 @@ impl TenantTx {
         most: i32,
         closed_for_s: Option<f64>,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE pms_request_budgets SET advertised = $2, most = $3,
                  tokens = least(greatest($3 / 2.0, 1), tokens
                      + CASE WHEN advertised IS NULL AND $4 IS NULL AND coalesce(closed_until <= now(), true)
@@ -103,7 +104,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn budget_day_spent(&mut self, id: ConnectionId, seconds: f64) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE pms_request_budgets SET day_spent_at = now(), reached_100_at = now(), tokens = 1,
                  closed_until = now() + make_interval(secs => $2),
                  refilled_at = now() + make_interval(secs => $2)
@@ -121,13 +122,12 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError::NotFound`] before the connection's first request, or when it is another tenant's.
     pub async fn set_day_quota(&mut self, id: ConnectionId, most: Option<i32>) -> Result<(), StoreError> {
-        let set = diesel::sql_query(
-            "UPDATE pms_request_budgets SET day_most = $2 WHERE connection_id = pms_budget_of($1)",
-        )
-        .bind::<SqlUuid, _>(id.uuid())
-        .bind::<Nullable<Integer>, _>(most)
-        .execute(&mut self.conn)
-        .await?;
+        let set =
+            statement("UPDATE pms_request_budgets SET day_most = $2 WHERE connection_id = pms_budget_of($1)")
+                .bind::<SqlUuid, _>(id.uuid())
+                .bind::<Nullable<Integer>, _>(most)
+                .execute(&mut self.conn)
+                .await?;
         if set == 1 { Ok(()) } else { Err(StoreError::NotFound) }
     }
 }

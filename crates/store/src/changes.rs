@@ -7,6 +7,7 @@ use jiff_diesel::{NullableTimestamp, ToDiesel as _};
 
 use crate::replays::OPEN;
 use crate::schema::pms_writebacks as w;
+use crate::statement::statement;
 use crate::writebacks::{COLUMNS, Row};
 use crate::{StoreError, TenantTx, Writeback};
 
@@ -38,7 +39,7 @@ impl TenantTx {
         connection: ConnectionId,
         appointment: &str,
     ) -> Result<OwnWrites, StoreError> {
-        let row: OwnRow = diesel::sql_query(
+        let row: OwnRow = statement(
             "WITH RECURSIVE tries AS (
                  SELECT id, replays, created_at FROM pms_writebacks WHERE id = $1
                  UNION ALL
@@ -80,7 +81,7 @@ impl TenantTx {
         connection: ConnectionId,
         appointment: &str,
     ) -> Result<Option<WritebackId>, StoreError> {
-        let row: Option<Row> = diesel::sql_query(format!(
+        let row: Option<Row> = statement(format!(
             "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND appointment = $2
                AND state IN ('queued', 'sending', 'unknown', 'submitted', 'parked') AND {OPEN}
              ORDER BY id LIMIT 1"
@@ -93,17 +94,20 @@ impl TenantTx {
         Ok(row.map(|row| self.read(row)).transpose()?.map(|write| write.id))
     }
 
-    /// The connection's changes of appointments that are not over, or were done in the last two days; the oldest
-    /// first.
+    /// The connection's changes of appointments that are not over, or were done, by us or by hand, in the last two
+    /// days; the oldest first.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn recent_changes(&mut self, connection: ConnectionId) -> Result<Vec<Writeback>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(format!(
+        let rows: Vec<Row> = statement(format!(
             "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND appointment IS NOT NULL
-               AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
-                    OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
-               AND {OPEN} ORDER BY id"
+               AND ((state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
+                     OR (state = 'succeeded' AND finished_at > now() - interval '2 days')) AND {OPEN}
+                    OR state IN ('failed', 'parked') AND EXISTS (
+                        SELECT FROM pms_writeback_drops d WHERE d.writeback_id = q.id
+                          AND d.outcome = 'entered_by_hand' AND d.dropped_at > now() - interval '2 days'))
+             ORDER BY id"
         ))
         .bind::<SqlUuid, _>(connection.uuid())
         .load(&mut self.conn)
@@ -116,7 +120,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn recent_payments(&mut self, connection: ConnectionId) -> Result<Vec<Writeback>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(format!(
+        let rows: Vec<Row> = statement(format!(
             "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND operation = 'record_payment'
                AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
                     OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
@@ -163,7 +167,7 @@ impl TenantTx {
         appointment: &str,
         id: WritebackId,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE slot_holds SET released_at = now() WHERE released_at IS NULL AND writeback_id IN (
                  SELECT id FROM pms_writebacks WHERE connection_id = $1 AND created_vendor_id = $2
                    AND state = 'succeeded' AND id < $3)",

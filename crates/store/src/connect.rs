@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use diesel::{ConnectionError, ConnectionResult};
-use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig};
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection as _};
 use futures_util::FutureExt as _;
 use tokio_postgres::NoTls;
 
@@ -12,6 +12,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(3);
 
 /// Connects the way every connection of the pool is made.
+/// A process that hangs must not keep its locks from everybody else.
+const LIMITS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
+
 pub(crate) fn manager(url: &str) -> AsyncDieselConnectionManager<AsyncPgConnection> {
     let mut config = ManagerConfig::<AsyncPgConnection>::default();
     config.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());
@@ -32,5 +35,7 @@ async fn connect(url: String) -> ConnectionResult<AsyncPgConnection> {
         .connect(NoTls)
         .await
         .map_err(|_| ConnectionError::BadConnection("the server does not answer".to_owned()))?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await
+    let mut conn = AsyncPgConnection::try_from_client_and_connection(client, connection).await?;
+    conn.batch_execute(LIMITS).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::schema::pms_connections as c;
+use crate::statement::statement;
 use crate::{MachineryTx, Store, StoreError, TenantTx};
 
 /// A tenant's link to one practice-management system.
@@ -294,7 +295,7 @@ impl TenantTx {
         id: ConnectionId,
         seconds: f64,
     ) -> Result<Option<RefreshLease>, StoreError> {
-        let taken: Option<LeaseRow> = diesel::sql_query(
+        let taken: Option<LeaseRow> = statement(
             "UPDATE pms_connections SET refresh_lease_until = now() + make_interval(secs => $2)
              WHERE id = $1 AND (refresh_lease_until IS NULL OR refresh_lease_until < now())
              RETURNING refresh_lease_until",
@@ -387,7 +388,7 @@ impl TenantTx {
             status: String,
         }
         // Whoever switched it off meanwhile, or is connecting it, decides what it is.
-        let row: Option<Failures> = diesel::sql_query(
+        let row: Option<Failures> = statement(
             "UPDATE pms_connections SET refresh_failures = refresh_failures + 1,
                  last_error = CASE WHEN status = 'disabled' THEN last_error ELSE $2 END,
                  status = CASE WHEN $3 AND status = 'active' THEN 'reauthorise' ELSE status END,
@@ -517,7 +518,7 @@ impl MachineryTx {
             #[diesel(sql_type = Timestamptz)]
             refresh_lease_until: jiff_diesel::Timestamp,
         }
-        let due: Vec<Due> = diesel::sql_query(
+        let due: Vec<Due> = statement(
             "WITH due AS MATERIALIZED (
                  SELECT id AS due FROM pms_connections
                  WHERE vendor = $1 AND status IN ('active', 'reauthorise') AND refresh_due_at <= now()
@@ -552,10 +553,10 @@ impl MachineryTx {
         let retire = format!(
             "UPDATE pms_connections SET status = 'disabled', updated_at = now() WHERE status <> 'disabled' AND {DEMOS}"
         );
-        let retired = diesel::sql_query(retire).execute(&mut self.conn).await?;
+        let retired = statement(retire).execute(&mut self.conn).await?;
         let release =
             format!("UPDATE slot_holds SET released_at = now() WHERE released_at IS NULL AND {DEMOS}");
-        diesel::sql_query(release).execute(&mut self.conn).await?;
+        statement(release).execute(&mut self.conn).await?;
         Ok(retired)
     }
 }

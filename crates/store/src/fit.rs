@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::audit::head_seal;
 use crate::schema::{audit_heads as h, pms_connections as c, sealed_keys as s};
-use crate::tx::{Connection, MACHINERY, Sees};
+use crate::tx::{Connection, MACHINERY};
 use crate::{MachineryTx, Store, StoreError};
 
 /// What signs the audit chains.
@@ -81,7 +81,7 @@ impl Store {
             return Err(Misfit::NotYet);
         }
         drop(conn);
-        let conn = self.enter_role(MACHINERY, "", Sees::WhatIsCommitted).await?;
+        let conn = self.enter_role(MACHINERY, None, "").await?;
         let mut tx = MachineryTx { conn, store: self.clone() };
         let mut kept = sealed_keys(&mut tx.conn).await?;
         if self.names().any(|name| !kept.contains_key(&name)) {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff_diesel::NullableTimestamp;
 use uuid::Uuid;
 
+use crate::statement::statement;
 use crate::{DueConnection, MachineryTx, StoreError, TenantTx};
 
 /// A booking that is done, by us or by hand, and whose time is still held: the practice's copy was not seen to show
@@ -62,7 +63,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn held_successes(&mut self, connection: ConnectionId) -> Result<Vec<HeldSuccess>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(format!("{SELECT} AND w.connection_id = $1"))
+        let rows: Vec<Row> = statement(format!("{SELECT} AND w.connection_id = $1"))
             .bind::<SqlUuid, _>(connection.uuid())
             .load(&mut self.conn)
             .await?;
@@ -87,7 +88,7 @@ impl MachineryTx {
     /// [`StoreError`].
     pub async fn release_past_holds(&mut self) -> Result<usize, StoreError> {
         let past = "UPDATE slot_holds SET released_at = now() WHERE released_at IS NULL AND ends_at < now()";
-        Ok(diesel::sql_query(past).execute(&mut self.conn).await?)
+        Ok(statement(past).execute(&mut self.conn).await?)
     }
 
     /// Where and when bookings are done and still held, the soonest first.
@@ -95,12 +96,11 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn held_days(&mut self, vendor: &str) -> Result<Vec<(DueConnection, Window)>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(format!(
-            "{SELECT} AND c.vendor = $1 AND c.status = 'active' ORDER BY h.starts_at"
-        ))
-        .bind::<Text, _>(vendor)
-        .load(&mut self.conn)
-        .await?;
+        let rows: Vec<Row> =
+            statement(format!("{SELECT} AND c.vendor = $1 AND c.status = 'active' ORDER BY h.starts_at"))
+                .bind::<Text, _>(vendor)
+                .load(&mut self.conn)
+                .await?;
         Ok(rows
             .into_iter()
             .map(|row| {

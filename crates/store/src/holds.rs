@@ -6,6 +6,7 @@ use jiff_diesel::ToDiesel as _;
 use uuid::Uuid;
 
 use crate::schema::{pms_writebacks as w, slot_holds as h};
+use crate::statement::statement;
 use crate::{StoreError, TenantTx};
 
 diesel::define_sql_function! {
@@ -141,7 +142,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn hold_seen(&mut self, writeback: WritebackId, seconds: f64) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE slot_holds SET seen_at = coalesce(seen_at, now()),
                  released_at = CASE WHEN seen_at < now() - make_interval(secs => $2) THEN now() END
              WHERE writeback_id = $1 AND released_at IS NULL",

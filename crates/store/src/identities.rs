@@ -1,17 +1,12 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Binary, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::TenantId;
 use serde_json::Value;
 
 use crate::schema::tenants;
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
-
-#[derive(QueryableByName)]
-struct ProofRow {
-    #[diesel(sql_type = Text)]
-    proof: String,
-}
 
 impl TenantTx {
     /// Which tool asks the tenant's callers for which proof; `{}` is all strict.
@@ -32,7 +27,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError::Refused`] for a proof that is none.
     pub async fn prove(&mut self, call_id: &str, patients: &[&str], proof: &str) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "INSERT INTO call_identities AS c (tenant_id, call_id, patient, proof)
              SELECT $1, $2, patient, $4 FROM unnest($3) AS patient
              ON CONFLICT (tenant_id, call_id, patient) DO UPDATE SET proof = EXCLUDED.proof, proven_at = now()
@@ -54,24 +49,17 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn proof(&mut self, call_id: &str, patients: &[&str]) -> Result<Option<String>, StoreError> {
-        let row: Option<ProofRow> = diesel::sql_query(
-            "SELECT proof FROM call_identities
+        Ok(statement(
+            "SELECT proof AS word FROM call_identities
              WHERE call_id = $1 AND patient = ANY($2) AND proven_at > now() - interval '4 hours'
              ORDER BY proof = 'name_and_birth' DESC LIMIT 1",
         )
         .bind::<Text, _>(call_id)
         .bind::<Array<Text>, _>(patients)
-        .get_result(&mut self.conn)
-        .await
-        .optional()?;
-        Ok(row.map(|row| row.proof))
+        .word(&mut self.conn)
+        .await?
+        .flatten())
     }
-}
-
-#[derive(QueryableByName)]
-struct GuessesRow {
-    #[diesel(sql_type = BigInt)]
-    guesses: i64,
 }
 
 impl TenantTx {
@@ -80,14 +68,14 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn guesses(&mut self, call_id: &str) -> Result<u32, StoreError> {
-        let row: GuessesRow = diesel::sql_query(
-            "SELECT count(*) AS guesses FROM call_guesses
+        let guesses = statement(
+            "SELECT count(*) AS number FROM call_guesses
              WHERE call_id = $1 AND guessed_at > now() - interval '4 hours'",
         )
         .bind::<Text, _>(call_id)
-        .get_result(&mut self.conn)
+        .number(&mut self.conn)
         .await?;
-        Ok(u32::try_from(row.guesses).unwrap_or(u32::MAX))
+        Ok(u32::try_from(guesses).unwrap_or(u32::MAX))
     }
 
     /// Keeps a guess, the same one of a call only once; true: it is new. `guess` is a keyed hash: nothing of what was said can
@@ -96,7 +84,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn guessed(&mut self, call_id: &str, guess: &[u8]) -> Result<bool, StoreError> {
-        let kept = diesel::sql_query(
+        let kept = statement(
             "INSERT INTO call_guesses (tenant_id, call_id, guess) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
         )
         .bind::<SqlUuid, _>(self.tenant.uuid())
@@ -131,7 +119,7 @@ impl TenantTx {
         guess: &[u8],
         most: u32,
     ) -> Result<CountedGuess, StoreError> {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1 || ' guesses of ' || $2, 0))")
+        statement("SELECT pg_advisory_xact_lock(hashtextextended($1 || ' guesses of ' || $2, 0))")
             .bind::<Text, _>(self.tenant.uuid().to_string())
             .bind::<Text, _>(call_id)
             .execute(&mut self.conn)
@@ -147,7 +135,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn guessed_right(&mut self, call_id: &str, guess: &[u8]) -> Result<(), StoreError> {
-        diesel::sql_query("DELETE FROM call_guesses WHERE call_id = $1 AND guess = $2")
+        statement("DELETE FROM call_guesses WHERE call_id = $1 AND guess = $2")
             .bind::<Text, _>(call_id)
             .bind::<Binary, _>(guess)
             .execute(&mut self.conn)
@@ -174,14 +162,12 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep_identities(&mut self) -> Result<usize, StoreError> {
-        let guesses =
-            diesel::sql_query("DELETE FROM call_guesses WHERE guessed_at < now() - interval '1 day'")
-                .execute(&mut self.conn)
-                .await?;
-        let proofs =
-            diesel::sql_query("DELETE FROM call_identities WHERE proven_at < now() - interval '1 day'")
-                .execute(&mut self.conn)
-                .await?;
+        let guesses = statement("DELETE FROM call_guesses WHERE guessed_at < now() - interval '1 day'")
+            .execute(&mut self.conn)
+            .await?;
+        let proofs = statement("DELETE FROM call_identities WHERE proven_at < now() - interval '1 day'")
+            .execute(&mut self.conn)
+            .await?;
         Ok(guesses + proofs)
     }
 }

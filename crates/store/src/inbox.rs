@@ -3,6 +3,7 @@ use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
 use crate::schema::inbox;
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 impl TenantTx {
@@ -42,7 +43,7 @@ impl MachineryTx {
     /// [`StoreError`].
     pub async fn sweep(&mut self, days: i32) -> Result<usize, StoreError> {
         let mut touched = 0;
-        for statement in [
+        for sweep in [
             "DELETE FROM inbox WHERE taken_at < now() - make_interval(days => $1)",
             "DELETE FROM tool_calls WHERE finished_at < now() - make_interval(days => $1)",
             "DELETE FROM payments_taken WHERE told_at < now() - make_interval(days => 3 * $1)",
@@ -51,10 +52,8 @@ impl MachineryTx {
             "UPDATE staff_tasks SET wanted = NULL
              WHERE wanted IS NOT NULL AND done_at < now() - make_interval(days => 3 * $1)",
         ] {
-            touched += diesel::sql_query(statement)
-                .bind::<diesel::sql_types::Integer, _>(days)
-                .execute(&mut self.conn)
-                .await?;
+            touched +=
+                statement(sweep).bind::<diesel::sql_types::Integer, _>(days).execute(&mut self.conn).await?;
         }
         Ok(touched)
     }

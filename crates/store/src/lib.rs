@@ -36,6 +36,7 @@ mod rounds;
 mod schema;
 mod setups;
 mod staff_tasks;
+mod statement;
 mod switch_offs;
 mod tenancy;
 mod tool_calls;

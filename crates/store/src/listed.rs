@@ -7,6 +7,7 @@ use jiff_diesel::{NullableTimestamp, ToDiesel as _};
 use uuid::Uuid;
 
 use crate::replays::OPEN;
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// Which writes to list. What is not given does not matter.
@@ -134,7 +135,7 @@ async fn list(
 ) -> Result<Vec<ListedWriteback>, StoreError> {
     let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     let time = |at: Option<Timestamp>| at.map(|at| at.to_diesel());
-    let rows: Vec<Row> = diesel::sql_query(format!(
+    let rows: Vec<Row> = statement(format!(
         "SELECT q.id, q.tenant_id, c.practice_id, q.connection_id, q.operation, q.state, q.reason, q.reference,
              q.attempts, q.created_at, q.deadline_at, q.about_at, q.replays, r.id AS replayed_as, d.reason AS dropped,
              d.outcome AS dropped_as

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::connections::{self, COLUMNS, forget_keys};
 use crate::rounds::DueConnection;
 use crate::schema::{pms_connections as c, practices};
+use crate::statement::statement;
 use crate::{Connection, MachineryTx, Practice, StoreError};
 
 /// A connection to an office.
@@ -28,7 +29,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn lock_office(&mut self, vendor: &str, office: &str) -> Result<(), StoreError> {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        statement("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
             .bind::<Text, _>(format!("pms office {vendor} {}", office.to_ascii_uppercase()))
             .execute(&mut self.conn)
             .await?;
@@ -55,7 +56,7 @@ impl MachineryTx {
             #[diesel(sql_type = Text)]
             status: String,
         }
-        let rows: Vec<Found> = diesel::sql_query(
+        let rows: Vec<Found> = statement(
             "SELECT id, tenant_id, coalesce(config ->> 'practice_id', '') AS location, status
              FROM pms_connections WHERE vendor = $1 AND upper(config ->> 'office_id') = $2
              ORDER BY status = 'disabled', id",
@@ -83,7 +84,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn lock_places(&mut self, tenant: TenantId) -> Result<(), StoreError> {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        statement("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
             .bind::<Text, _>(format!("pms places {tenant}"))
             .execute(&mut self.conn)
             .await?;
@@ -202,7 +203,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn hurry_looks(&mut self, connection: ConnectionId) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "UPDATE pms_writebacks SET next_check_at = now()
              WHERE connection_id = $1 AND state = 'submitted' AND next_check_at > now()",
         )

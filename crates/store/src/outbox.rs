@@ -6,6 +6,7 @@ use seal::Sealed;
 use uuid::Uuid;
 
 use crate::schema::outbox as o;
+use crate::statement::statement;
 use crate::{MachineryTx, Store, StoreError, TenantTx};
 
 /// How long a letter that does not open lets the others go first.
@@ -155,7 +156,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim_outbox(&mut self, most: i64, seconds: f64) -> Result<Vec<OutboxLetter>, StoreError> {
-        let mut rows: Vec<Row> = diesel::sql_query(
+        let mut rows: Vec<Row> = statement(
             "WITH free AS MATERIALIZED (
                  SELECT id AS free FROM outbox WHERE (claimed_until IS NULL OR claimed_until < now())
                    AND EXISTS (SELECT FROM unnest($3) AS ours WHERE substring(body FROM 1 FOR length(ours)) = ours)
@@ -226,13 +227,11 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn outbox_set_aside(&mut self, ids: &[i64], seconds: f64) -> Result<(), StoreError> {
-        diesel::sql_query(
-            "UPDATE outbox SET claimed_until = now() + make_interval(secs => $2) WHERE id = ANY($1)",
-        )
-        .bind::<Array<BigInt>, _>(ids)
-        .bind::<Double, _>(seconds)
-        .execute(&mut self.conn)
-        .await?;
+        statement("UPDATE outbox SET claimed_until = now() + make_interval(secs => $2) WHERE id = ANY($1)")
+            .bind::<Array<BigInt>, _>(ids)
+            .bind::<Double, _>(seconds)
+            .execute(&mut self.conn)
+            .await?;
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use diesel_async::RunQueryDsl;
 use domain::PracticeId;
 
 use crate::schema::payments_taken as p;
+use crate::statement::statement;
 use crate::{StoreError, TenantTx};
 
 /// A payment as the payment service tells of it.
@@ -86,25 +87,18 @@ impl TenantTx {
         wanted: &PaymentTaken<'_>,
         practice: PracticeId,
     ) -> Result<Option<Option<String>>, StoreError> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Nullable<Text>)]
-            method: Option<String>,
-        }
-        let taken: Option<Row> = diesel::sql_query(
+        Ok(statement(
             "UPDATE payments_taken SET practice_id = $5
              WHERE reference = $1 AND minor = $2 AND currency = $3 AND (patient IS NULL OR patient = $4)
                AND (practice_id IS NULL OR practice_id = $5)
-             RETURNING method",
+             RETURNING method AS word",
         )
         .bind::<Text, _>(wanted.reference)
         .bind::<BigInt, _>(wanted.minor)
         .bind::<Text, _>(wanted.currency)
         .bind::<Nullable<Text>, _>(wanted.patient)
         .bind::<SqlUuid, _>(practice.uuid())
-        .get_result(&mut self.conn)
-        .await
-        .optional()?;
-        Ok(taken.map(|row| row.method))
+        .word(&mut self.conn)
+        .await?)
     }
 }

@@ -5,6 +5,7 @@ use domain::{TenantId, WritebackId};
 use uuid::Uuid;
 
 use crate::schema::{pms_replay_items as i, pms_replay_runs as r};
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// Many replays, one after the other.
@@ -115,7 +116,7 @@ impl TenantTx {
             .filter(r::id.eq(id))
             .first(&mut self.conn)
             .await?;
-        let items: Vec<ItemRow> = diesel::sql_query(
+        let items: Vec<ItemRow> = statement(
             "SELECT i.position, i.writeback_id, i.outcome, i.replay_id, w.state AS replay_state,
                  coalesce(w.state = 'queued' AND held_up.id <= w.id, false) AS replay_waits
              FROM pms_replay_items i LEFT JOIN pms_writebacks w ON w.id = i.replay_id
@@ -200,22 +201,14 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim_replay_run(&mut self) -> Result<Option<(TenantId, Uuid)>, StoreError> {
-        #[derive(QueryableByName)]
-        struct Claimed {
-            #[diesel(sql_type = SqlUuid)]
-            tenant_id: Uuid,
-            #[diesel(sql_type = SqlUuid)]
-            id: Uuid,
-        }
-        let claimed: Option<Claimed> = diesel::sql_query(
+        let claimed = statement(
             "UPDATE pms_replay_runs SET next_at = now() + interval '1 minute' / per_minute
              WHERE id = (SELECT id FROM pms_replay_runs WHERE state = 'running' AND next_at <= now()
                          ORDER BY next_at LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING tenant_id, id",
         )
-        .get_result(&mut self.conn)
-        .await
-        .optional()?;
-        Ok(claimed.map(|claimed| (TenantId::from_uuid(claimed.tenant_id), claimed.id)))
+        .of_tenants(&mut self.conn)
+        .await?;
+        Ok(claimed.into_iter().next())
     }
 }

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use diesel::prelude::*;
 use diesel::sql_types::{Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
@@ -6,6 +8,7 @@ use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
 
 use crate::schema::{pms_writeback_drops as dr, pms_writebacks as w};
+use crate::statement::statement;
 use crate::writebacks::{COLUMNS, Row, identity};
 use crate::{StoreError, TenantTx, Writeback};
 
@@ -32,12 +35,6 @@ pub struct NewReplay<'a> {
     pub by: &'a str,
 }
 
-#[derive(QueryableByName)]
-struct Found {
-    #[diesel(sql_type = SqlUuid)]
-    id: uuid::Uuid,
-}
-
 impl TenantTx {
     /// The write that replays this one.
     ///
@@ -54,7 +51,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError::NotFound`].
     pub async fn latest_try(&mut self, id: WritebackId) -> Result<Writeback, StoreError> {
-        let row: Row = diesel::sql_query(format!(
+        let row: Row = statement(format!(
             "WITH RECURSIVE tries AS (
                  SELECT {COLUMNS}, 0 AS depth FROM pms_writebacks WHERE id = $1
                  UNION ALL
@@ -75,6 +72,28 @@ impl TenantTx {
     pub async fn is_dropped(&mut self, id: WritebackId) -> Result<bool, StoreError> {
         let drops = dr::table.filter(dr::writeback_id.eq(id.uuid()));
         Ok(diesel::select(diesel::dsl::exists(drops)).get_result(&mut self.conn).await?)
+    }
+
+    /// Which of these writes staff entered by hand, and when.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn entered_by_hand(
+        &mut self,
+        writes: &[Writeback],
+    ) -> Result<BTreeMap<WritebackId, Timestamp>, StoreError> {
+        let is_over =
+            |write: &&Writeback| matches!(write.state, WritebackState::Failed | WritebackState::Parked);
+        let ids: Vec<uuid::Uuid> = writes.iter().filter(is_over).map(|write| write.id.uuid()).collect();
+        if ids.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let rows: Vec<(uuid::Uuid, jiff_diesel::Timestamp)> = dr::table
+            .select((dr::writeback_id, dr::dropped_at))
+            .filter(dr::writeback_id.eq_any(ids).and(dr::outcome.eq("entered_by_hand")))
+            .load(&mut self.conn)
+            .await?;
+        Ok(rows.into_iter().map(|(id, at)| (WritebackId::from_uuid(id), at.to_jiff())).collect())
     }
 
     /// Gives a write up, as `entered_by_hand` or `not_wanted`. The write itself stays as it is.
@@ -141,7 +160,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn time_taken_by(&mut self, id: WritebackId) -> Result<Option<WritebackId>, StoreError> {
-        let found: Option<Found> = diesel::sql_query(
+        let found = statement(
             "SELECT o.writeback_id AS id FROM slot_holds h JOIN slot_holds o
                  ON o.calendar = h.calendar AND o.kind = h.kind AND o.vendor_id = h.vendor_id AND o.booking <> h.booking
                 AND o.starts_at < h.ends_at AND o.ends_at > h.starts_at
@@ -149,10 +168,9 @@ impl TenantTx {
              ORDER BY o.id LIMIT 1",
         )
         .bind::<SqlUuid, _>(id.uuid())
-        .get_result(&mut self.conn)
-        .await
-        .optional()?;
-        Ok(found.map(|found| WritebackId::from_uuid(found.id)))
+        .ids(&mut self.conn)
+        .await?;
+        Ok(found.into_iter().next().map(WritebackId::from_uuid))
     }
 
     /// Lets what waits for `from` wait for `to` in its place.
@@ -173,7 +191,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn wait_longer(&mut self, id: WritebackId, until: Timestamp) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "WITH RECURSIVE line AS (
                  SELECT id, depends_on FROM pms_writebacks WHERE id = $1
                  UNION ALL
@@ -194,22 +212,16 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn nights_of(&mut self, id: WritebackId) -> Result<i64, StoreError> {
-        #[derive(QueryableByName)]
-        struct Nights {
-            #[diesel(sql_type = diesel::sql_types::BigInt)]
-            nights: i64,
-        }
-        let found: Nights = diesel::sql_query(
+        Ok(statement(
             "WITH RECURSIVE tries AS (
                  SELECT id, replays, replayed_by FROM pms_writebacks WHERE id = $1
                  UNION ALL
                  SELECT o.id, o.replays, o.replayed_by FROM pms_writebacks o JOIN tries t ON o.id = t.replays)
-             SELECT count(*) AS nights FROM tries WHERE replayed_by = 'night'",
+             SELECT count(*) AS number FROM tries WHERE replayed_by = 'night'",
         )
         .bind::<SqlUuid, _>(id.uuid())
-        .get_result(&mut self.conn)
-        .await?;
-        Ok(found.nights)
+        .number(&mut self.conn)
+        .await?)
     }
 
     /// Holds the time again that `id` gave back. Whoever calls this has seen, under the connection's lock, that
@@ -219,7 +231,7 @@ impl TenantTx {
     /// [`StoreError::Refused`] with the rule `slot_holds_one_wins` when another has it; the transaction is
     /// then lost.
     pub async fn hold_again(&mut self, id: WritebackId) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE slot_holds SET released_at = NULL, seen_at = NULL
              WHERE writeback_id = $1 AND released_at IS NOT NULL AND ends_at > now()",
         )
@@ -235,7 +247,7 @@ impl TenantTx {
     /// [`StoreError::Refused`] with the rule `slot_holds_one_wins` when another has it; the transaction is
     /// then lost.
     pub async fn pass_holds_on(&mut self, from: WritebackId, to: WritebackId) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE slot_holds SET writeback_id = $2, released_at = NULL, seen_at = NULL WHERE writeback_id = $1",
         )
         .bind::<SqlUuid, _>(from.uuid())

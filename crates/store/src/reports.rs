@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
 use serde_json::Value;
 
-use crate::reseal::Number;
+use crate::statement::statement;
 use crate::{AlertRules, MachineryTx, StoreError, TenantTx};
 
 /// A question an operator asks often.
@@ -160,7 +160,7 @@ async fn lines(
         row: Value,
     }
     let rows: Vec<Row> =
-        diesel::sql_query(format!("SELECT to_jsonb(line) AS row FROM ({}) AS line", report.lines("1000")))
+        statement(format!("SELECT to_jsonb(line) AS row FROM ({}) AS line", report.lines("1000")))
             .bind::<Timestamptz, _>(since.to_diesel())
             .load(conn)
             .await?;
@@ -192,10 +192,6 @@ impl MachineryTx {
     /// [`StoreError`].
     pub async fn report_size(&mut self, report: Report, since: Timestamp) -> Result<i64, StoreError> {
         let count = format!("SELECT count(*) AS number FROM ({}) AS line", report.lines("ALL"));
-        let size: Number = diesel::sql_query(count)
-            .bind::<Timestamptz, _>(since.to_diesel())
-            .get_result(&mut self.conn)
-            .await?;
-        Ok(size.number)
+        Ok(statement(count).bind::<Timestamptz, _>(since.to_diesel()).number(&mut self.conn).await?)
     }
 }

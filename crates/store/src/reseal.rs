@@ -7,6 +7,7 @@ use diesel::sql_types::{Array, BigInt, Binary, Integer, Nullable, Text};
 use diesel_async::RunQueryDsl;
 use seal::Sealed;
 
+use crate::statement::statement;
 use crate::tx::allow_an_hour;
 use crate::{MachineryTx, Store, StoreError};
 
@@ -88,12 +89,6 @@ struct Found {
     bound_to: Vec<String>,
 }
 
-#[derive(QueryableByName)]
-pub(crate) struct Number {
-    #[diesel(sql_type = BigInt)]
-    pub(crate) number: i64,
-}
-
 impl Store {
     /// How many values are sealed under which key, by table and column.
     ///
@@ -117,7 +112,7 @@ impl Store {
         };
         for SealedColumn { table, column, .. } in SEALED {
             // Of a large value only the beginning is fetched: the key's length and its id.
-            let rows: Vec<Row> = diesel::sql_query(format!(
+            let rows: Vec<Row> = statement(format!(
                 "SELECT key, count(*) AS number FROM (SELECT CASE WHEN length(head) > 0 THEN
                      encode(substring(head FROM 2 FOR get_byte(head, 0)), 'escape') END AS key
                  FROM (SELECT substring({column} FROM 1 FOR {LONGEST_HEAD}) AS head FROM {table}
@@ -175,15 +170,15 @@ impl Store {
 
     async fn rotate_column(&self, column: &SealedColumn, unreadable: &mut u64) -> Result<u64, StoreError> {
         let mut tx = self.machinery().await?;
-        let blocks: Number = diesel::sql_query(format!(
+        let blocks = statement(format!(
             "SELECT pg_relation_size('{}') / current_setting('block_size')::bigint AS number",
             column.table
         ))
-        .get_result(&mut tx.conn)
+        .number(&mut tx.conn)
         .await?;
         tx.commit().await?;
         let (mut resealed, mut block) = (0, 0);
-        while block <= blocks.number {
+        while block <= blocks {
             let (mut from, end) = (format!("({block},0)"), format!("({},0)", block + BLOCKS));
             loop {
                 let mut tx = self.machinery().await?;
@@ -214,7 +209,7 @@ impl MachineryTx {
     ) -> Result<Vec<Found>, StoreError> {
         let bound_to = bound_to.join(", ");
         let prefix = self.store.keys.prefixes().swap_remove(0);
-        Ok(diesel::sql_query(format!(
+        Ok(statement(format!(
             "SELECT ctid::text AS place, {column} AS sealed, ARRAY[{bound_to}] AS bound_to FROM {table}
              WHERE ctid > $1::text::tid AND ctid < $2::text::tid
                AND {column} IS NOT NULL AND substring({column} FROM 1 FOR $3) <> $4
@@ -246,7 +241,7 @@ impl MachineryTx {
             old.push(sealed.as_bytes().to_vec());
         }
         let opened = places.len();
-        diesel::sql_query(format!(
+        statement(format!(
             "UPDATE {table} AS t SET {column} = v.new
              FROM unnest($1::text[], $2::bytea[], $3::bytea[]) AS v(place, old, new)
              WHERE t.ctid = v.place::tid AND t.{column} = v.old"

@@ -5,6 +5,7 @@ use domain::{ConnectionId, TenantId, WritebackId, WritebackState};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::statement::statement;
 use crate::{AlertRules, MachineryTx, StoreError};
 
 /// A connection with writes that somebody should look at now.
@@ -32,16 +33,8 @@ pub struct StuckWriteback {
 /// How many writes are in each state.
 pub type WritebackCounts = Vec<(String, i64)>;
 
-#[derive(QueryableByName)]
-struct DueRow {
-    #[diesel(sql_type = SqlUuid)]
-    tenant_id: Uuid,
-    #[diesel(sql_type = SqlUuid)]
-    connection_id: Uuid,
-}
-
 /// Of each connection with queued writes only the first that may be sent is looked at, by an index that holds
-/// nothing else: of tens of thousands that wait, a few hundred are read. `$2` is always `queued` here.
+/// nothing else: of tens of thousands that wait, a few hundred are read.
 const FIRST_IN_LINE: &str = "WITH RECURSIVE waiting AS (
         (SELECT connection_id FROM pms_writebacks WHERE state = 'queued' ORDER BY connection_id LIMIT 1)
         UNION ALL
@@ -49,7 +42,7 @@ const FIRST_IN_LINE: &str = "WITH RECURSIVE waiting AS (
                 WHERE w.state = 'queued' AND w.connection_id > waiting.connection_id
                 ORDER BY w.connection_id LIMIT 1)
         FROM waiting WHERE waiting.connection_id IS NOT NULL)
-    SELECT c.tenant_id, c.id AS connection_id FROM waiting
+    SELECT c.tenant_id, c.id FROM waiting
     JOIN pms_connections c ON c.id = waiting.connection_id
     CROSS JOIN LATERAL (
         SELECT q.next_check_at, q.lease_until FROM pms_writebacks q
@@ -57,15 +50,15 @@ const FIRST_IN_LINE: &str = "WITH RECURSIVE waiting AS (
           AND (q.depends_on IS NULL OR EXISTS (
               SELECT FROM pms_writebacks d WHERE d.id = q.depends_on AND d.state = 'succeeded'))
         ORDER BY q.id LIMIT 1) head
-    WHERE c.vendor = $1 AND $2 = 'queued' AND head.next_check_at <= now()
+    WHERE c.vendor = $1 AND head.next_check_at <= now()
       AND (head.lease_until IS NULL OR head.lease_until < now())
       AND NOT EXISTS (SELECT FROM pms_writebacks s
           WHERE s.connection_id = waiting.connection_id AND s.state = 'sending')
     ORDER BY head.next_check_at LIMIT 1000";
 
-const DUE_IN_STATE: &str = "SELECT q.tenant_id, q.connection_id FROM pms_writebacks q
+const DUE_IN_STATE: &str = "SELECT q.tenant_id, q.connection_id AS id FROM pms_writebacks q
     JOIN pms_connections c ON c.id = q.connection_id
-    WHERE c.vendor = $1 AND q.state = $2 AND q.next_check_at <= now()
+    WHERE c.vendor = $1 AND q.state = '{STATE}' AND q.next_check_at <= now()
       AND (q.lease_until IS NULL OR q.lease_until < now())
     GROUP BY q.tenant_id, q.connection_id ORDER BY min(q.next_check_at) LIMIT 1000";
 
@@ -81,18 +74,14 @@ impl MachineryTx {
         state: WritebackState,
         vendor: &str,
     ) -> Result<Vec<DueConnection>, StoreError> {
-        let sql = if state == WritebackState::Queued { FIRST_IN_LINE } else { DUE_IN_STATE };
-        let rows: Vec<DueRow> = diesel::sql_query(sql)
-            .bind::<Text, _>(vendor)
-            .bind::<Text, _>(state.as_str())
-            .load(&mut self.conn)
-            .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| DueConnection {
-                tenant: TenantId::from_uuid(row.tenant_id),
-                connection: ConnectionId::from_uuid(row.connection_id),
-            })
+        let sql = match state {
+            WritebackState::Queued => FIRST_IN_LINE.to_owned(),
+            other => DUE_IN_STATE.replace("{STATE}", other.as_str()),
+        };
+        let due = statement(sql).bind::<Text, _>(vendor).of_tenants(&mut self.conn).await?;
+        let due = due.into_iter();
+        Ok(due
+            .map(|(tenant, id)| DueConnection { tenant, connection: ConnectionId::from_uuid(id) })
             .collect())
     }
 
@@ -101,7 +90,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn begin_round(&mut self, name: &str, every_s: f64) -> Result<bool, StoreError> {
-        let begun = diesel::sql_query(
+        let begun = statement(
             "INSERT INTO rounds AS r (name) VALUES ($1) ON CONFLICT (name) DO UPDATE SET begun_at = now()
              WHERE r.begun_at <= now() - make_interval(secs => $2)",
         )
@@ -117,7 +106,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn reap_dead_senders(&mut self) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "UPDATE pms_writebacks SET state = 'unknown', reason = 'sender_died', lease_until = NULL,
                  lease_owner = NULL, check_count = 0, next_check_at = now(), updated_at = now()
              WHERE state = 'sending' AND lease_until < now()",
@@ -144,7 +133,7 @@ impl MachineryTx {
             #[diesel(sql_type = diesel::sql_types::Bool)]
             forerunner_ended: bool,
         }
-        let rows: Vec<Overdue> = diesel::sql_query(
+        let rows: Vec<Overdue> = statement(
             "SELECT q.tenant_id, q.id,
                  coalesce(d.state = 'failed' OR gone.writeback_id IS NOT NULL, false) AS forerunner_ended
              FROM pms_writebacks q LEFT JOIN pms_writebacks d ON d.id = q.depends_on
@@ -209,7 +198,7 @@ impl MachineryTx {
             #[diesel(sql_type = Timestamptz, deserialize_as = jiff_diesel::Timestamp)]
             created_at: Timestamp,
         }
-        let rows: Vec<Stuck> = diesel::sql_query(rules.stuck(
+        let rows: Vec<Stuck> = statement(rules.stuck(
             "{LINES} SELECT id, tenant_id, state, created_at FROM pms_writebacks q WHERE {STUCK}
              ORDER BY created_at LIMIT 100",
         ))

@@ -7,6 +7,7 @@ use jiff_diesel::ToDiesel as _;
 use uuid::Uuid;
 
 use crate::schema::pms_setups as s;
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// An office on its way to becoming a connection.
@@ -144,7 +145,7 @@ impl TenantTx {
     /// [`StoreError`].
     pub async fn setups(&mut self, most: i64) -> Result<Vec<Setup>, StoreError> {
         let rows: Vec<Row> =
-            diesel::sql_query(format!("SELECT {COLUMNS} FROM pms_setups ORDER BY updated_at DESC LIMIT $1"))
+            statement(format!("SELECT {COLUMNS} FROM pms_setups ORDER BY updated_at DESC LIMIT $1"))
                 .bind::<BigInt, _>(most)
                 .load(&mut self.conn)
                 .await?;
@@ -164,7 +165,7 @@ impl TenantTx {
         }
         // One that came by a notice may not know yet what it will become: without a location it is the office's main
         // one, as the worker takes it.
-        diesel::sql_query(
+        statement(
             "UPDATE pms_setups s SET state = CASE s.state WHEN 'done' THEN 'done' ELSE 'cancelled' END,
                  reason = 'by_hand', updated_at = now()
              FROM (SELECT vendor, upper(config ->> 'office_id') AS office, config ->> 'practice_id' AS location
@@ -205,7 +206,7 @@ impl MachineryTx {
             return Ok(false);
         }
         // The notice is about the office: all its locations end with it.
-        diesel::sql_query(
+        statement(
             "UPDATE pms_setups SET state = 'cancelled', reason = NULL, updated_at = now()
              WHERE tenant_id = $1 AND vendor = $2 AND office = $3 AND state <> 'cancelled'",
         )
@@ -228,28 +229,22 @@ impl MachineryTx {
         key: SetupKey<'_>,
         is_over: bool,
     ) -> Result<bool, StoreError> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Bool)]
-            is_new: bool,
-        }
-        let row: Row = diesel::sql_query(
+        Ok(statement(
             "SELECT CASE WHEN $5 THEN
                  EXISTS (SELECT FROM pms_setups WHERE tenant_id = $1 AND vendor = $2 AND office = $3
                      AND state <> 'cancelled')
                  OR EXISTS (SELECT FROM pms_connections WHERE tenant_id = $1 AND vendor = $2
                      AND upper(config ->> 'office_id') = $3 AND status <> 'disabled')
              ELSE EXISTS (SELECT FROM pms_setups WHERE tenant_id = $1 AND vendor = $2 AND office = $3
-                 AND location = $4 AND state = 'cancelled' AND reason IS DISTINCT FROM 'by_hand') END AS is_new",
+                 AND location = $4 AND state = 'cancelled' AND reason IS DISTINCT FROM 'by_hand') END AS is_so",
         )
         .bind::<SqlUuid, _>(key.tenant.uuid())
         .bind::<Text, _>(key.vendor)
         .bind::<Text, _>(key.office.to_ascii_uppercase())
         .bind::<Text, _>(key.location)
         .bind::<Bool, _>(is_over)
-        .get_result(&mut self.conn)
-        .await?;
-        Ok(row.is_new)
+        .is_so(&mut self.conn)
+        .await?)
     }
 
     async fn tell_setup(
@@ -258,7 +253,7 @@ impl MachineryTx {
         state: &str,
         told: Option<Told>,
     ) -> Result<bool, StoreError> {
-        let changed = diesel::sql_query(
+        let changed = statement(
             "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, state, told_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7)
              ON CONFLICT (tenant_id, vendor, office, location) DO UPDATE
@@ -294,7 +289,7 @@ impl MachineryTx {
             SetupRef::Id(id) => (Some(id), None),
             SetupRef::Key(key) => (None, Some(key)),
         };
-        let reopened: Vec<Row> = diesel::sql_query(format!(
+        let reopened: Vec<Row> = statement(format!(
             "UPDATE pms_setups SET state = 'confirming', reason = NULL, attempts = 0, due_at = now(),
                  give_up_at = now() + interval '7 days', lease_until = NULL, updated_at = now()
              WHERE state IN ('gave_up', 'refused') AND (id = $1
@@ -325,7 +320,7 @@ impl MachineryTx {
         most: i64,
         seconds: f64,
     ) -> Result<Vec<Setup>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(format!(
+        let rows: Vec<Row> = statement(format!(
             "WITH due AS MATERIALIZED (
                  SELECT id AS due FROM pms_setups
                  WHERE vendor = $1 AND state IN ('confirming', 'onboarding') AND due_at <= now()
@@ -349,7 +344,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn move_setup(&mut self, setup: &Setup, to: &SetupMove<'_>) -> Result<Moved, StoreError> {
-        let moved = diesel::sql_query(
+        let moved = statement(
             "UPDATE pms_setups SET attempts = CASE WHEN state = $2 THEN attempts + 1 ELSE 1 END, state = $2,
                  reason = $3, connection_id = coalesce($4, connection_id), lease_until = NULL, lease_owner = NULL,
                  due_at = now() + make_interval(secs => $5), updated_at = now()
@@ -376,7 +371,7 @@ impl MachineryTx {
         key: SetupKey<'_>,
         connection: ConnectionId,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, connection_id)
              VALUES ($6, $1, $2, $3, $4, $5)
              ON CONFLICT (tenant_id, vendor, office, location) DO UPDATE
@@ -404,7 +399,7 @@ impl MachineryTx {
         setup: &Setup,
         connection: ConnectionId,
     ) -> Result<Moved, StoreError> {
-        let moved = diesel::sql_query(
+        let moved = statement(
             "UPDATE pms_setups SET connection_id = $2, updated_at = now()
              WHERE id = $1 AND state IN ('confirming', 'onboarding') AND lease_owner = $3",
         )
@@ -433,7 +428,7 @@ impl MachineryTx {
         is_main: bool,
         connection: ConnectionId,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE pms_setups SET state = 'done', reason = NULL, connection_id = $6, lease_until = NULL,
                  lease_owner = NULL, updated_at = now()
              WHERE tenant_id = $1 AND vendor = $2 AND (state <> 'done' OR reason IS NOT NULL) AND (connection_id = $6
@@ -455,7 +450,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn hurry_setups(&mut self, vendor: &str, office: &str) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "UPDATE pms_setups SET due_at = least(due_at, now())
              WHERE vendor = $1 AND office = $2 AND state IN ('confirming', 'onboarding')",
         )
@@ -470,7 +465,7 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn adopt_pending(&mut self, vendor: &str, minutes: i32) -> Result<usize, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "INSERT INTO pms_setups AS s (id, tenant_id, vendor, office, location, connection_id, updated_at)
              SELECT gen_random_uuid(), c.tenant_id, c.vendor, upper(c.config ->> 'office_id'),
                  c.config ->> 'practice_id', c.id, c.updated_at

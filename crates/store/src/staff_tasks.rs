@@ -8,6 +8,7 @@ use seal::{KeyRing, Sealed};
 use uuid::Uuid;
 
 use crate::schema::staff_tasks as t;
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx, ToolCallKey};
 
 /// Something for a person at the front desk. It names no patient: what a patient wants goes beside it, sealed.
@@ -196,7 +197,7 @@ impl TenantTx {
             .optional()?;
         let Some(id) = open else { return Ok(()) };
         let sealed = wanted.map(|wanted| self.store.keys.seal(&identity(id), wanted)).transpose()?;
-        diesel::sql_query(
+        statement(
             "UPDATE staff_tasks SET call_id = $2, tool_call_id = $3, wanted = coalesce(wanted, $4)
              WHERE id = $1 AND call_id IS NULL
                AND NOT EXISTS (SELECT FROM staff_tasks o WHERE o.call_id = $2 AND o.tool_call_id = $3)",
@@ -219,12 +220,7 @@ impl TenantTx {
         &mut self,
         writeback: WritebackId,
     ) -> Result<Option<StaffTask>, StoreError> {
-        #[derive(QueryableByName)]
-        struct Left {
-            #[diesel(sql_type = SqlUuid)]
-            id: Uuid,
-        }
-        let left: Option<Left> = diesel::sql_query(
+        let left = statement(
             "WITH RECURSIVE tries AS (
                  SELECT id, replays FROM pms_writebacks WHERE id = $1
                  UNION ALL
@@ -234,11 +230,10 @@ impl TenantTx {
              ORDER BY t.id DESC LIMIT 1",
         )
         .bind::<SqlUuid, _>(writeback.uuid())
-        .get_result(&mut self.conn)
-        .await
-        .optional()?;
-        let Some(left) = left else { return Ok(None) };
-        let row: Row = t::table.select(COLUMNS).filter(t::id.eq(left.id)).first(&mut self.conn).await?;
+        .ids(&mut self.conn)
+        .await?;
+        let Some(left) = left.into_iter().next() else { return Ok(None) };
+        let row: Row = t::table.select(COLUMNS).filter(t::id.eq(left)).first(&mut self.conn).await?;
         Ok(Some(task(&self.store.keys, row)))
     }
 
@@ -343,14 +338,7 @@ impl MachineryTx {
         margin_s: f64,
         after: Option<WritebackId>,
     ) -> Result<Vec<(TenantId, WritebackId)>, StoreError> {
-        #[derive(QueryableByName)]
-        struct Late {
-            #[diesel(sql_type = SqlUuid)]
-            tenant_id: Uuid,
-            #[diesel(sql_type = SqlUuid)]
-            id: Uuid,
-        }
-        let rows: Vec<Late> = diesel::sql_query(
+        let late = statement(
             "SELECT q.tenant_id, q.id FROM pms_writebacks q
              WHERE q.state IN ('queued', 'sending', 'unknown', 'submitted')
                AND now() > q.deadline_at - least(make_interval(secs => $1), (q.deadline_at - q.created_at) / 2)
@@ -360,11 +348,8 @@ impl MachineryTx {
         )
         .bind::<Double, _>(margin_s)
         .bind::<Nullable<SqlUuid>, _>(after.map(WritebackId::uuid))
-        .load(&mut self.conn)
+        .of_tenants(&mut self.conn)
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| (TenantId::from_uuid(row.tenant_id), WritebackId::from_uuid(row.id)))
-            .collect())
+        Ok(late.into_iter().map(|(tenant, id)| (tenant, WritebackId::from_uuid(id))).collect())
     }
 }

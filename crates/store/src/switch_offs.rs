@@ -8,6 +8,7 @@ use domain::{ConnectionId, TenantId};
 use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// A location to switch off, claimed for this caller.
@@ -81,7 +82,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn owe_switch_off(&mut self, id: ConnectionId, anew: bool) -> Result<(), StoreError> {
-        diesel::sql_query(format!(
+        statement(format!(
             "UPDATE pms_connections SET config = {}
              WHERE id = $1 AND status = 'disabled' AND ($2 OR {IS_BUSY} OR NOT jsonb_exists(config, 'switch_off'))
                AND config ->> 'office_id' <> '' AND config ->> 'practice_id' <> ''",
@@ -107,12 +108,7 @@ impl MachineryTx {
         vendor: &str,
         office: &str,
     ) -> Result<Vec<ConnectionId>, StoreError> {
-        #[derive(QueryableByName)]
-        struct Ended {
-            #[diesel(sql_type = SqlUuid)]
-            id: Uuid,
-        }
-        let ended: Vec<Ended> = diesel::sql_query(format!(
+        let ended = statement(format!(
             "UPDATE pms_connections SET status = 'disabled', last_error = NULL, updated_at = now(),
                  config = CASE WHEN config ->> 'practice_id' <> '' THEN {} ELSE config END
              WHERE tenant_id = $1 AND vendor = $2 AND upper(config ->> 'office_id') = $3 AND status <> 'disabled'
@@ -122,9 +118,9 @@ impl MachineryTx {
         .bind::<SqlUuid, _>(tenant.uuid())
         .bind::<Text, _>(vendor)
         .bind::<Text, _>(office.to_ascii_uppercase())
-        .load(&mut self.conn)
+        .ids(&mut self.conn)
         .await?;
-        Ok(ended.into_iter().map(|one| ConnectionId::from_uuid(one.id)).collect())
+        Ok(ended.into_iter().map(ConnectionId::from_uuid).collect())
     }
 
     /// Claims up to `most` locations that are due to be switched off, for `seconds`. What is owed for a location that is
@@ -144,7 +140,7 @@ impl MachineryTx {
             "EXISTS (SELECT FROM pms_connections o
                  WHERE o.id <> c.id AND o.status NOT IN ('disabled', 'error') AND {SAME_PLACE})"
         );
-        diesel::sql_query(format!(
+        statement(format!(
             "UPDATE pms_connections c SET config = config - 'switch_off'
              WHERE vendor = $1 AND jsonb_exists(config, 'switch_off') AND (status <> 'disabled' OR {is_used})
                AND NOT {IS_BUSY}"
@@ -152,7 +148,7 @@ impl MachineryTx {
         .bind::<Text, _>(vendor)
         .execute(&mut self.conn)
         .await?;
-        let rows: Vec<Row> = diesel::sql_query(format!(
+        let rows: Vec<Row> = statement(format!(
             "WITH due AS MATERIALIZED (
                  SELECT id AS due FROM pms_connections c
                  WHERE vendor = $1 AND status = 'disabled'
@@ -193,17 +189,12 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn switch_off_ended(&mut self, one: &SwitchOff, end: SwitchOffEnd) -> Result<bool, StoreError> {
-        #[derive(QueryableByName)]
-        struct Noted {
-            #[diesel(sql_type = Bool)]
-            is_over: bool,
-        }
         let (again_s, why) = match end {
             SwitchOffEnd::Over => (None, None),
             SwitchOffEnd::Again(seconds) => (Some(seconds), None),
             SwitchOffEnd::GivenUp(why) => (None, Some(why)),
         };
-        let noted: Option<Noted> = diesel::sql_query(
+        let is_over = statement(
             "UPDATE pms_connections SET config = CASE
                  WHEN jsonb_exists(config -> 'switch_off', 'anew') THEN config || jsonb_build_object('switch_off',
                      jsonb_build_object('due_at', now(), 'tries', 0, 'since', now()))
@@ -214,16 +205,16 @@ impl MachineryTx {
                      THEN last_error ELSE coalesce($4, last_error) END
              WHERE id = $1 AND (config #>> '{switch_off,tries}')::int = $2
                AND jsonb_exists(config -> 'switch_off', 'busy')
-             RETURNING status = 'disabled' AND NOT jsonb_exists(config, 'switch_off') AS is_over",
+             RETURNING status = 'disabled' AND NOT jsonb_exists(config, 'switch_off') AS is_so",
         )
         .bind::<SqlUuid, _>(one.connection.uuid())
         .bind::<Integer, _>(one.tries)
         .bind::<Nullable<Double>, _>(again_s)
         .bind::<Nullable<Text>, _>(why)
-        .get_result(&mut self.conn)
+        .is_so(&mut self.conn)
         .await
         .optional()?;
-        Ok(noted.is_some_and(|noted| noted.is_over))
+        Ok(is_over == Some(true))
     }
 
     /// Has nobody switch a location off for `seconds`: somebody is about to have it switched on, and to use it. From now on
@@ -239,14 +230,9 @@ impl MachineryTx {
         (office, location): (&str, &str),
         seconds: f64,
     ) -> Result<bool, StoreError> {
-        #[derive(QueryableByName)]
-        struct Busy {
-            #[diesel(sql_type = Bool)]
-            busy: bool,
-        }
         let to_it = "vendor = $1 AND upper(config ->> 'office_id') = $2 AND config ->> 'practice_id' = $3";
         let office = office.to_ascii_uppercase();
-        diesel::sql_query(format!(
+        statement(format!(
             "UPDATE pms_connections SET config = config || jsonb_build_object('switch_off',
                  jsonb_build_object('due_at', now() + make_interval(secs => $4), 'tries', 0, 'since', now()))
              WHERE {to_it} AND status = 'disabled' AND NOT {IS_BUSY}"
@@ -257,14 +243,14 @@ impl MachineryTx {
         .bind::<Double, _>(seconds)
         .execute(&mut self.conn)
         .await?;
-        let row: Busy = diesel::sql_query(format!(
-            "SELECT EXISTS (SELECT FROM pms_connections WHERE {to_it} AND {IS_BUSY}) AS busy"
+        let is_busy = statement(format!(
+            "SELECT EXISTS (SELECT FROM pms_connections WHERE {to_it} AND {IS_BUSY}) AS is_so"
         ))
         .bind::<Text, _>(vendor)
         .bind::<Text, _>(&office)
         .bind::<Text, _>(location)
-        .get_result(&mut self.conn)
+        .is_so(&mut self.conn)
         .await?;
-        Ok(!row.busy)
+        Ok(!is_busy)
     }
 }

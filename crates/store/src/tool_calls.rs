@@ -1,10 +1,10 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Double, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Binary, Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::Sensitive;
 use seal::Sealed;
 
-use crate::schema::tool_calls as t;
+use crate::statement::statement;
 use crate::{StoreError, TenantTx};
 
 /// Which tool call: the same one, repeated, has the same key.
@@ -68,7 +68,7 @@ impl TenantTx {
         let run = ToolRun(uuid::Uuid::now_v7());
         let all: Vec<&[u8]> = hashes.iter().map(<[u8; 32]>::as_slice).collect();
         let arguments_hash = all.as_slice().first().copied().unwrap_or_default();
-        let claimed = diesel::sql_query(
+        let claimed = statement(
             "INSERT INTO tool_calls AS t
                  (tenant_id, call_id, tool_call_id, tool, arguments_hash, lease_until, runner)
              VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), $7)
@@ -91,7 +91,7 @@ impl TenantTx {
         if claimed == 1 {
             return Ok(ToolCallClaim::Run(run));
         }
-        let row: Row = diesel::sql_query(
+        let row: Row = statement(
             "SELECT tool, arguments_hash, answer FROM tool_calls WHERE call_id = $1 AND tool_call_id = $2",
         )
         .bind::<Text, _>(&key.call_id)
@@ -126,20 +126,17 @@ impl TenantTx {
         ms: i32,
     ) -> Result<(), StoreError> {
         let sealed = self.store.keys.seal(&key.identity(self.tenant.uuid()), answer)?;
-        diesel::update(
-            t::table
-                .filter(t::call_id.eq(&key.call_id))
-                .filter(t::tool_call_id.eq(&key.tool_call_id))
-                .filter(t::runner.eq(run.0))
-                .filter(t::finished_at.is_null()),
+        statement(
+            "UPDATE tool_calls SET status = $4, code = nullif($5, ''), answer = $6, ms = $7, finished_at = now()
+             WHERE call_id = $1 AND tool_call_id = $2 AND runner = $3 AND finished_at IS NULL",
         )
-        .set((
-            t::status.eq(status),
-            t::code.eq(Some(code).filter(|code| !code.is_empty())),
-            t::answer.eq(sealed.as_bytes()),
-            t::ms.eq(ms),
-            t::finished_at.eq(diesel::dsl::now),
-        ))
+        .bind::<Text, _>(&key.call_id)
+        .bind::<Text, _>(&key.tool_call_id)
+        .bind::<SqlUuid, _>(run.0)
+        .bind::<Text, _>(status)
+        .bind::<Text, _>(code)
+        .bind::<Binary, _>(sealed.as_bytes())
+        .bind::<Integer, _>(ms)
         .execute(&mut self.conn)
         .await?;
         Ok(())
@@ -151,7 +148,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn give_back_tool_call(&mut self, key: &ToolCallKey, run: ToolRun) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE tool_calls SET lease_until = now() - interval '1 second'
              WHERE call_id = $1 AND tool_call_id = $2 AND runner = $3 AND finished_at IS NULL",
         )

@@ -2,6 +2,7 @@ use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bb8::QueueStrategy;
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::sql_types::{Bool, Text};
 use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
@@ -83,6 +84,8 @@ impl Store {
             .max_size(size)
             .min_idle(Some(1))
             .connection_timeout(PATIENCE)
+            // What was used last has its plans, and the server's memory for it is warm.
+            .queue_strategy(QueueStrategy::Lifo)
             .test_on_check_out(false)
             .error_sink(Box::new(bb8_sink::Quiet))
             .build_unchecked(manager);
@@ -105,7 +108,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn tenant(&self, tenant: TenantId) -> Result<TenantTx, StoreError> {
-        let conn = self.begin(APP, &tenant.uuid().to_string()).await?;
+        let conn = self.begin(APP, Some(tenant), "").await?;
         Ok(TenantTx { conn, tenant, store: self.clone() })
     }
 
@@ -115,8 +118,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn tenant_at_one_moment(&self, tenant: TenantId) -> Result<TenantTx, StoreError> {
-        self.check_keys().await?;
-        let conn = self.enter_role(APP, &tenant.uuid().to_string(), Sees::OneMoment).await?;
+        let conn = self.begin(APP, Some(tenant), ONE_MOMENT).await?;
         Ok(TenantTx { conn, tenant, store: self.clone() })
     }
 
@@ -125,27 +127,32 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn machinery(&self) -> Result<MachineryTx, StoreError> {
-        let conn = self.begin(MACHINERY, "").await?;
+        let conn = self.begin(MACHINERY, None, "").await?;
         Ok(MachineryTx { conn, store: self.clone() })
     }
 
-    async fn begin(&self, role: &str, tenant: &str) -> Result<Connection, StoreError> {
+    async fn begin(
+        &self,
+        role: &str,
+        tenant: Option<TenantId>,
+        mode: &str,
+    ) -> Result<Connection, StoreError> {
         self.check_keys().await?;
-        self.enter_role(role, tenant, Sees::WhatIsCommitted).await
+        self.enter_role(role, tenant, mode).await
     }
 
     pub(crate) async fn enter_role(
         &self,
         role: &str,
-        tenant: &str,
-        sees: Sees,
+        tenant: Option<TenantId>,
+        mode: &str,
     ) -> Result<Connection, StoreError> {
-        // A pooled connection may have died with a restarted server: the first statement tells, and
-        // the pool drops it. There are never more dead ones than the pool is large.
+        // A pooled connection may have died with a restarted server: the first statement tells, and the pool drops it.
+        // There are never more dead ones than the pool is large.
         let mut tries = self.pool.state().connections + 1;
         loop {
             let mut conn = self.connection().await?;
-            match enter(&mut conn, role, tenant, sees).await {
+            match enter(&mut conn, role, tenant, mode).await {
                 Ok(()) => return Ok(conn),
                 Err(error) => {
                     let error = StoreError::from(error);
@@ -168,35 +175,26 @@ impl Store {
     }
 }
 
-/// What a query of a transaction is shown.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Sees {
-    /// What others had committed when the query began.
-    WhatIsCommitted,
-    /// What they had when the transaction did; it changes nothing itself.
-    OneMoment,
-}
+/// Every query of the transaction is shown what was committed when it began.
+const ONE_MOMENT: &str = " ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 async fn enter(
     conn: &mut AsyncPgConnection,
     role: &str,
-    tenant: &str,
-    sees: Sees,
+    tenant: Option<TenantId>,
+    mode: &str,
 ) -> diesel::QueryResult<()> {
-    AnsiTransactionManager::begin_transaction(conn).await?;
-    if let Sees::OneMoment = sees {
-        conn.batch_execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY").await?;
+    let tenant = tenant.map(|one| one.uuid().to_string()).unwrap_or_default();
+    // In one round trip: there is a transaction in all that is done.
+    let begin = format!(
+        "BEGIN{mode}; SELECT set_config('role', '{role}', true), set_config('app.tenant_id', '{tenant}', true)"
+    );
+    let begun = AnsiTransactionManager::begin_transaction_sql(conn, &begin).await;
+    if begun.is_err() {
+        // What failed may have failed after BEGIN, and the pool would not know.
+        conn.batch_execute("ROLLBACK").await.ok();
     }
-    diesel::select((
-        set_config("role", role, true),
-        set_config("app.tenant_id", tenant, true),
-        // A process that hangs must not keep its locks from everybody else.
-        set_config("statement_timeout", "30s", true),
-        set_config("idle_in_transaction_session_timeout", "60s", true),
-    ))
-    .execute(conn)
-    .await?;
-    Ok(())
+    begun
 }
 
 /// Commits. PostgreSQL answers the plain COMMIT of a transaction in which a statement failed with a

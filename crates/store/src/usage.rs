@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff_diesel::NullableTimestamp;
 use uuid::Uuid;
 
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// What one connection's office has used of its requests: locations of one office share them, and each shows the whole. Exact across replicas: it is counted where requests are taken.
@@ -115,7 +116,7 @@ struct Row {
 }
 
 async fn usage(conn: &mut AsyncPgConnection) -> Result<Vec<Usage>, StoreError> {
-    let rows: Vec<Row> = diesel::sql_query(
+    let rows: Vec<Row> = statement(
         "SELECT c.tenant_id, c.practice_id, p.name, c.id, b.advertised, b.most,
              date_trunc('minute', now()) AS minute, date_trunc('day', now(), 'UTC') AS day,
              CASE WHEN b.minute_start = date_trunc('minute', now()) THEN b.minute_used ELSE 0 END AS minute_used,

@@ -6,6 +6,7 @@ use seal::Sealed;
 use uuid::Uuid;
 
 use crate::schema::{voice_calls as calls, voice_phone_numbers as numbers};
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// Whose number, or whose call, it is.
@@ -45,7 +46,7 @@ impl TenantTx {
             .map(|report| self.store.keys.seal(&report_identity(vendor_call_id), report))
             .transpose()?;
         let ended = news.status == Some("ended") || news.report.is_some();
-        let touched = diesel::sql_query(
+        let touched = statement(
             "INSERT INTO voice_calls AS c (id, tenant_id, vendor_call_id, status, ended_reason, report, ended_at)
              VALUES ($1, $2, $3, coalesce($4, 'in-progress'), $5, $6, CASE WHEN $7 THEN now() END)
              ON CONFLICT (vendor_call_id) DO UPDATE SET

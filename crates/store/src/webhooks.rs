@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
 use uuid::Uuid;
 
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError};
 
 /// An event as a vendor sent it.
@@ -108,7 +109,7 @@ impl MachineryTx {
         let id = WebhookEventId::new().uuid();
         let identity = format!("webhook_events/{}/{}", event.source, event.dedupe_key);
         let body = self.store.keys.seal(&identity, event.body)?;
-        let row: Row = diesel::sql_query(
+        let row: Row = statement(
             "INSERT INTO webhook_events AS e (id, source, kind, dedupe_key, body, received_at)
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (source, dedupe_key) DO UPDATE SET deliveries = e.deliveries + $7::int
@@ -142,25 +143,20 @@ impl MachineryTx {
         (source, key): (&str, &str),
         is_another: bool,
     ) -> Result<String, StoreError> {
-        #[derive(QueryableByName)]
-        struct Row {
-            #[diesel(sql_type = Bool)]
-            is_own: bool,
-        }
         let own = format!("{key}.{delivery}");
-        let row: Row = diesel::sql_query(
+        let is_own = statement(
             "SELECT EXISTS (SELECT FROM webhook_events WHERE source = $1 AND dedupe_key = $2) OR ($4
                  AND EXISTS (SELECT FROM webhook_events WHERE source = $1 AND dedupe_key = $3 AND state <> 'received')
-                 AND NOT EXISTS (SELECT FROM inbox WHERE consumer = 'webhook_events' AND message_id = $5)) AS is_own",
+                 AND NOT EXISTS (SELECT FROM inbox WHERE consumer = 'webhook_events' AND message_id = $5)) AS is_so",
         )
         .bind::<Text, _>(source)
         .bind::<Text, _>(&own)
         .bind::<Text, _>(key)
         .bind::<Bool, _>(is_another)
         .bind::<SqlUuid, _>(delivery)
-        .get_result(&mut self.conn)
+        .is_so(&mut self.conn)
         .await?;
-        Ok(if row.is_own { own } else { key.to_owned() })
+        Ok(if is_own { own } else { key.to_owned() })
     }
 
     /// Notes how many messages of `source` this run of a gateway has taken since it began.
@@ -195,7 +191,7 @@ impl MachineryTx {
         tenant: Option<TenantId>,
         reason: Option<&str>,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE webhook_events SET state = $2, tenant_id = coalesce($3, tenant_id), reason = $4,
                  handled_at = now() WHERE id = $1",
         )
@@ -249,7 +245,7 @@ impl MachineryTx {
             #[diesel(sql_type = BigInt)]
             events: i64,
         }
-        let row: Row = diesel::sql_query(
+        let row: Row = statement(
             "SELECT (SELECT coalesce(sum(accepted), 0)::bigint FROM webhook_acceptances) AS accepted,
                  coalesce(sum(deliveries), 0)::bigint AS received,
                  count(*) FILTER (WHERE state = 'handled') AS handled,

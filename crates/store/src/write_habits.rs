@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
 use uuid::Uuid;
 
+use crate::statement::statement;
 use crate::{MachineryTx, StoreError, TenantTx};
 
 /// What was learnt of a practice's system, and what its staff have set.
@@ -63,7 +64,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError::NotFound`] when there is no such connection.
     pub async fn write_habits(&mut self, connection: ConnectionId) -> Result<WriteHabits, StoreError> {
-        let row: Row = diesel::sql_query(
+        let row: Row = statement(
             "SELECT coalesce(h.recent_ms, '{}') AS recent_ms, coalesce(h.hours_up, '{}') AS hours_up,
                  coalesce(h.night_minute, 120) AS night_minute, h.up_from_minute, h.up_until_minute, p.time_zone
              FROM pms_connections c JOIN practices p ON p.id = c.practice_id
@@ -86,7 +87,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn learn_times(&mut self, connection: ConnectionId, ms: &[i32]) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "INSERT INTO pms_write_habits (connection_id, tenant_id, recent_ms) VALUES ($1, $2, $3)
              ON CONFLICT (connection_id) DO UPDATE
                  SET recent_ms = (excluded.recent_ms || pms_write_habits.recent_ms)[1:32]",
@@ -110,14 +111,14 @@ impl TenantTx {
         hour: i32,
         is_on: bool,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "INSERT INTO pms_write_habits (connection_id, tenant_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
         )
         .bind::<SqlUuid, _>(connection.uuid())
         .bind::<SqlUuid, _>(self.tenant.uuid())
         .execute(&mut self.conn)
         .await?;
-        diesel::sql_query(
+        statement(
             "UPDATE pms_write_habits SET
                  hours_up[$2 + 1] = hours_up[$2 + 1] * (1 - $4) + CASE WHEN $3 THEN $4 ELSE 0 END,
                  seen_off_at = CASE WHEN $3 THEN seen_off_at ELSE now() END
@@ -145,7 +146,7 @@ impl TenantTx {
         night_minute: i32,
         up: Option<(i32, i32)>,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "INSERT INTO pms_write_habits (connection_id, tenant_id, night_minute, up_from_minute, up_until_minute)
              VALUES ($1, $2, $3, $4, $5) ON CONFLICT (connection_id) DO UPDATE SET
                  night_minute = excluded.night_minute, up_from_minute = excluded.up_from_minute,
@@ -170,7 +171,7 @@ impl TenantTx {
         connection: ConnectionId,
         wait_s: f64,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE pms_writebacks SET reason = 'practice_offline', updated_at = now(),
                  next_check_at = greatest(next_check_at, now() + make_interval(secs => $2))
              WHERE connection_id = $1 AND state = 'queued' AND reason IS DISTINCT FROM 'practice_offline'",
@@ -192,7 +193,7 @@ impl TenantTx {
         connection: ConnectionId,
         again: Option<WritebackId>,
     ) -> Result<(), StoreError> {
-        diesel::sql_query(
+        statement(
             "UPDATE pms_writebacks SET next_check_at = least(next_check_at, now()),
                  reason = CASE WHEN id = $2 THEN NULL ELSE reason END
              WHERE connection_id = $1 AND state = 'queued' AND reason = 'practice_offline'",
@@ -243,7 +244,7 @@ impl MachineryTx {
             #[diesel(sql_type = Text)]
             time_zone: String,
         }
-        let rows: Vec<Candidate> = diesel::sql_query(format!(
+        let rows: Vec<Candidate> = statement(format!(
             "SELECT q.tenant_id, q.id, coalesce(h.night_minute, 120) AS night_minute, p.time_zone,
                  CASE WHEN q.deadline_at <= q.finished_at THEN q.created_at ELSE q.finished_at END AS tried_at
              FROM pms_writebacks q JOIN pms_connections c ON c.id = q.connection_id

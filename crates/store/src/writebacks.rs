@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::replays::OPEN;
 use crate::schema::{pms_writeback_attempts as a, pms_writebacks as w};
+use crate::statement::statement;
 use crate::{StoreError, TenantTx};
 
 /// One write that must land in a practice's system.
@@ -258,7 +259,7 @@ impl TenantTx {
         connection: ConnectionId,
         fingerprint: &[u8],
     ) -> Result<Option<Writeback>, StoreError> {
-        let row: Option<Row> = diesel::sql_query(format!(
+        let row: Option<Row> = statement(format!(
             "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND fingerprint = $2
              AND (operation = 'record_payment'
                   OR ((state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
@@ -283,7 +284,7 @@ impl TenantTx {
         &mut self,
         fingerprints: &[Vec<u8>],
     ) -> Result<Option<Writeback>, StoreError> {
-        let row: Option<Row> = diesel::sql_query(format!(
+        let row: Option<Row> = statement(format!(
             "SELECT {COLUMNS} FROM pms_writebacks
              WHERE connection_id IN (SELECT id FROM pms_connections) AND fingerprint = ANY($1)
                AND operation = 'record_payment'
@@ -302,7 +303,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn lock_payments(&mut self) -> Result<(), StoreError> {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || $1, 0))")
+        statement("SELECT pg_advisory_xact_lock(hashtextextended('payments of ' || $1, 0))")
             .bind::<Text, _>(self.tenant.to_string())
             .execute(&mut self.conn)
             .await?;
@@ -315,7 +316,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn lock_connection(&mut self, connection: ConnectionId) -> Result<(), StoreError> {
-        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended(pms_calendar($1, 'clinician'), 0))")
+        statement("SELECT pg_advisory_xact_lock(hashtextextended(pms_calendar($1, 'clinician'), 0))")
             .bind::<SqlUuid, _>(connection.uuid())
             .execute(&mut self.conn)
             .await?;
@@ -336,7 +337,7 @@ impl TenantTx {
         lease_s: f64,
     ) -> Result<Option<Writeback>, StoreError> {
         self.lock_connection(connection).await?;
-        let row: Option<Row> = diesel::sql_query(format!(
+        let row: Option<Row> = statement(format!(
             "UPDATE pms_writebacks SET state = 'sending', lease_owner = $2, attempts = attempts + 1,
                  lease_until = now() + make_interval(secs => $3), check_count = 0, reason = NULL,
                  first_sent_at = coalesce(first_sent_at, now()), last_sent_at = now(), updated_at = now()
@@ -381,19 +382,19 @@ impl TenantTx {
         owner: Uuid,
         lease_s: f64,
     ) -> Result<Vec<Writeback>, StoreError> {
-        let mut rows: Vec<Row> = diesel::sql_query(format!(
+        let state = state.as_str();
+        let mut rows: Vec<Row> = statement(format!(
             "WITH due AS MATERIALIZED (
-                 SELECT id AS due FROM pms_writebacks WHERE connection_id = $1 AND state = $2
-                   AND next_check_at <= now() + CASE WHEN $2 = 'submitted' THEN interval '2 s'
+                 SELECT id AS due FROM pms_writebacks WHERE connection_id = $1 AND state = '{state}'
+                   AND next_check_at <= now() + CASE WHEN '{state}' = 'submitted' THEN interval '2 s'
                        ELSE interval '0' END
                    AND (lease_until IS NULL OR lease_until < now())
                  ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED)
-             UPDATE pms_writebacks SET lease_owner = $3, lease_until = now() + make_interval(secs => $4)
+             UPDATE pms_writebacks SET lease_owner = $2, lease_until = now() + make_interval(secs => $3)
              FROM due WHERE id = due
              RETURNING {COLUMNS}"
         ))
         .bind::<SqlUuid, _>(connection.uuid())
-        .bind::<Text, _>(state.as_str())
         .bind::<SqlUuid, _>(owner)
         .bind::<Double, _>(lease_s)
         .load(&mut self.conn)
@@ -415,7 +416,7 @@ impl TenantTx {
         step: &Move<'_>,
     ) -> Result<bool, StoreError> {
         let from: Vec<&str> = step.from.iter().map(|state| state.as_str()).collect();
-        let moved = diesel::sql_query(
+        let moved = statement(
             "UPDATE pms_writebacks SET state = $2, reason = $4, receipt = coalesce($5, receipt),
                  created_vendor_id = coalesce($6, created_vendor_id),
                  next_check_at = now() + make_interval(secs => $7),
@@ -484,7 +485,7 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn tries(&mut self, id: WritebackId) -> Result<Tries, StoreError> {
-        Ok(diesel::sql_query(
+        Ok(statement(
             "SELECT count(*) FILTER (WHERE blind)::int AS blind, count(*) FILTER (WHERE blind
                  OR (outcome = 'queued'
                      AND detail IN ('vendor_down', 'key_expired', 'unreadable', 'access_withdrawn')))::int AS failed
@@ -507,7 +508,7 @@ impl TenantTx {
         id: WritebackId,
         within_s: f64,
     ) -> Result<Vec<Writeback>, StoreError> {
-        let rows: Vec<Row> = diesel::sql_query(format!(
+        let rows: Vec<Row> = statement(format!(
             "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND id < $2 AND state = 'unknown'
                AND last_sent_at > now() - make_interval(secs => $3)"
         ))

@@ -115,10 +115,9 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
     Box::pin(async move {
         let wanted = Wanted::read(turn, &arguments)?;
         turn.require(Operation::SearchPatients)?;
-        turn.may_still_show().await?;
         let counted = match wanted.born {
             Some(_) => turn.pending(&wanted.said()).await?,
-            None => None,
+            None => turn.may_still_show().await.map(|()| None)?,
         };
         let answer = if wanted.last.is_some() && wanted.born.is_some() {
             by_name(turn, &wanted).await

@@ -179,3 +179,33 @@ async fn p4_of_fifty_at_each_of_two_locations_who_want_one_clinician_one_wins() 
     }
     assert_eq!(tasks.join_all().await.into_iter().filter(|won| *won).count(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_staff_entered_by_hand_is_a_recent_one_for_two_days_and_an_unwanted_one_is_none() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let (by_hand, unwanted) = (rig.writeback(clinic, b"one").await, rig.writeback(clinic, b"two").await);
+    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+    tx.mark_change(by_hand, "900").await.unwrap();
+    tx.mark_change(unwanted, "901").await.unwrap();
+    tx.add_drop(by_hand, "entered_by_hand", "They came in.", "ann").await.unwrap();
+    tx.add_drop(unwanted, "not_wanted", "They called again.", "ann").await.unwrap();
+    tx.commit().await.unwrap();
+    let recent = async || {
+        let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
+        let changes = tx.recent_changes(clinic.connection).await.unwrap();
+        let by_hand: Vec<_> = tx.entered_by_hand(&changes).await.unwrap().into_keys().collect();
+        tx.commit().await.unwrap();
+        (changes.iter().map(|one| one.id).collect::<Vec<_>>(), by_hand)
+    };
+    for state in ["parked", "failed"] {
+        let end = format!("UPDATE pms_writebacks SET state = '{state}', finished_at = now()");
+        rig.owner.batch_execute(&end).await.unwrap();
+        assert_eq!(recent().await, (vec![by_hand], vec![by_hand]), "{state}");
+    }
+    rig.owner
+        .batch_execute("UPDATE pms_writeback_drops SET dropped_at = now() - interval '49 hours'")
+        .await
+        .unwrap();
+    assert_eq!(recent().await, (vec![], vec![]));
+}

@@ -30,9 +30,7 @@ pub(crate) async fn run(context: Data<Context>, stop: CancellationToken) -> Resu
                 Ok(event) => event,
                 Err(error) => return Outcome::Park(error.to_string()),
             };
-            let handled = handle(&context, &event).await;
-            context.relay.poke();
-            event_outcome(letter.attempt, handled)
+            event_outcome(letter.attempt, handle(&context, &event).await)
         }
     };
     bus.consume(topology::VOICE_WEBHOOKS, options, handler, stop).await;
@@ -158,5 +156,9 @@ async fn log_call(
         };
         tx.send(&OutgoingLetter::event("call.ended", v1::CallEnded::NAME, &ended.to_bytes())).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    if news.is_report {
+        context.relay.poke();
+    }
+    Ok(())
 }
