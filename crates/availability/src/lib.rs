@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 pub use choose::{choose, nearest};
-pub use held::Held;
+pub use held::{Held, Stage};
 
 use free::Free;
 
@@ -100,7 +100,7 @@ pub fn openings<'a>(book: &'a DayBook, held: &[Held], ask: &Ask<'_>) -> Vec<Open
 }
 
 /// Whether `window` is still free with `clinician`, and in which chair: `preferred` if it can be,
-/// otherwise another one, which is the same to a patient.
+/// otherwise another one, which is the same to a patient. A start that comes twice is never free.
 #[must_use]
 pub fn still_free<'a>(
     book: &'a DayBook,
@@ -111,6 +111,9 @@ pub fn still_free<'a>(
 ) -> Option<&'a Chair> {
     let free = Free::of(book, held);
     let (start, end) = (window.start.as_second(), window.end.as_second());
+    if TimeZone::get(&book.time_zone).is_ok_and(|zone| comes_twice(start, &zone)) {
+        return None;
+    }
     let who = free.clinicians.iter().position(|(one, _)| one.vendor_id == clinician)?;
     if !free.clinicians.get(who)?.1.hold(start, end) {
         return None;

@@ -15,6 +15,10 @@ pub struct Reschedule {
     pub from: Window,
     /// With whom it is to be: the vendor's id.
     pub clinician: String,
+    /// Who goes along with it, by the vendor's id, and is busy then as well. The practice's system is not told: it has
+    /// them in the appointment already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside: Option<String>,
     /// Where it is to be: the vendor's id of the chair.
     pub chair: String,
     /// When it is to be.
@@ -65,6 +69,8 @@ pub struct NewNote {
 pub struct Takes<'a> {
     /// Whose: the vendor's id of the clinician.
     pub clinician: &'a str,
+    /// And whose besides, where two are busy with it.
+    pub beside: Option<&'a str>,
     /// Where: the vendor's id of the chair.
     pub chair: &'a str,
     /// When.
@@ -77,11 +83,14 @@ impl Write {
     pub fn takes(&self) -> Option<Takes<'_>> {
         match self {
             Self::BookAppointment(new) => {
-                Some(Takes { clinician: &new.clinician, chair: &new.chair, window: new.window })
+                Some(Takes { clinician: &new.clinician, beside: None, chair: &new.chair, window: new.window })
             }
-            Self::RescheduleAppointment(moved) => {
-                Some(Takes { clinician: &moved.clinician, chair: &moved.chair, window: moved.window })
-            }
+            Self::RescheduleAppointment(moved) => Some(Takes {
+                clinician: &moved.clinician,
+                beside: moved.beside.as_deref(),
+                chair: &moved.chair,
+                window: moved.window,
+            }),
             _ => None,
         }
     }

@@ -18,7 +18,7 @@ mod turn;
 mod wish;
 
 pub use answer::{AuditNote, Status, ToolAnswer};
-pub use availability::Held;
+pub use availability::{Held, Stage};
 pub use desk::{Caller, Desk, Door, Settings};
 pub use input::BadInput;
 pub use language::{Language, Template};

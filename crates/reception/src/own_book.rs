@@ -1,6 +1,6 @@
 //! A patient's own appointments, by everything that is known: the practice's copy, what we hold, what we changed.
 
-use availability::Held;
+use availability::{Held, Stage};
 use domain::{AppointmentState, Clinician, Freshness, Patient, PatientBook, Window, WritebackId};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -25,15 +25,44 @@ pub(crate) struct Own {
     pub(crate) window: Window,
     /// With whom, by the vendor's id.
     pub(crate) clinician: Option<String>,
+    /// Whether it is there: done, or a request that may never be.
+    pub(crate) stage: Stage,
     /// The practice's system has it no more.
     pub(crate) cancelled: bool,
     /// The practice's system says something of it that we cannot read: it may stand or not.
     pub(crate) unclear: bool,
-    /// Our change of it that is not over.
+    /// A change of it that is not over, or that staff made by hand and no copy shows.
     pub(crate) changing: Option<Change>,
 }
 
 impl Own {
+    /// One that stands.
+    fn standing(id: Option<String>, window: Window, clinician: Option<String>) -> Self {
+        let (request, stage, changing) = (None, Stage::Done, None);
+        Self { id, request, window, clinician, stage, cancelled: false, unclear: false, changing }
+    }
+
+    /// Whether a change of it stands so.
+    pub(crate) fn is_changing(&self, stage: Stage) -> bool {
+        self.changing.as_ref().is_some_and(|change| change.stage == stage)
+    }
+
+    /// Whether it is what the time is held for. Of what is done, by hand perhaps, under an id that nobody told us, a
+    /// copy tells the id.
+    fn is_of(&self, hold: &Held) -> bool {
+        match &hold.appointment {
+            Some(_) => self.id == hold.appointment,
+            None => {
+                matches!(hold.stage, Stage::Done | Stage::ByHand)
+                    && self.id.is_some()
+                    && !self.cancelled
+                    && !self.unclear
+                    && self.window.start == hold.window.start
+                    && self.clinician == hold.clinician
+            }
+        }
+    }
+
     /// What it is called: by the vendor's id, and by that of our request for as long as it is being made.
     pub(crate) fn called(&self) -> Option<String> {
         self.id.clone().or_else(|| self.request.map(|request| request.to_string()))
@@ -77,29 +106,20 @@ impl OwnBook {
             .into_iter()
             .filter(|one| one.patient == patient)
             .map(|one| Own {
-                id: Some(one.vendor_id),
-                request: None,
-                window: one.window,
-                clinician: one.clinician,
                 cancelled: one.state == AppointmentState::Cancelled,
                 unclear: one.state == AppointmentState::Unknown,
-                changing: None,
+                ..Own::standing(Some(one.vendor_id), one.window, one.clinician)
             })
             .collect();
         let shown: Vec<String> = own.iter().filter_map(|one| one.id.clone()).collect();
         for hold in held.iter().filter(|hold| hold.patients.iter().any(|one| one == patient)) {
-            let known = own.iter_mut().find(|one| one.id.is_some() && one.id == hold.appointment);
-            match known {
+            match own.iter_mut().find(|one| one.is_of(hold)) {
                 // Whoever was told of it before it was made calls it by the request.
                 Some(one) => one.request = one.request.or(hold.writeback),
                 None => own.push(Own {
-                    id: hold.appointment.clone(),
                     request: hold.writeback,
-                    window: hold.window,
-                    clinician: hold.clinician.clone(),
-                    cancelled: false,
-                    unclear: false,
-                    changing: None,
+                    stage: hold.stage,
+                    ..Own::standing(hold.appointment.clone(), hold.window, hold.clinician.clone())
                 }),
             }
         }
@@ -108,29 +128,22 @@ impl OwnBook {
             if change.outruns(copied_at)
                 && !own.iter().any(|one| one.id.as_ref() == Some(&change.appointment))
             {
-                own.push(Own {
-                    id: Some(change.appointment.clone()),
-                    request: None,
-                    window: change.from,
-                    clinician: None,
-                    cancelled: false,
-                    unclear: false,
-                    changing: None,
-                });
+                own.push(Own::standing(Some(change.appointment.clone()), change.from, None));
             }
             let Some(one) = own.iter_mut().find(|one| one.id.as_ref() == Some(&change.appointment)) else {
                 continue;
             };
-            if change.done_at.is_none() {
-                one.changing = Some(change.clone());
-            } else if change.outruns(copied_at) || !shown.contains(&change.appointment) {
-                match &change.to {
-                    None => one.cancelled = true,
-                    Some(to) => {
-                        one.window = to.window;
-                        one.clinician = Some(to.clinician.clone());
-                    }
+            match (change.stage, &change.to) {
+                (Stage::Done, _) if !change.outruns(copied_at) && shown.contains(&change.appointment) => {}
+                (Stage::Done, None) => one.cancelled = true,
+                (Stage::Done, Some(to)) => {
+                    one.window = to.window;
+                    one.clinician = Some(to.clinician.clone());
+                    // Wherever staff had moved it before, it is here now.
+                    (one.stage, one.changing) = (Stage::Done, None);
                 }
+                (Stage::ByHand, _) if !change.is_unseen(copied_at) => {}
+                _ => one.changing = Some(change.clone()),
             }
         }
         own.sort_by_key(|one| one.window.start);
@@ -191,10 +204,14 @@ impl OwnBook {
         Ok(own)
     }
 
-    /// What a second wish about one whose change is not over comes to: it has to wait for a moment, or a person has to
-    /// see to it.
+    /// What a second wish about one whose change is not over, or not shown, comes to: it has to wait for a moment, or a
+    /// person has to see to it.
     pub(crate) async fn under_way(&self, turn: &mut Turn<'_>, own: &Own, change: &Change) -> ToolAnswer {
-        let is_nearly_over = match turn.news_now(change.writeback).await {
+        let news = match change.stage {
+            Stage::WithStaff | Stage::ByHand => WriteNews::Parked,
+            Stage::UnderWay | Stage::Done => turn.news_now(change.writeback).await,
+        };
+        let is_nearly_over = match news {
             WriteNews::Offline | WriteNews::Parked => false,
             WriteNews::Succeeded { .. } | WriteNews::Failed(_) => true,
             WriteNews::Waiting | WriteNews::Unknown => {
@@ -205,7 +222,9 @@ impl OwnBook {
             return turn.say(&sentences::changes::UNDER_WAY, &[]);
         }
         turn.wants("writebackId", change.writeback.to_string());
-        self.say(turn, &sentences::changes::WAITS, own)
+        let is_with_staff = news == WriteNews::Parked;
+        let told = if is_with_staff { &sentences::changes::WITH_STAFF } else { &sentences::changes::WAITS };
+        self.say(turn, told, own)
     }
 
     /// Leaves what somebody wants of a request that is on its way to a person, who may have to take it out again.
@@ -297,7 +316,7 @@ mod tests {
             to: to.map(claim),
             wished_at: at(0),
             done_at: done_at.map(at),
-            parked: false,
+            stage: if done_at.is_some() { Stage::Done } else { Stage::UnderWay },
         }
     }
 
@@ -307,6 +326,7 @@ mod tests {
             clinician: Some("DR1".into()),
             chair: Some("OP1".into()),
             writeback: Some(WritebackId::new()),
+            stage: if appointment.is_some() { Stage::Done } else { Stage::UnderWay },
             appointment: appointment.map(Into::into),
             patients: vec!["104".into()],
         }
@@ -373,6 +393,46 @@ mod tests {
         let own = book(vec![shown("900", 9)], &[], &[change("900", Some(14), None)]);
         assert_eq!((own[0].window, own[0].cancelled), (window(9), false));
         assert!(own[0].changing.is_some());
+    }
+
+    #[test]
+    fn p5_a_move_of_what_no_copy_shows_is_no_appointment_at_its_new_time() {
+        for stage in [Stage::UnderWay, Stage::WithStaff, Stage::ByHand] {
+            let moving = Held { stage, ..held(Some("900"), 14) };
+            let own = book(vec![], std::slice::from_ref(&moving), &[]);
+            assert_eq!((own[0].window, own[0].stage), (window(14), stage));
+            let own = book(vec![shown("900", 9)], &[moving], &[]);
+            assert_eq!((own.len(), own[0].window, own[0].stage), (1, window(9), Stage::Done));
+        }
+    }
+
+    #[test]
+    fn what_staff_entered_by_hand_is_theirs_once_the_copy_shows_it_at_its_time() {
+        for (stage, count) in
+            [(Stage::ByHand, 1), (Stage::Done, 1), (Stage::UnderWay, 2), (Stage::WithStaff, 2)]
+        {
+            let hold = Held { stage, ..held(None, 9) };
+            assert_eq!(
+                book(vec![shown("900", 9)], std::slice::from_ref(&hold), &[]).len(),
+                count,
+                "{stage:?}"
+            );
+            assert_eq!(book(vec![shown("900", 10)], std::slice::from_ref(&hold), &[]).len(), 2, "{stage:?}");
+            let gone = Appointment { state: AppointmentState::Cancelled, ..shown("900", 9) };
+            assert_eq!(book(vec![gone], &[hold], &[]).len(), 2, "{stage:?}");
+        }
+    }
+
+    #[test]
+    fn p5_a_change_that_staff_made_is_told_until_a_copy_is_newer_and_changes_nothing_by_itself() {
+        let by_hand = |hours| Change { stage: Stage::ByHand, ..change("900", Some(14), Some(hours)) };
+        let own = book(vec![shown("900", 9)], &[], &[by_hand(0)]);
+        assert_eq!((own[0].window, own[0].is_changing(Stage::ByHand)), (window(9), true));
+        let own = book(vec![shown("900", 9)], &[], &[by_hand(-1)]);
+        assert_eq!((own[0].window, own[0].changing.is_none()), (window(9), true));
+        let own = book(vec![shown("900", 9)], &[], &[by_hand(0), change("900", Some(16), Some(0))]);
+        assert_eq!((own[0].window, own[0].changing.is_none()), (window(16), true), "we moved it since");
+        assert_eq!(book(vec![], &[], &[by_hand(0)]), []);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use availability::Held;
+use availability::{Held, Stage};
 use domain::{
     AppointmentType, Balance, Clinician, DayBook, Insurance, Money, Patient, PatientBook, PaymentMethod,
     PracticeId, Window, WritebackId,
@@ -98,8 +98,8 @@ pub trait PracticeBook: Send + Sync {
     async fn insurance(&self, desk: &Desk, patient: &str) -> Result<Answered<Vec<Insurance>>, BookError>;
 }
 
-/// A change of an appointment by a write of ours: under way, set aside, or done so lately that the practice's
-/// copy may not show it.
+/// A change of an appointment by a write of ours: under way, set aside, or done, by hand perhaps, so lately that the
+/// practice's copy may not show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The write.
@@ -114,16 +114,21 @@ pub struct Change {
     pub to: Option<Claim>,
     /// When it was wished for.
     pub wished_at: Timestamp,
-    /// When the practice's system had done it; `None`: it is not over.
+    /// When the practice's system had done it, or staff had entered it by hand; `None`: it is not over.
     pub done_at: Option<Timestamp>,
-    /// It was set aside: staff must find out what became of it.
-    pub parked: bool,
+    /// How it stands.
+    pub stage: Stage,
 }
 
 impl Change {
-    /// Whether it is done and a copy of `copied_at` may not show it yet. Once it must, the copy is right: somebody
-    /// at the practice may have changed the appointment again.
+    /// Whether the practice's system has done it and a copy of `copied_at` may not show it yet. Once it must, the copy
+    /// is right: somebody at the practice may have changed the appointment again.
     pub(crate) fn outruns(&self, copied_at: Option<Timestamp>) -> bool {
+        self.stage == Stage::Done && self.is_unseen(copied_at)
+    }
+
+    /// The same, whoever has done it.
+    pub(crate) fn is_unseen(&self, copied_at: Option<Timestamp>) -> bool {
         self.done_at.is_some_and(|done_at| is_after(done_at, copied_at))
     }
 }
@@ -292,8 +297,8 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`].
     async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError>;
 
-    /// Every change of the practice's appointments by a write of ours that is not over, or was done within the
-    /// last days; the oldest first.
+    /// Every change of the practice's appointments by a write of ours that is not over, or was done, by hand
+    /// perhaps, within the last days; the oldest first.
     ///
     /// # Errors
     /// [`LedgerError`].

@@ -139,9 +139,11 @@ fn stands(write: &Write, appointment: &str, was: Window, book: &DayBook, own: Op
 
 fn is_in_the_way(one: &Appointment, place: &Takes<'_>) -> bool {
     let nobodys = one.clinician.is_none() && one.chair.is_none();
+    let is_of = |id: &str| one.clinician.as_deref() == Some(id);
     one.state != AppointmentState::Cancelled
         && one.window.overlaps(&place.window)
         && (nobodys
-            || one.clinician.as_deref() == Some(place.clinician)
+            || is_of(place.clinician)
+            || place.beside.is_some_and(is_of)
             || one.chair.as_deref() == Some(place.chair))
 }

@@ -41,7 +41,7 @@ pub enum Requested {
 /// Why a wish was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// Another booking of ours has the clinician or the chair at that time.
+    /// Another booking of ours has a clinician or the chair at that time.
     #[error("another booking has the time")]
     SlotTaken,
     /// Another change of the same appointment is not over yet.
@@ -62,10 +62,12 @@ pub async fn request(tx: &mut TenantTx, wish: &Wish<'_>) -> Result<Requested, Re
         None => (Vec::new(), None),
         Some(place) => {
             let resource = |kind, id: &str| Resource { kind, vendor_id: id.to_owned() };
-            let resources = vec![
+            let mut resources = vec![
                 resource(ResourceKind::Clinician, place.clinician),
                 resource(ResourceKind::Chair, place.chair),
             ];
+            // After the first: whoever reads the holds tells the two apart by their order.
+            resources.extend(place.beside.map(|id| resource(ResourceKind::Clinician, id)));
             (resources, Some(place.window))
         }
     };

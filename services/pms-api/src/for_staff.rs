@@ -57,8 +57,13 @@ fn why(code: &str, kept: bool) -> (&'static str, &'static str) {
             "The task says which request waits. Drop it as not wanted, or see that it is entered; then do what they \
              want now in your own system, and call them back.",
         ),
+        "change_with_staff" => (
+            "An earlier change of that appointment was left to you, or was entered by hand.",
+            "The task says which request. See what became of it; then do what they want now in your own system, and call \
+             them back.",
+        ),
         "request_under_way" => (
-            "It is about a request that is on its way to your system, and may be in it by now.",
+            "It is about an earlier request, which may be in your system by now.",
             "The task says which request. Is it in your calendar: do what they want now there. Is it not, and waits: \
              drop it as not wanted. Then call them back.",
         ),

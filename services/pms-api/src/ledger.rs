@@ -3,10 +3,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use domain::{PaymentMethod, PracticeId, ResourceKind, Window, WritebackId, WritebackState as S};
+use jiff::Timestamp;
 use pms::{FailureReason, NewPatient, NewPayment, Write};
 use reception::{
     Change, Claim, Desk, Door, Guessing, Held, Ledger, LedgerError, NewWrite, Paid, PaymentTaken,
-    PendingPatient, Proof, Recorded, RequestError, Requested, WriteNews,
+    PendingPatient, Proof, Recorded, RequestError, Requested, Stage, WriteNews,
 };
 use service::Relay;
 use store::{CountedGuess, Practice, Store, StoreError, Writeback};
@@ -61,51 +62,77 @@ impl StoreLedger {
 
     async fn held(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, StoreError> {
         let mut tx = self.store.tenant(desk.tenant).await?;
-        let mut times: BTreeMap<WritebackId, Held> = BTreeMap::new();
-        for hold in tx.holds(desk.connection, covers).await? {
-            let held = times.entry(hold.writeback).or_insert_with(|| Held {
-                window: hold.window,
-                clinician: None,
-                chair: None,
-                writeback: Some(hold.writeback),
-                appointment: None,
-                patients: Vec::new(),
-            });
-            match hold.resource.kind {
-                ResourceKind::Chair => held.chair = Some(hold.resource.vendor_id),
-                _ => held.clinician = Some(hold.resource.vendor_id),
-            }
-        }
+        let mut times = by_write(tx.holds(desk.connection, covers).await?);
         let ids: Vec<WritebackId> = times.keys().copied().collect();
         let writes = tx.writebacks(&ids).await?;
+        let by_hand = tx.entered_by_hand(&writes).await?;
         let firsts: Vec<WritebackId> = writes.iter().filter_map(|write| write.depends_on).collect();
         let firsts = tx.writebacks(&firsts).await?;
         tx.commit().await?;
         for write in writes {
             // Of another location nothing is known here but that the clinician is busy.
-            let Some(held) = times.get_mut(&write.id).filter(|_| write.connection == desk.connection) else {
+            let Some(both) = times.get_mut(&write.id).filter(|_| write.connection == desk.connection) else {
                 continue;
             };
-            held.appointment = write.created_vendor_id.clone();
-            if let Ok(content) = serde_json::from_slice::<Write>(write.payload.expose()) {
-                held.patients.extend(content.patient().map(str::to_owned));
-                // A move has its appointment before it is done.
-                held.appointment = content.changes().map(str::to_owned).or(held.appointment.take());
-            }
-            if let Some(first) = firsts.iter().find(|first| Some(first.id) == write.depends_on) {
-                held.patients.push(first.id.to_string());
-                held.patients.extend(first.created_vendor_id.clone());
+            let content = serde_json::from_slice::<Write>(write.payload.expose()).ok();
+            for held in both {
+                held.stage = stage(write.state, by_hand.contains_key(&write.id));
+                held.appointment = write.created_vendor_id.clone();
+                if let Some(content) = &content {
+                    held.patients.extend(content.patient().map(str::to_owned));
+                    // A move has its appointment before it is done.
+                    held.appointment = content.changes().map(str::to_owned).or(held.appointment.take());
+                }
+                if let Some(first) = firsts.iter().find(|first| Some(first.id) == write.depends_on) {
+                    held.patients.push(first.id.to_string());
+                    held.patients.extend(first.created_vendor_id.clone());
+                }
             }
         }
-        Ok(times.into_values().collect())
+        Ok(times.into_values().flatten().collect())
     }
+}
+
+/// What each write keeps busy, by its holds in the order in which they were placed.
+fn by_write(holds: Vec<store::Held>) -> BTreeMap<WritebackId, Vec<Held>> {
+    let mut times: BTreeMap<WritebackId, Vec<Held>> = BTreeMap::new();
+    for hold in holds {
+        let of_write = times.entry(hold.writeback).or_default();
+        let (clinician, chair) = match hold.resource.kind {
+            ResourceKind::Chair => (None, Some(hold.resource.vendor_id)),
+            _ => (Some(hold.resource.vendor_id), None),
+        };
+        match of_write.first_mut() {
+            Some(first) if chair.is_some() => first.chair = chair,
+            Some(first) if first.clinician.is_none() => first.clinician = clinician,
+            _ => of_write.push(Held {
+                window: hold.window,
+                clinician,
+                chair,
+                writeback: Some(hold.writeback),
+                stage: Stage::UnderWay,
+                appointment: None,
+                patients: Vec::new(),
+            }),
+        }
+    }
+    times
 }
 
 fn failed(error: StoreError) -> LedgerError {
     LedgerError(Box::new(error))
 }
 
-fn change(row: &Writeback) -> Option<Change> {
+const fn stage(state: S, by_hand: bool) -> Stage {
+    match state {
+        _ if by_hand => Stage::ByHand,
+        S::Succeeded => Stage::Done,
+        S::Failed | S::Parked => Stage::WithStaff,
+        S::Queued | S::Sending | S::Unknown | S::Submitted => Stage::UnderWay,
+    }
+}
+
+fn change(row: &Writeback, by_hand_at: Option<Timestamp>) -> Option<Change> {
     let content = serde_json::from_slice::<Write>(row.payload.expose()).ok()?;
     let place = content.takes().map(|place| Claim {
         window: place.window,
@@ -124,8 +151,8 @@ fn change(row: &Writeback) -> Option<Change> {
         from,
         to,
         wished_at: row.created_at,
-        done_at: row.finished_at.filter(|_| row.state == S::Succeeded),
-        parked: row.state == S::Parked,
+        done_at: by_hand_at.or(row.finished_at.filter(|_| row.state == S::Succeeded)),
+        stage: stage(row.state, by_hand_at.is_some()),
     })
 }
 
@@ -183,11 +210,13 @@ impl Ledger for StoreLedger {
         let rows = async {
             let mut tx = self.store.tenant(desk.tenant).await?;
             let rows = tx.recent_changes(desk.connection).await?;
+            let by_hand = tx.entered_by_hand(&rows).await?;
             tx.commit().await?;
-            Ok(rows)
+            Ok((rows, by_hand))
         };
+        let (rows, by_hand) = rows.await.map_err(failed)?;
         // What cannot be read is not known to have changed anything.
-        Ok(rows.await.map_err(failed)?.iter().filter_map(change).collect())
+        Ok(rows.iter().filter_map(|row| change(row, by_hand.get(&row.id).copied())).collect())
     }
 
     async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {
@@ -424,5 +453,37 @@ impl Ledger for StoreLedger {
             (S::Parked | S::Succeeded, _) => PendingPatient::LeftToStaff,
             _ => PendingPatient::Pending,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Resource;
+
+    use super::*;
+
+    #[test]
+    fn p4_a_write_that_takes_two_clinicians_keeps_both_busy_and_the_chair_once() {
+        let (one, two) = (WritebackId::new(), WritebackId::new());
+        let hold = |writeback, kind, id: &str| store::Held {
+            writeback,
+            booking: writeback,
+            resource: Resource { kind, vendor_id: id.to_owned() },
+            window: Window::of_minutes(Timestamp::UNIX_EPOCH, 30).unwrap(),
+        };
+        let (clinician, chair) = (ResourceKind::Clinician, ResourceKind::Chair);
+        let times = by_write(vec![
+            hold(one, clinician, "DR1"),
+            hold(one, chair, "OP1"),
+            hold(two, chair, "OP2"),
+            hold(two, clinician, "DR2"),
+            hold(one, clinician, "HY1"),
+        ]);
+        let of = |writeback: WritebackId| {
+            let held = times[&writeback].iter();
+            held.map(|one| (one.clinician.as_deref(), one.chair.as_deref())).collect::<Vec<_>>()
+        };
+        assert_eq!(of(one), [(Some("DR1"), Some("OP1")), (Some("HY1"), None)]);
+        assert_eq!(of(two), [(Some("DR2"), Some("OP2"))]);
     }
 }

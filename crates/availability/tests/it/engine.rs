@@ -1,6 +1,6 @@
 use std::time::Instant;
 
-use availability::{Ask, Held, Opening, PartOfDay, choose, nearest, openings, still_free};
+use availability::{Ask, Held, Opening, PartOfDay, Stage, choose, nearest, openings, still_free};
 use domain::{
     Appointment, AppointmentState, ClinicianKind, DayBook, OpenHours, Resource, ResourceKind, Window,
 };
@@ -300,6 +300,7 @@ fn any_case() -> impl Strategy<Value = Case> {
         clinician,
         chair,
         writeback: None,
+        stage: Stage::UnderWay,
         appointment: None,
         patients: vec![],
     });
@@ -403,6 +404,7 @@ proptest! {
                 clinician: Some(first.clinician.vendor_id.clone()),
                 chair: Some(first.chair.vendor_id.clone()),
                 writeback: None,
+                stage: Stage::UnderWay,
                 appointment: None,
                 patients: vec![],
             });

@@ -124,6 +124,7 @@ mod tests {
             patient: "201".into(),
             from: window("2026-05-01T14:30:00Z"),
             clinician: "DR1".into(),
+            beside: Some("HY1".into()),
             chair: "OP1".into(),
             window: window(start),
             time_zone: "America/Chicago".into(),

@@ -25,6 +25,7 @@ pub(crate) fn moving(others: &[&str]) -> WriteOrder {
         patient: "201".into(),
         from: window("2026-06-01T14:30:00Z", "2026-06-01T15:20:00Z"),
         clinician: "DR1".into(),
+        beside: Some("HY1".into()),
         chair: "OP1".into(),
         window: window("2026-06-03T14:30:00Z", "2026-06-03T15:20:00Z"),
         time_zone: "America/Chicago".into(),

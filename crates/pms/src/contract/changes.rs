@@ -41,6 +41,7 @@ fn moving(scene: &Scene, appointment: &str, window: Window, reference: &str) -> 
         patient: scene.patient.vendor_id.clone(),
         from: scene.free[0],
         clinician: scene.clinician.clone(),
+        beside: None,
         chair: scene.chair.clone(),
         window,
         time_zone: scene.time_zone.clone(),

@@ -20,6 +20,15 @@ pub(crate) const WAITS: Template = Template {
     fr: "Un changement déjà demandé pour votre rendez-vous de {when} attend encore le système de la clinique, je ne peux donc pas en faire un autre. Le personnel s'en occupera et vous recontactera.",
 };
 
+/// A change that staff have to look into, or made by hand: nobody here knows how the appointment stands.
+pub(crate) const WITH_STAFF: Template = Template {
+    code: "change_with_staff",
+    status: Status::NeedsStaff,
+    en: "The clinic's staff have taken over an earlier change of your appointment, {when}, so I can't make another. They will see to what you want now and get back to you.",
+    es: "El personal de la clínica se hizo cargo de un cambio anterior de su cita de {when}, así que no puedo hacer otro. También se ocupará de lo que quiere ahora y se comunicará con usted.",
+    fr: "Le personnel de la clinique a pris en charge un autre changement de votre rendez-vous de {when}, je ne peux donc pas le changer. Il s'occupera de votre demande et vous recontactera.",
+};
+
 /// A request that has no appointment yet, and may have one at any moment: a person has to see what became of it.
 pub(crate) const REQUESTED: Template = Template {
     code: "request_under_way",

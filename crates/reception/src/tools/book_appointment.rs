@@ -1,4 +1,4 @@
-use availability::{Held, still_free};
+use availability::{Held, Stage, still_free};
 use domain::{AppointmentState, DayBook, Window, WritebackId};
 use jiff::tz::TimeZone;
 use pms::{FailureReason, NewAppointment, Operation, Write};
@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::alternatives::Wanted;
 use super::check_availability::rfc3339;
+use super::get_appointments;
 use super::kind::{KIND_UNKNOWN, WithWhom, kind};
 use super::{Access, Arguments, Running, Tool, schema_of, with_general};
 use crate::own_book::identified;
@@ -79,6 +80,8 @@ const STAFF: Template = Template {
     es: "No pude completar la solicitud para {when} en el sistema de la clínica. El personal de la clínica tendrá que acordarlo con usted.",
     fr: "Je n'ai pas pu terminer la demande pour {when} dans le système de la clinique. Le personnel de la clinique devra s'en charger avec vous.",
 };
+const BY_HAND: Template =
+    Template { code: "booking_entered_by_hand", status: Status::Unknown, ..get_appointments::BY_HAND };
 const TAKEN: Template = Template {
     code: "slot_taken",
     status: Status::Refused,
@@ -137,6 +140,7 @@ const SENTENCES: &[&Template] = &[
     &NOT_KNOWN,
     &OFFLINE,
     &STAFF,
+    &BY_HAND,
     &TAKEN,
     &TAKEN_NO_OTHER,
     &TOO_SHORT,
@@ -187,10 +191,11 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
                 turn.ask_again(writeback).await?;
                 wish.outcome(turn, writeback).await
             }
-            Standing::PatientElsewhere if anybody => {
+            Standing::ByHand | Standing::PatientElsewhere if anybody => {
                 wish.held_by_another();
                 Ok(wish.taken(turn))
             }
+            Standing::ByHand => Ok(wish.say(turn, &BY_HAND)),
             Standing::PatientElsewhere => Ok(wish.say(turn, &ELSEWHERE)),
             Standing::New => {
                 let needs = kind.as_ref().and_then(|kind| kind.minutes);
@@ -243,6 +248,8 @@ enum Standing {
     InTheBook,
     /// It was asked for before and is under way, or done and not shown yet.
     OnItsWay(WritebackId),
+    /// Staff entered it by hand, and the practice's system does not show it yet.
+    ByHand,
     /// The patient has another appointment then.
     PatientElsewhere,
     /// None of these.
@@ -272,14 +279,14 @@ impl Wish {
     fn standing(&self) -> Standing {
         let (window, clinician) = (self.claim.window, self.claim.clinician.as_str());
         let same = |other: &Window, who: Option<&str>| other.start == window.start && who == Some(clinician);
-        let mut elsewhere = false;
+        let mut found = Standing::New;
         for hold in &self.held {
             if hold.window.overlaps(&window) && hold.patients.iter().any(|one| self.is_patient(one)) {
+                let is_it = same(&hold.window, hold.clinician.as_deref());
                 match hold.writeback {
-                    Some(writeback) if same(&hold.window, hold.clinician.as_deref()) => {
-                        return Standing::OnItsWay(writeback);
-                    }
-                    _ => elsewhere = true,
+                    Some(_) if is_it && hold.stage == Stage::ByHand => found = Standing::ByHand,
+                    Some(writeback) if is_it => return Standing::OnItsWay(writeback),
+                    _ => found = Standing::PatientElsewhere,
                 }
             }
         }
@@ -288,10 +295,10 @@ impl Wish {
                 if same(&one.window, one.clinician.as_deref()) {
                     return Standing::InTheBook;
                 }
-                elsewhere = true;
+                found = Standing::PatientElsewhere;
             }
         }
-        if elsewhere { Standing::PatientElsewhere } else { Standing::New }
+        found
     }
 
     async fn request(
@@ -346,6 +353,7 @@ impl Wish {
             clinician: Some(self.claim.clinician.clone()),
             chair: None,
             writeback: None,
+            stage: Stage::UnderWay,
             appointment: None,
             patients: Vec::new(),
         });

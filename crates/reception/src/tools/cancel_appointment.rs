@@ -1,3 +1,4 @@
+use availability::Stage;
 use domain::WritebackId;
 use pms::{Cancellation, Operation, Write};
 use schemars::JsonSchema;
@@ -90,6 +91,7 @@ const SENTENCES: &[&Template] = &[
     &changes::REQUESTED,
     &changes::UNDER_WAY,
     &changes::WAITS,
+    &changes::WITH_STAFF,
     &changes::PASSED,
     &changes::TOO_OLD,
     &changes::UNCLEAR,
@@ -121,8 +123,9 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
         let Some(id) = &own.id else { return take_back(turn, &book, own).await };
         turn.require(Operation::CancelAppointment)?;
         match &own.changing {
+            Some(change) if change.stage == Stage::ByHand => Ok(book.under_way(turn, own, change).await),
             Some(change) if change.to.is_none() => outcome(turn, &book, own, change.writeback).await,
-            Some(change) if change.parked => Ok(book.say(turn, &STAFF, own)),
+            Some(change) if change.stage == Stage::WithStaff => Ok(book.say(turn, &STAFF, own)),
             Some(change) => Ok(book.under_way(turn, own, change).await),
             None => {
                 book.readable(turn, own)?;

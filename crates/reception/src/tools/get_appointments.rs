@@ -1,3 +1,4 @@
+use availability::Stage;
 use pms::Operation;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -65,6 +66,34 @@ const ALSO_REQUESTED: Template = Template {
     es: "Una solicitud para {when} todavía va en camino a la clínica. Aún no está confirmada.",
     fr: "Une demande pour {when} est encore en route vers la clinique. Elle n'est pas encore confirmée.",
 };
+const WITH_STAFF: Template = Template {
+    code: "appointments_with_staff",
+    status: Status::Ok,
+    en: "Your request for {when} is with the clinic's staff, who have to look into it. It isn't confirmed, so please don't count on it yet.",
+    es: "Su solicitud para {when} está en manos del personal de la clínica, que tiene que revisarla. No está confirmada; no la dé por hecha todavía.",
+    fr: "Votre demande pour {when} est entre les mains du personnel de la clinique, qui doit l'examiner. Elle n'est pas confirmée ; ne comptez pas encore dessus.",
+};
+pub(super) const BY_HAND: Template = Template {
+    code: "appointments_entered_by_hand",
+    status: Status::Ok,
+    en: "The clinic's staff have entered your request for {when} themselves, but I can't see it in their calendar yet.",
+    es: "El personal de la clínica anotó por su cuenta su solicitud para {when}, pero todavía no la veo en su calendario.",
+    fr: "Le personnel de la clinique a inscrit lui-même votre demande pour {when}, mais je ne la vois pas encore dans son agenda.",
+};
+const CHANGE_WITH_STAFF: Template = Template {
+    code: "appointments_change_with_staff",
+    status: Status::Ok,
+    en: "A change of your appointment, {when}, is with the clinic's staff; it isn't certain yet whether it was made.",
+    es: "Un cambio de su cita de {when} está en manos del personal de la clínica; todavía no es seguro que se haya hecho.",
+    fr: "Un changement de votre rendez-vous de {when} est entre les mains du personnel de la clinique ; il n'est pas encore certain qu'il ait été fait.",
+};
+const CHANGE_BY_HAND: Template = Template {
+    code: "appointments_changed_by_hand",
+    status: Status::Ok,
+    en: "The clinic's staff have made a change of your appointment, {when}, that I can't see yet, so it may not stand like that any more.",
+    es: "El personal de la clínica hizo un cambio de su cita de {when} que todavía no veo, así que puede que ya no siga así.",
+    fr: "Le personnel de la clinique a fait un changement de votre rendez-vous de {when} que je ne vois pas encore ; il ne tient peut-être plus tel quel.",
+};
 const CHANGING: Template = Template {
     code: "appointments_changing",
     status: Status::Ok,
@@ -94,7 +123,11 @@ const SENTENCES: &[&Template] = &[
     &NONE,
     &ONLY_REQUESTED,
     &ALSO_REQUESTED,
+    &WITH_STAFF,
+    &BY_HAND,
     &CHANGING,
+    &CHANGE_WITH_STAFF,
+    &CHANGE_BY_HAND,
     &UNCLEAR,
     &UNCLEAR_MORE,
     &sentences::STALE,
@@ -108,7 +141,7 @@ const MOST: usize = 10;
 pub(crate) fn tool() -> Tool {
     Tool {
         name: NAME,
-        description: "Read the appointments to come of an identified patient. Pass the appointmentId of the one they mean to rescheduleAppointment or cancelAppointment.",
+        description: "Read the appointments to come of an identified patient. Of each, only the status booked means that it exists; on_its_way and with_staff are not confirmed, entered_by_hand is not seen in the calendar yet, and unclear may not stand. Pass the appointmentId of the one they mean to rescheduleAppointment or cancelAppointment.",
         access: Access::Reads,
         needs: &[Operation::ReadPatient, Operation::ReadAppointments],
         audit_action: "appointment.read",
@@ -131,9 +164,9 @@ fn run<'a>(turn: &'a mut Turn<'_>, arguments: Arguments<'a>) -> Running<'a> {
 
 fn answer(turn: &Turn<'_>, book: &OwnBook) -> ToolAnswer {
     let to_come = || book.own.iter().filter(|one| !one.cancelled && one.window.start > turn.desk.now);
-    let standing: Vec<&Own> = to_come().filter(|one| one.id.is_some() && !one.unclear).collect();
+    let standing: Vec<&Own> = to_come().filter(|one| one.stage == Stage::Done && !one.unclear).collect();
     let mut unclear: Vec<&Own> = to_come().filter(|one| one.unclear).collect();
-    let requested: Vec<&Own> = to_come().filter(|one| one.id.is_none()).collect();
+    let requested: Vec<&Own> = to_come().filter(|one| one.stage != Stage::Done).collect();
     let when = |own: &Own| book.when(turn, own.window, own.clinician.as_deref());
     let count = standing.len().to_string();
     let mut asked = requested.as_slice();
@@ -151,7 +184,7 @@ fn answer(turn: &Turn<'_>, book: &OwnBook) -> ToolAnswer {
         ([], []) => turn.say(&NONE, &[]),
         ([], [first, rest @ ..]) => {
             asked = rest;
-            turn.say(&ONLY_REQUESTED, &[("when", &when(first))])
+            turn.say(requested_as(first.stage, &ONLY_REQUESTED), &[("when", &when(first))])
         }
         ([one], _) => turn.say(&ONE, &[("first", &when(one))]),
         ([one, two], _) => turn.say(&TWO, &[("first", &when(one)), ("second", &when(two))]),
@@ -161,12 +194,18 @@ fn answer(turn: &Turn<'_>, book: &OwnBook) -> ToolAnswer {
     };
     let language = turn.desk.language;
     if let [one] = standing.as_slice()
-        && one.changing.as_ref().is_some_and(|change| !change.parked)
+        && one.is_changing(Stage::UnderWay)
     {
         answer = answer.and_say(&CHANGING, language, &[]);
     }
+    for (stage, told) in [(Stage::WithStaff, &CHANGE_WITH_STAFF), (Stage::ByHand, &CHANGE_BY_HAND)] {
+        if let Some(one) = standing.iter().find(|one| one.is_changing(stage)) {
+            answer = answer.and_say(told, language, &[("when", &when(one))]);
+        }
+    }
     if let Some(one) = asked.first() {
-        answer = answer.and_say(&ALSO_REQUESTED, language, &[("when", &when(one))]);
+        let told = requested_as(one.stage, &ALSO_REQUESTED);
+        answer = answer.and_say(told, language, &[("when", &when(one))]);
     }
     if !unclear.is_empty() {
         answer = answer.and_say(doubt, language, &fills);
@@ -179,14 +218,30 @@ fn answer(turn: &Turn<'_>, book: &OwnBook) -> ToolAnswer {
     }
 }
 
+/// What is said of a request: as `on_its_way` while it is under way.
+const fn requested_as(stage: Stage, on_its_way: &'static Template) -> &'static Template {
+    match stage {
+        Stage::WithStaff => &WITH_STAFF,
+        Stage::ByHand => &BY_HAND,
+        Stage::UnderWay | Stage::Done => on_its_way,
+    }
+}
+
 fn shape(book: &OwnBook, own: &Own) -> Value {
+    // While staff are at it, or no copy shows what they did, nobody here knows whether it stands as it is shown.
+    let is_doubtful = own.unclear || own.is_changing(Stage::WithStaff) || own.is_changing(Stage::ByHand);
+    let status = if is_doubtful && own.stage == Stage::Done { "unclear" } else { own.stage.as_str() };
     let mut shape = json!({
         "start": rfc3339(own.window.start, &book.zone),
         "durationMinutes": own.window.minutes(),
         "provider": book.with_whom(own.clinician.as_deref()),
-        "pending": own.id.is_none(),
+        "status": status,
+        "pending": own.stage != Stage::Done,
         "changing": own.changing.is_some(),
     });
+    if let Some(change) = &own.changing {
+        shape["change"] = change.stage.as_str().into();
+    }
     if own.unclear {
         shape["statusKnown"] = false.into();
     }

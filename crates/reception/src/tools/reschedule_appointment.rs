@@ -1,4 +1,4 @@
-use availability::{Held, still_free, takes_patients};
+use availability::{Held, Stage, still_free, takes_patients};
 use domain::{AppointmentState, ClinicianKind, DayBook, Window, WritebackId};
 use pms::{FailureReason, Operation, Reschedule, Write};
 use schemars::JsonSchema;
@@ -128,6 +128,7 @@ const SENTENCES: &[&Template] = &[
     &changes::REQUESTED,
     &changes::UNDER_WAY,
     &changes::WAITS,
+    &changes::WITH_STAFF,
     &changes::PASSED,
     &changes::TOO_OLD,
     &changes::UNCLEAR,
@@ -191,17 +192,18 @@ impl Wish {
     async fn run(mut self, turn: &mut Turn<'_>) -> Result<ToolAnswer, Stop> {
         if let Some(change) = &self.own.changing {
             let same = change.to.as_ref().is_some_and(|to| is_place(to, &self.claim));
-            if change.parked && !same {
+            if change.stage == Stage::WithStaff && !same {
                 return Ok(self.say(turn, &STAFF));
             }
-            if !same {
+            if !same || change.stage == Stage::ByHand {
                 return Ok(self.own_book.under_way(turn, &self.own, change).await);
             }
             let writeback = change.writeback;
             return self.outcome(turn, writeback, None).await;
         }
         self.own_book.readable(turn, &self.own)?;
-        if self.own.window.start == self.claim.window.start
+        if self.own.stage == Stage::Done
+            && self.own.window.start == self.claim.window.start
             && self.own.clinician.as_ref() == Some(&self.claim.clinician)
         {
             return Ok(self.say(turn, &ALREADY_THERE));
@@ -218,7 +220,7 @@ impl Wish {
         if turn.too_old(&day_book.freshness).is_some() {
             return Ok(self.say(turn, &STAFF));
         }
-        self.beside = self.with_whom_else(turn, &day_book).await?;
+        self.see_beside(turn, &held, &day_book).await?;
         let is_bookable =
             |id: &str| day_book.clinicians.iter().any(|one| one.vendor_id == id && takes_patients(one));
         if self.beside.as_deref().is_some_and(|beside| !is_bookable(beside)) {
@@ -238,18 +240,22 @@ impl Wish {
     }
 
     /// Who goes with it to its new time: one with a hygienist beside its provider stands in a day book once for each, and
-    /// in the patient's own book for the first alone.
-    async fn with_whom_else(&self, turn: &mut Turn<'_>, book: &DayBook) -> Result<Option<String>, Stop> {
-        let other = |book: &DayBook| {
+    /// in the patient's own book for the first alone. Where no day book shows yet that we moved it, our hold tells.
+    async fn see_beside(&mut self, turn: &mut Turn<'_>, held: &[Held], book: &DayBook) -> Result<(), Stop> {
+        let other = |held: &[Held], book: &DayBook| {
+            let ours = |one: &&Held| one.chair.is_none() && one.appointment.as_ref() == Some(&self.id);
+            let held = held.iter().find(ours).and_then(|one| one.clinician.clone());
             let mut rest = book.appointments.iter().filter(|one| one.vendor_id == self.id).skip(1);
-            rest.find_map(|one| one.clinician.clone())
+            held.or_else(|| rest.find_map(|one| one.clinician.clone()))
         };
         let was = self.own.window;
         if book.covers.overlaps(&was) {
-            return Ok(other(book));
+            self.beside = other(held, book);
+        } else if let Some(day) = turn.whole_days(was.start, 1) {
+            let (held, book) = turn.calendar(day).await?;
+            self.beside = other(&held, &book);
         }
-        let Some(day) = turn.whole_days(was.start, 1) else { return Ok(None) };
-        Ok(other(&turn.calendar(day).await?.1))
+        Ok(())
     }
 
     /// The refusal of a time with somebody who does other work than the visit is for, unless the caller asked for them
@@ -311,6 +317,7 @@ impl Wish {
                 patient: self.patient.clone(),
                 from: self.own.window,
                 clinician: self.claim.clinician.clone(),
+                beside: self.beside.clone(),
                 chair: self.claim.chair.clone(),
                 window: self.claim.window,
                 time_zone: book.time_zone.clone(),
@@ -371,6 +378,7 @@ impl Wish {
             clinician: Some(self.claim.clinician.clone()),
             chair: None,
             writeback: None,
+            stage: Stage::UnderWay,
             appointment: None,
             patients: Vec::new(),
         }

@@ -8,7 +8,7 @@ use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
-use reception::Held;
+use reception::{Held, Stage};
 
 use crate::clinic::{chair, clinician, taken};
 
@@ -105,6 +105,7 @@ impl AnyClinic {
                 clinician: clinician.clone(),
                 chair: chair.clone(),
                 writeback: None,
+                stage: Stage::UnderWay,
                 appointment: None,
                 patients: vec![],
             })

@@ -2,7 +2,7 @@ use domain::{AppointmentState, WritebackId};
 use jiff::SignedDuration;
 use jiff::civil::date;
 use pms::{ErrorKind, FailureReason, Operation, Write};
-use reception::{BookError, Claim, Language, PendingPatient, Status, WriteNews};
+use reception::{BookError, Claim, Held, Language, PendingPatient, Stage, Status, WriteNews};
 use serde_json::{Value, json};
 
 use crate::clinic::{ana, held, proven_clinic as clinic, taken, window};
@@ -210,6 +210,24 @@ async fn an_appointment_the_practice_already_shows_is_not_made_again() {
     clinic.system(|system| system.appointments.push(taken(Some("DR1"), Some("OP1"), nine().window)));
     let handled = clinic.run("bookAppointment", booking("104", &slot)).await;
     assert_eq!((handled.answer.status, handled.answer.code), (Status::Confirmed, "already_booked"));
+    assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn p5_what_staff_entered_by_hand_is_neither_said_to_have_failed_nor_asked_for_once_more() {
+    let clinic = clinic();
+    let slot = clinic.first_slot(DAY).await;
+    clinic.rows(|rows| {
+        rows.news = Some(WriteNews::Parked);
+        let mine = held(&nine(), Some(WritebackId::new()), &["104"]);
+        rows.held.push(Held { stage: Stage::ByHand, ..mine });
+    });
+    let handled = clinic.run("bookAppointment", booking("104", &slot)).await;
+    assert_eq!((handled.answer.status, handled.answer.code), (Status::Unknown, "booking_entered_by_hand"));
+    assert!(handled.wanted.is_none(), "staff have done it");
+    clinic.system(|system| system.appointments.push(taken(Some("DR1"), Some("OP1"), nine().window)));
+    let handled = clinic.run("bookAppointment", booking("104", &slot)).await;
+    assert_eq!(handled.answer.code, "already_booked", "the calendar shows it by now");
     assert!(clinic.writes().is_empty());
 }
 

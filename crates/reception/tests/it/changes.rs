@@ -6,7 +6,7 @@ use domain::{AppointmentState, WritebackId};
 use jiff::SignedDuration;
 use jiff::civil::date;
 use pms::{FailureReason, Operation, Write};
-use reception::{Change, Claim, Held, Status, WriteNews};
+use reception::{Change, Claim, Held, Stage, Status, WriteNews};
 use serde_json::{Value, json};
 
 use crate::clinic::{Clinic, clinic, held, now, taken, window};
@@ -16,12 +16,12 @@ fn cancel(id: &str) -> Value {
     json!({ "patientId": "104", "appointmentId": id })
 }
 
-fn moving(id: &str, slot: &str) -> Value {
+pub(crate) fn moving(id: &str, slot: &str) -> Value {
     json!({ "patientId": "104", "appointmentId": id, "slotId": slot })
 }
 
 /// Wednesday at 9 with Dr Lee.
-async fn wednesday(clinic: &Arc<Clinic>) -> String {
+pub(crate) async fn wednesday(clinic: &Arc<Clinic>) -> String {
     clinic.first_slot("2026-11-25").await
 }
 
@@ -38,7 +38,7 @@ fn change(to: Option<Claim>, done: bool) -> Change {
         to,
         wished_at: now(),
         done_at: done.then(now),
-        parked: false,
+        stage: if done { Stage::Done } else { Stage::UnderWay },
     }
 }
 
@@ -216,8 +216,11 @@ async fn a_second_wish_about_a_change_that_waits_is_left_to_the_staff_who_hear_w
             ..change(Some(wednesday_at_nine()), false)
         };
         let left = !matches!(news, WriteNews::Succeeded { .. }) && minutes != 9;
-        let expected =
-            if left { (Status::NeedsStaff, "change_waits") } else { (Status::Refused, "change_under_way") };
+        let expected = match (left, &news) {
+            (true, WriteNews::Parked) => (Status::NeedsStaff, "change_with_staff"),
+            (true, _) => (Status::NeedsStaff, "change_waits"),
+            (false, _) => (Status::Refused, "change_under_way"),
+        };
         clinic.rows(|rows| {
             rows.changes.push(waiting.clone());
             rows.news = Some(news.clone());
@@ -319,8 +322,8 @@ async fn what_was_made_in_between_is_cancelled_by_the_name_it_had_before() {
 async fn a_change_that_staff_must_look_into_leaves_the_appointment_to_them() {
     let clinic = with_an_appointment();
     let slot = wednesday(&clinic).await;
-    clinic
-        .rows(|rows| rows.changes.push(Change { parked: true, ..change(Some(wednesday_at_nine()), false) }));
+    let parked = Change { stage: Stage::WithStaff, ..change(Some(wednesday_at_nine()), false) };
+    clinic.rows(|rows| rows.changes.push(parked));
     let handled = clinic.run("cancelAppointment", cancel("a1")).await;
     assert_eq!(
         (handled.answer.status, handled.answer.code),
@@ -333,6 +336,29 @@ async fn a_change_that_staff_must_look_into_leaves_the_appointment_to_them() {
     let handled = clinic.run("rescheduleAppointment", moving("a1", &slot)).await;
     assert_eq!(handled.answer.code, "reschedule_needs_staff");
     assert!(clinic.writes().is_empty());
+}
+
+#[tokio::test]
+async fn p5_a_change_that_staff_made_by_hand_is_not_said_to_have_failed_nor_made_once_more() {
+    for to in [None, Some(wednesday_at_nine())] {
+        let clinic = with_an_appointment();
+        let slot = wednesday(&clinic).await;
+        let by_hand = Change { stage: Stage::ByHand, ..change(to, true) };
+        clinic.rows(|rows| {
+            rows.news = Some(WriteNews::Parked);
+            rows.changes.push(by_hand.clone());
+        });
+        for (tool, arguments) in
+            [("cancelAppointment", cancel("a1")), ("rescheduleAppointment", moving("a1", &slot))]
+        {
+            let handled = clinic.run(tool, arguments).await;
+            let told = (handled.answer.status, handled.answer.code);
+            assert_eq!(told, (Status::NeedsStaff, "change_with_staff"), "{tool}");
+            let wanted = Value::from(handled.wanted.unwrap().expose().clone());
+            assert_eq!(wanted["writebackId"], by_hand.writeback.to_string(), "{tool}");
+        }
+        assert!(clinic.writes().is_empty());
+    }
 }
 
 #[tokio::test]
@@ -410,7 +436,10 @@ async fn p4_the_old_time_stays_busy_until_the_move_is_done_and_is_free_from_then
     let slot = wednesday(&clinic).await;
     clinic.run("rescheduleAppointment", moving("a1", &slot)).await;
     assert_eq!(offered(&clinic).await, "2026-11-24T09:30:00-05:00", "it is only on its way");
-    clinic.rows(|rows| rows.changes[0].done_at = Some(now()));
+    clinic.rows(|rows| {
+        rows.changes[0].done_at = Some(now());
+        rows.changes[0].stage = Stage::Done;
+    });
     assert_eq!(offered(&clinic).await, "2026-11-24T09:00:00-05:00");
     // Long after, a copy shows it there again: staff moved it back.
     clinic.rows(|rows| rows.changes[0].done_at = Some(now() - SignedDuration::from_hours(1)));
@@ -480,6 +509,7 @@ async fn a_booking_of_a_moment_ago_can_be_cancelled_before_the_copy_shows_it() {
     clinic.calls_from(DANIELS_PHONE);
     let booked = Held {
         appointment: Some("a7".into()),
+        stage: Stage::Done,
         ..held(&wednesday_at_nine(), Some(WritebackId::new()), &["104"])
     };
     clinic.rows(|rows| {
@@ -532,7 +562,8 @@ async fn an_appointment_booked_lately_is_no_other_one_of_the_patients() {
     let clinic = with_an_appointment();
     clinic.system(|system| system.appointments.clear());
     let claim = Claim { window: tuesday(9), clinician: "DR1".into(), chair: "OP1".into() };
-    let booked = Held { appointment: Some("a1".into()), ..held(&claim, Some(WritebackId::new()), &["104"]) };
+    let mine = held(&claim, Some(WritebackId::new()), &["104"]);
+    let booked = Held { appointment: Some("a1".into()), stage: Stage::Done, ..mine };
     let slots = async |provider: &str| {
         let asked = json!({ "from": "2026-11-24", "provider": provider });
         clinic.run("checkAvailability", asked).await.answer.data["slots"][0]["slotId"].clone()

@@ -13,11 +13,11 @@ use domain::{
 use jiff::civil::{Date, date};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use pms::{Capabilities, NewPatient, NewPayment, Operation, PatientQuery, Write};
+use pms::{Capabilities, NewPatient, NewPayment, Operation, PatientQuery};
 use reception::{
     Answered, BookError, Caller, Change, Claim, Desk, Door, Guessing, Handled, Held, Language, Ledger,
     LedgerError, NewWrite, Paid, PaymentTaken, PendingPatient, PracticeBook, Proof, Reception, Recorded,
-    RequestError, Requested, Settings, WriteNews,
+    RequestError, Requested, Settings, Stage, WriteNews,
 };
 use seal::HmacKey;
 use serde_json::Value;
@@ -368,13 +368,12 @@ impl PracticeBook for Clinic {
     ) -> Result<Answered<PatientBook>, BookError> {
         self.system_answers("patient_book", |system| {
             let book = day_book(covers);
-            let theirs = system
-                .appointments
-                .iter()
-                .filter(|one| one.patient == patient && one.window.overlaps(&covers));
+            let is_theirs = |one: &&Appointment| one.patient == patient && one.window.overlaps(&covers);
+            let mut theirs: Vec<_> = system.appointments.iter().filter(is_theirs).cloned().collect();
+            theirs.dedup_by(|two, one| two.vendor_id == one.vendor_id);
             PatientBook {
                 time_zone: book.time_zone,
-                appointments: theirs.cloned().collect(),
+                appointments: theirs,
                 clinicians: book.clinicians,
                 freshness: Freshness { copied_at: system.copied_at(), read_at: now() },
             }
@@ -433,35 +432,34 @@ impl Ledger for Clinic {
                 }
             }
             if let (Some(claim), Some(patient)) = (&write.claim, write.write.patient()) {
+                let appointment = write.write.changes().map(str::to_owned);
+                let own = Held { appointment, ..held(claim, Some(id), &[patient]) };
+                let two = write.write.takes().and_then(|place| place.beside);
+                let two = two.map(|two| Held { clinician: Some(two.into()), chair: None, ..own.clone() });
+                let wanted: Vec<Held> = std::iter::once(own).chain(two).collect();
                 let clash = |other: &Held| {
+                    let is_one = |one: &Held| {
+                        other.clinician == one.clinician || one.chair.is_some() && other.chair == one.chair
+                    };
                     other.window.overlaps(&claim.window)
-                        && (other.appointment.is_none()
-                            || other.appointment.as_deref() != write.write.changes())
-                        && (other.clinician.as_ref() == Some(&claim.clinician)
-                            || other.chair.as_ref() == Some(&claim.chair))
+                        && (other.appointment.is_none() || other.appointment != wanted[0].appointment)
+                        && wanted.iter().any(is_one)
                 };
                 if rows.held.iter().any(clash) {
                     return Err(RequestError::SlotTaken);
                 }
-                let appointment = write.write.changes().map(str::to_owned);
-                rows.held.push(Held { appointment, ..held(claim, Some(id), &[patient]) });
+                rows.held.extend(wanted);
             }
-            let from = match &write.write {
-                Write::RescheduleAppointment(moved) => Some(moved.from),
-                Write::CancelAppointment(gone) => Some(gone.from),
-                _ => None,
-            };
-            if let (Some(appointment), Some(from)) = (write.write.changes(), from) {
-                let (appointment, to) = (appointment.to_owned(), write.claim.clone());
+            if let (Some(appointment), Some(from)) = (write.write.changes(), write.write.was()) {
                 rows.changes.push(Change {
                     writeback: id,
-                    appointment,
+                    appointment: appointment.to_owned(),
                     patient: write.write.patient().unwrap_or_default().to_owned(),
                     from,
-                    to,
+                    to: write.claim.clone(),
                     wished_at: desk.now,
                     done_at: None,
-                    parked: false,
+                    stage: Stage::UnderWay,
                 });
             }
             rows.writes.push((id, write));
@@ -594,6 +592,7 @@ pub(crate) fn held(claim: &Claim, writeback: Option<WritebackId>, patients: &[&s
         clinician: Some(claim.clinician.clone()),
         chair: Some(claim.chair.clone()),
         writeback,
+        stage: Stage::UnderWay,
         appointment: None,
         patients: patients.iter().map(|id| (*id).to_owned()).collect(),
     }

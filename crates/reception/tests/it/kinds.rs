@@ -6,7 +6,7 @@ use std::sync::Arc;
 use domain::{AppointmentType, ClinicianKind};
 use jiff::SignedDuration;
 use jiff::civil::date;
-use reception::{Change, Claim, Held, Status};
+use reception::{Change, Claim, Held, Stage, Status};
 use serde_json::{Value, json};
 
 use crate::clinic::{Clinic, clinician, held, now, proven_clinic, taken, window};
@@ -273,7 +273,7 @@ async fn an_appointment_that_was_just_made_does_not_stand_in_its_own_way() {
     // At ten for an hour, and no copy shows it yet.
     let claim =
         Claim { window: window(date(2026, 11, 24), 10, 0, 60), clinician: "DR1".into(), chair: "OP1".into() };
-    let fresh = Held { appointment: Some("a1".into()), ..held(&claim, None, &["104"]) };
+    let fresh = Held { appointment: Some("a1".into()), stage: Stage::Done, ..held(&claim, None, &["104"]) };
     clinic.rows(|rows| rows.held.push(fresh));
     let asking = json!({ "from": DAY, "notBefore": "09:30", "provider": "Dr Lee" });
     let offers = clinic.run("checkAvailability", asking).await.answer;
@@ -293,7 +293,7 @@ fn changed(from: domain::Window, to: Option<Claim>, minutes_before_the_copy: i64
         to,
         wished_at: now(),
         done_at: Some(now() - SignedDuration::from_mins(minutes_before_the_copy)),
-        parked: false,
+        stage: Stage::Done,
     }
 }
 

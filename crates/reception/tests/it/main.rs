@@ -9,6 +9,8 @@ mod availability;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod booking;
 #[cfg(test)]
 mod changes;

@@ -4,7 +4,7 @@ use domain::{AppointmentState, Window, WritebackId};
 use jiff::SignedDuration;
 use jiff::civil::date;
 use pms::{ErrorKind, Operation};
-use reception::{BookError, Change, Claim, Held, Language, Status};
+use reception::{BookError, Change, Claim, Held, Language, Stage, Status};
 use serde_json::{Value, json};
 
 use crate::clinic::{Clinic, clinic, held, now, taken, window};
@@ -44,7 +44,7 @@ async fn a_patient_hears_of_their_own_appointments_and_of_nobody_elses() {
     assert_eq!(
         handled.answer.data["appointments"],
         json!([{ "appointmentId": "a1", "start": "2026-11-24T09:00:00-05:00", "durationMinutes": 30,
-            "provider": "Dr Lee", "pending": false, "changing": false }])
+            "provider": "Dr Lee", "status": "booked", "pending": false, "changing": false }])
     );
     let audit = handled.audit.unwrap();
     assert_eq!((audit.action, audit.status), ("appointment.read", Status::Ok));
@@ -127,7 +127,7 @@ async fn what_was_just_booked_moved_or_cancelled_is_said_as_it_is_and_not_as_an_
         to,
         wished_at: now(),
         done_at: Some(now()),
-        parked: false,
+        stage: Stage::Done,
     };
     let clinic = with_an_appointment();
     clinic.rows(|rows| rows.changes.push(done(Some(claim(15)))));
@@ -137,7 +137,7 @@ async fn what_was_just_booked_moved_or_cancelled_is_said_as_it_is_and_not_as_an_
     clinic.rows(|rows| rows.changes.push(done(None)));
     assert_eq!(clinic.run("getAppointments", daniel()).await.answer.code, "appointments_none");
 
-    let new = Held { appointment: Some("a9".into()), ..held(&claim(11), None, &["104"]) };
+    let new = Held { appointment: Some("a9".into()), stage: Stage::Done, ..held(&claim(11), None, &["104"]) };
     clinic.rows(|rows| rows.held.push(new));
     let handled = clinic.run("getAppointments", daniel()).await;
     assert_eq!(handled.answer.data["appointments"][0]["appointmentId"], "a9");
@@ -157,6 +157,97 @@ async fn p5_a_request_on_its_way_is_said_to_be_one() {
     );
     let shown = &handled.answer.data["appointments"][0];
     assert_eq!((&shown["pending"], &shown["appointmentId"]), (&json!(true), &json!(request.to_string())));
+    assert_eq!(shown["status"], "on_its_way");
+}
+
+/// A request of Daniel's for Tuesday at 11 that stands so.
+fn request(stage: Stage) -> Held {
+    let claim = Claim { window: tuesday(11), clinician: "DR1".into(), chair: "OP1".into() };
+    Held { stage, ..held(&claim, Some(WritebackId::new()), &["104"]) }
+}
+
+#[tokio::test]
+async fn p5_a_request_is_said_to_be_on_its_way_only_while_it_is() {
+    for (stage, code, status, say) in [
+        (
+            Stage::WithStaff,
+            "appointments_with_staff",
+            "with_staff",
+            "Your request for Tuesday, November 24 at 11 AM with Dr Lee is with the clinic's staff, who have to look \
+             into it. It isn't confirmed, so please don't count on it yet.",
+        ),
+        (
+            Stage::ByHand,
+            "appointments_entered_by_hand",
+            "entered_by_hand",
+            "The clinic's staff have entered your request for Tuesday, November 24 at 11 AM with Dr Lee themselves, \
+             but I can't see it in their calendar yet.",
+        ),
+        (
+            Stage::Done,
+            "appointments_one",
+            "booked",
+            "I see one appointment to come: Tuesday, November 24 at 11 AM with Dr Lee.",
+        ),
+    ] {
+        let clinic = clinic();
+        clinic.calls_from(DANIELS_PHONE);
+        clinic.rows(|rows| rows.held.push(request(stage)));
+        let answer = clinic.run("getAppointments", daniel()).await.answer;
+        assert_eq!((answer.status, answer.code, answer.say.as_str()), (Status::Ok, code, say));
+        let shown = &answer.data["appointments"][0];
+        assert_eq!((&shown["status"], &shown["pending"]), (&json!(status), &json!(stage != Stage::Done)));
+        // The same beside an appointment that stands.
+        let clinic = with_an_appointment();
+        clinic.rows(|rows| rows.held.push(request(stage)));
+        let answer = clinic.run("getAppointments", daniel()).await.answer;
+        assert!(!answer.say.contains("on its way"), "{}", answer.say);
+        assert_eq!(answer.say.contains(say), stage != Stage::Done, "{}", answer.say);
+        assert_eq!(answer.data["appointments"][1]["status"], status);
+    }
+}
+
+#[tokio::test]
+async fn p5_an_appointment_whose_change_is_with_the_staff_is_not_told_as_certain() {
+    for (stage, word, said) in [
+        (
+            Stage::WithStaff,
+            "with_staff",
+            "A change of your appointment, Tuesday, November 24 at 9 AM with Dr Lee, is with the clinic's staff; it \
+             isn't certain yet whether it was made.",
+        ),
+        (
+            Stage::ByHand,
+            "entered_by_hand",
+            "The clinic's staff have made a change of your appointment, Tuesday, November 24 at 9 AM with Dr Lee, \
+             that I can't see yet, so it may not stand like that any more.",
+        ),
+    ] {
+        let clinic = with_an_appointment();
+        clinic.system(|system| {
+            let mut more = taken(Some("DR2"), Some("OP2"), tuesday(14));
+            more.vendor_id = "a3".to_owned();
+            system.appointments.push(more);
+        });
+        clinic.rows(|rows| {
+            rows.changes.push(Change {
+                writeback: WritebackId::new(),
+                appointment: "a1".into(),
+                patient: "104".into(),
+                from: tuesday(9),
+                to: None,
+                wished_at: now(),
+                done_at: (stage == Stage::ByHand).then(now),
+                stage,
+            });
+        });
+        let answer = clinic.run("getAppointments", daniel()).await.answer;
+        assert_eq!(answer.code, "appointments_two");
+        assert!(answer.say.ends_with(said), "{}", answer.say);
+        let [first, second] = [0, 1].map(|at| answer.data["appointments"][at].clone());
+        assert_eq!((&first["status"], &first["change"]), (&json!("unclear"), &json!(word)));
+        assert_eq!((&second["status"], &second["changing"]), (&json!("booked"), &json!(false)));
+    }
 }
 
 #[tokio::test]

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use domain::WritebackId;
 use jiff::civil::date;
 use pms::Write;
-use reception::{Handled, IdentityRules, PendingPatient, Proof, Status, WriteNews};
+use reception::{Claim, Handled, Held, IdentityRules, PendingPatient, Proof, Stage, Status, WriteNews};
 use serde_json::{Value, json};
 
-use crate::clinic::{Clinic, MARIAS_PHONE, ana, clinic, taken, window};
+use crate::clinic::{Clinic, MARIAS_PHONE, ana, clinic, held, taken, window};
 
 const DAY: &str = "2026-11-24";
 const DANIELS_PHONE: &str = "+15550100020";
@@ -227,6 +227,25 @@ async fn whoever_books_without_showing_who_they_are_does_not_hear_what_the_patie
         let booking = json!({ "patientId": "104", "slotId": slots[0]["slotId"], "reason": "pain" });
         let handled = clinic.run("bookAppointment", booking).await;
         assert_eq!(handled.answer.code, code, "{proven} {with}");
+        assert!(clinic.writes().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn whoever_books_without_showing_who_they_are_does_not_hear_what_staff_entered_by_hand() {
+    for (proven, code) in [(false, "slot_taken"), (true, "booking_entered_by_hand")] {
+        let clinic = clinic();
+        rules(&clinic, &json!({ "otherwise": "none" }));
+        let slot = clinic.first_slot(DAY).await;
+        let nine = window(date(2026, 11, 24), 9, 0, 30);
+        let claim = Claim { window: nine, clinician: "DR1".into(), chair: "OP1".into() };
+        let request = held(&claim, Some(WritebackId::new()), &["104"]);
+        clinic.rows(|rows| rows.held.push(Held { stage: Stage::ByHand, ..request }));
+        if proven {
+            clinic.run("searchPatients", daniel()).await;
+        }
+        let booking = json!({ "patientId": "104", "slotId": slot, "reason": "pain" });
+        assert_eq!(clinic.run("bookAppointment", booking).await.answer.code, code);
         assert!(clinic.writes().is_empty());
     }
 }

@@ -15,6 +15,7 @@ pub(crate) fn moving(appointment: &str, from: i64, to: i64) -> Write {
         patient: "201".into(),
         from: slot(from),
         clinician: "7".into(),
+        beside: None,
         chair: "2".into(),
         window: slot(to),
         time_zone: "America/Chicago".into(),
@@ -44,13 +45,13 @@ pub(crate) fn note() -> Write {
 }
 
 /// Carries everything that waits to its end.
-async fn carried(rig: &Rig) {
+pub(crate) async fn carried(rig: &Rig) {
     while rig.carrier.send_next(rig.due).await.unwrap() {}
     rig.vendor.settle(None);
     rig.carrier.look(rig.due).await.unwrap();
 }
 
-async fn wished(rig: &Rig, write: &Write, intent: &str) -> WritebackId {
+pub(crate) async fn wished(rig: &Rig, write: &Write, intent: &str) -> WritebackId {
     new(rig.wish(write, intent).await)
 }
 
@@ -58,11 +59,11 @@ fn is_under_way(wish: &Result<Requested, RequestError>) -> bool {
     matches!(wish, Err(RequestError::ChangeUnderWay))
 }
 
-fn is_taken(wish: &Result<Requested, RequestError>) -> bool {
+pub(crate) fn is_taken(wish: &Result<Requested, RequestError>) -> bool {
     matches!(wish, Err(RequestError::SlotTaken))
 }
 
-fn copy(shown: &[(&str, i64)]) -> DayBook {
+pub(crate) fn copy(shown: &[(&str, i64)]) -> DayBook {
     let appointment = |(id, minute): &(&str, i64)| Appointment {
         vendor_id: (*id).into(),
         patient: "201".into(),

@@ -2,6 +2,8 @@
 
 // The attributes tell clippy that helpers are tests as well.
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod calendar;
 #[cfg(test)]
 mod chain;

@@ -176,7 +176,7 @@ async fn p3_a_request_that_waits_for_a_server_is_taken_back_by_its_patient_and_n
     let (stack, slot, request) = kept_offline().await;
     let own = of_maria(&stack).await;
     let pending = own.iter().find(|one| one["pending"] == true).unwrap_or_else(|| panic!("{own:?}"));
-    assert_eq!(pending["appointmentId"], request, "{own:?}");
+    assert_eq!((&pending["appointmentId"], &pending["status"]), (&json!(request), &json!("on_its_way")));
     let path = format!("/api/pms/appointments/{request}?patientId=101");
     let gone = ask(&stack, "DELETE", &path, None).await;
     assert_eq!((gone.status, gone.json()["code"].as_str()), (200, Some("request_taken_back")), "{gone:?}");

@@ -117,6 +117,29 @@ async fn p5_a_registration_that_was_set_aside_is_not_said_to_have_failed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p5_a_booking_that_was_set_aside_is_told_as_with_the_staff_and_then_as_entered_by_hand() {
+    let stack = Stack::start(Plan::default().set("pms_api.write_wait_seconds", 1)).await.unwrap();
+    mode(&stack, &json!({ "mode": "never" })).await;
+    let slot = free_times(&stack).await[0].clone();
+    let id = parked(&stack, "book-1", &slot).await;
+    let told = async || {
+        let own = ask(&stack, "GET", "/api/pms/patients/101/appointments", None).await.json();
+        let mut listed = own["appointments"].as_array().unwrap().iter();
+        listed.find(|one| one["appointmentId"] == id.as_str()).unwrap_or_else(|| panic!("{own}"))["status"]
+            .clone()
+    };
+    assert_eq!(told().await, "with_staff");
+    let by_hand = json!({ "reason": "entered by hand", "outcome": "entered_by_hand" });
+    let dropped = ask(&stack, "POST", &format!("/api/pms/writebacks/{id}/drop"), Some(&by_hand)).await;
+    assert_eq!(dropped.status, 200, "{dropped:?}");
+    assert_eq!(told().await, "entered_by_hand");
+    let again = book(&stack, "book-2", &wish("101", &slot)).await.json();
+    assert_eq!(again["code"], "booking_entered_by_hand", "{again}");
+    let open = "SELECT count(*) FROM staff_tasks WHERE done_at IS NULL";
+    assert_eq!(stack.sql(open).await.unwrap().concat(), ["0"], "staff have done it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p6_a_drop_needs_a_reason_and_a_tenant_sees_its_own_writes_alone() {
     let plan = Plan { clinics: 2, ..Plan::default() };
     let stack = Stack::start(plan.set("pms_api.write_wait_seconds", 1)).await.unwrap();
