@@ -48,14 +48,19 @@ impl Own {
     }
 
     /// Whether it is what the time is held for. Of what is done, by hand perhaps, under an id that nobody told us, a
-    /// copy tells the id.
-    fn is_of(&self, hold: &Held) -> bool {
+    /// copy tells the id, also once we cancelled it.
+    fn is_of(&self, hold: &Held, changes: &[Change]) -> bool {
+        let is_ours = |change: &&Change| {
+            change.stage == Stage::Done && change.to.is_none() && Some(change.writeback) > hold.writeback
+        };
+        let by_us =
+            || changes.iter().filter(is_ours).any(|change| self.id.as_ref() == Some(&change.appointment));
         match &hold.appointment {
             Some(_) => self.id == hold.appointment,
             None => {
                 matches!(hold.stage, Stage::Done | Stage::ByHand)
                     && self.id.is_some()
-                    && !self.cancelled
+                    && (!self.cancelled || by_us())
                     && !self.unclear
                     && self.window.start == hold.window.start
                     && self.clinician == hold.clinician
@@ -113,7 +118,7 @@ impl OwnBook {
             .collect();
         let shown: Vec<String> = own.iter().filter_map(|one| one.id.clone()).collect();
         for hold in held.iter().filter(|hold| hold.patients.iter().any(|one| one == patient)) {
-            match own.iter_mut().find(|one| one.is_of(hold)) {
+            match own.iter_mut().find(|one| one.is_of(hold, changes)) {
                 // Whoever was told of it before it was made calls it by the request.
                 Some(one) => one.request = one.request.or(hold.writeback),
                 None => own.push(Own {
@@ -123,7 +128,10 @@ impl OwnBook {
                 }),
             }
         }
-        for change in changes.iter().filter(|change| change.patient == patient) {
+        let mut changes: Vec<&Change> = changes.iter().filter(|change| change.patient == patient).collect();
+        // Staff may have made one by hand that was asked for before another.
+        changes.sort_by_key(|change| change.done_at.unwrap_or(Timestamp::MAX));
+        for change in changes {
             // What no copy shows and nothing holds was made and changed in between two copies.
             if change.outruns(copied_at)
                 && !own.iter().any(|one| one.id.as_ref() == Some(&change.appointment))
@@ -143,6 +151,8 @@ impl OwnBook {
                     (one.stage, one.changing) = (Stage::Done, None);
                 }
                 (Stage::ByHand, _) if !change.is_unseen(copied_at) => {}
+                (Stage::ByHand, Some(to))
+                    if shown.contains(&change.appointment) && one.window.start == to.window.start => {}
                 _ => one.changing = Some(change.clone()),
             }
         }
@@ -419,7 +429,10 @@ mod tests {
             );
             assert_eq!(book(vec![shown("900", 10)], std::slice::from_ref(&hold), &[]).len(), 2, "{stage:?}");
             let gone = Appointment { state: AppointmentState::Cancelled, ..shown("900", 9) };
-            assert_eq!(book(vec![gone], &[hold], &[]).len(), 2, "{stage:?}");
+            assert_eq!(book(vec![gone.clone()], std::slice::from_ref(&hold), &[]).len(), 2, "{stage:?}");
+            let by_us = change("900", None, Some(0));
+            let own = book(vec![gone], &[hold], &[by_us]);
+            assert_eq!((own.len(), own.iter().all(|one| one.cancelled)), (count, count == 1), "{stage:?}");
         }
     }
 
@@ -432,6 +445,15 @@ mod tests {
         assert_eq!((own[0].window, own[0].changing.is_none()), (window(9), true));
         let own = book(vec![shown("900", 9)], &[], &[by_hand(0), change("900", Some(16), Some(0))]);
         assert_eq!((own[0].window, own[0].changing.is_none()), (window(16), true), "we moved it since");
+        let changes = [by_hand(1), change("900", Some(16), Some(0))];
+        let own = book(vec![shown("900", 9)], &[], &changes);
+        assert_eq!(
+            (own[0].window, own[0].is_changing(Stage::ByHand)),
+            (window(16), true),
+            "staff moved it since"
+        );
+        let own = book(vec![shown("900", 14)], &[], &[by_hand(0)]);
+        assert_eq!((own[0].window, own[0].changing.is_none()), (window(14), true), "the copy shows it");
         assert_eq!(book(vec![], &[], &[by_hand(0)]), []);
     }
 

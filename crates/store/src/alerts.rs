@@ -358,6 +358,6 @@ impl MachineryTx {
     /// [`StoreError`].
     pub async fn alone(&mut self, work: &str) -> Result<bool, StoreError> {
         let sql = "SELECT pg_try_advisory_xact_lock(hashtextextended($1, 1)) AS is_so";
-        Ok(statement(sql).bind::<Text, _>(work).is_so(&mut self.conn).await?)
+        Ok(statement(sql).bind::<Text, _>(work).flag(&mut self.conn).await?)
     }
 }

@@ -102,11 +102,14 @@ impl TenantTx {
     pub async fn recent_changes(&mut self, connection: ConnectionId) -> Result<Vec<Writeback>, StoreError> {
         let rows: Vec<Row> = statement(format!(
             "SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND appointment IS NOT NULL
-               AND ((state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
-                     OR (state = 'succeeded' AND finished_at > now() - interval '2 days')) AND {OPEN}
-                    OR state IN ('failed', 'parked') AND EXISTS (
-                        SELECT FROM pms_writeback_drops d WHERE d.writeback_id = q.id
-                          AND d.outcome = 'entered_by_hand' AND d.dropped_at > now() - interval '2 days'))
+               AND (state IN ('queued', 'sending', 'unknown', 'submitted', 'parked')
+                    OR (state = 'succeeded' AND finished_at > now() - interval '2 days'))
+               AND {OPEN}
+             UNION ALL
+             SELECT {COLUMNS} FROM pms_writebacks q WHERE connection_id = $1 AND appointment IS NOT NULL
+               AND state IN ('failed', 'parked') AND id IN (
+                   SELECT writeback_id FROM pms_writeback_drops
+                   WHERE outcome = 'entered_by_hand' AND dropped_at > now() - interval '2 days')
              ORDER BY id"
         ))
         .bind::<SqlUuid, _>(connection.uuid())

@@ -11,10 +11,10 @@ use tokio_postgres::NoTls;
 const SILENCE: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(3);
 
-/// Connects the way every connection of the pool is made.
 /// A process that hangs must not keep its locks from everybody else.
 const LIMITS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
 
+/// Connects the way every connection of the pool is made.
 pub(crate) fn manager(url: &str) -> AsyncDieselConnectionManager<AsyncPgConnection> {
     let mut config = ManagerConfig::<AsyncPgConnection>::default();
     config.custom_setup = Box::new(|url| connect(url.to_owned()).boxed());

@@ -243,7 +243,7 @@ impl MachineryTx {
         .bind::<Text, _>(key.office.to_ascii_uppercase())
         .bind::<Text, _>(key.location)
         .bind::<Bool, _>(is_over)
-        .is_so(&mut self.conn)
+        .flag(&mut self.conn)
         .await?)
     }
 

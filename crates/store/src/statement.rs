@@ -34,7 +34,7 @@ impl<'f> Statement<'f> {
     }
 
     /// What it says of a thing, in the column `is_so`.
-    pub(crate) async fn is_so(self, conn: &mut AsyncPgConnection) -> QueryResult<bool> {
+    pub(crate) async fn flag(self, conn: &mut AsyncPgConnection) -> QueryResult<bool> {
         Ok(self.get_result::<IsSo>(conn).await?.is_so)
     }
 

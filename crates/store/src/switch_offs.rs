@@ -211,7 +211,7 @@ impl MachineryTx {
         .bind::<Integer, _>(one.tries)
         .bind::<Nullable<Double>, _>(again_s)
         .bind::<Nullable<Text>, _>(why)
-        .is_so(&mut self.conn)
+        .flag(&mut self.conn)
         .await
         .optional()?;
         Ok(is_over == Some(true))
@@ -249,7 +249,7 @@ impl MachineryTx {
         .bind::<Text, _>(vendor)
         .bind::<Text, _>(&office)
         .bind::<Text, _>(location)
-        .is_so(&mut self.conn)
+        .flag(&mut self.conn)
         .await?;
         Ok(!is_busy)
     }

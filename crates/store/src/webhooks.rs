@@ -154,7 +154,7 @@ impl MachineryTx {
         .bind::<Text, _>(key)
         .bind::<Bool, _>(is_another)
         .bind::<SqlUuid, _>(delivery)
-        .is_so(&mut self.conn)
+        .flag(&mut self.conn)
         .await?;
         Ok(if is_own { own } else { key.to_owned() })
     }

@@ -286,6 +286,8 @@ impl Wish {
                 match hold.writeback {
                     Some(_) if is_it && hold.stage == Stage::ByHand => found = Standing::ByHand,
                     Some(writeback) if is_it => return Standing::OnItsWay(writeback),
+                    // Who goes along is held beside it.
+                    _ if matches!(found, Standing::ByHand) => {}
                     _ => found = Standing::PatientElsewhere,
                 }
             }

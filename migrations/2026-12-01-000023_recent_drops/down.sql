@@ -1,0 +1,1 @@
+DROP INDEX pms_writeback_drops_recent;
