@@ -16,6 +16,8 @@ mod identities;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod listed;
+#[cfg(test)]
 mod members;
 #[cfg(test)]
 mod outbox;
