@@ -220,7 +220,9 @@ async fn p5_what_staff_entered_by_hand_is_neither_said_to_have_failed_nor_asked_
     clinic.rows(|rows| {
         rows.news = Some(WriteNews::Parked);
         let mine = held(&nine(), Some(WritebackId::new()), &["104"]);
-        rows.held.push(Held { stage: Stage::ByHand, ..mine });
+        let mine = Held { stage: Stage::ByHand, ..mine };
+        let beside = Held { clinician: Some("HY1".into()), chair: None, ..mine.clone() };
+        rows.held.extend([mine, beside]);
     });
     let handled = clinic.run("bookAppointment", booking("104", &slot)).await;
     assert_eq!((handled.answer.status, handled.answer.code), (Status::Unknown, "booking_entered_by_hand"));

@@ -119,6 +119,33 @@ async fn what_is_read_at_one_moment_agrees_whatever_others_commit_in_between() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_cannot_begin_leaves_a_connection_that_can_begin_the_next() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let guest = format!("guest_{}", clinic.tenant.uuid().simple());
+    let owners = rig.url();
+    let url = format!("postgres://{guest}:visitor@{}", owners.split_once('@').unwrap().1);
+    rig.owner.batch_execute(&format!("CREATE ROLE {guest} LOGIN PASSWORD 'visitor'")).await.unwrap();
+    let one = Store::open(&Secret::new(url), 1, keys()).await.unwrap();
+    for _ in 0..2 {
+        let refused = one.tenant(clinic.tenant).await.map(drop).unwrap_err();
+        assert!(!matches!(refused, StoreError::Unavailable), "the database is there: {refused:?}");
+    }
+    let backend = format!("SELECT pid::bigint FROM pg_stat_activity WHERE usename = '{guest}'");
+    let before = rig.number(&backend).await;
+    rig.owner
+        .batch_execute(&format!("GRANT switchboard_app, switchboard_machinery TO {guest}"))
+        .await
+        .unwrap();
+    let mut tx = one.tenant(clinic.tenant).await.unwrap();
+    assert_eq!(tx.connections().await.unwrap().len(), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(rig.number(&backend).await, before, "on the connection that could not");
+    drop(one);
+    rig.owner.batch_execute(&format!("DROP ROLE {guest}")).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p6_a_connection_goes_back_to_the_pool_as_nobodys() {
     let rig = Rig::new().await;
     let clinic = rig.clinic("mine").await;
