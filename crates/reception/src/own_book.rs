@@ -168,8 +168,7 @@ impl OwnBook {
         let end = turn.desk.now.checked_add(day(DAYS_AHEAD)).unwrap_or(Timestamp::MAX);
         let covers = Window { start, end };
         // Ours first: what the copy begins to show in between is then known twice, and never not at all.
-        let held = turn.holds(covers).await?;
-        let changes = turn.changes().await?;
+        let (held, changes) = turn.own(covers).await?;
         let book = turn.patient_book(patient, covers).await?;
         let zone = TimeZone::get(&book.time_zone).unwrap_or_else(|_| turn.desk.zone.clone());
         Ok(Self::of(patient, book, &held, &changes, zone))

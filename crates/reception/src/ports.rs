@@ -297,12 +297,12 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`].
     async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError>;
 
-    /// Every change of the practice's appointments by a write of ours that is not over, or was done, by hand
-    /// perhaps, within the last days; the oldest first.
+    /// The same, and every change of the practice's appointments by a write of ours that is not over, or was done, by
+    /// hand perhaps, within the last days; the oldest first.
     ///
     /// # Errors
     /// [`LedgerError`].
-    async fn changes(&self, desk: &Desk) -> Result<Vec<Change>, LedgerError>;
+    async fn own(&self, desk: &Desk, covers: Window) -> Result<(Vec<Held>, Vec<Change>), LedgerError>;
 
     /// Records the write, its claim and its command in one transaction.
     ///

@@ -141,8 +141,7 @@ impl Turn<'_> {
     /// show in between is then seen twice, and never not at all. What a write of ours has taken away
     /// from its place no longer stands there, whatever an older copy shows.
     pub(crate) async fn calendar(&mut self, covers: Window) -> Result<(Vec<Held>, DayBook), Stop> {
-        let held = self.holds(covers).await?;
-        let changes = self.changes().await?;
+        let (held, changes) = self.own(covers).await?;
         let answered = self.reception.book.day_book(self.desk, covers).await;
         let mut book = self.spent(answered)?;
         let copied_at = book.freshness.copied_at;
@@ -156,9 +155,10 @@ impl Turn<'_> {
         Ok((held, book))
     }
 
-    pub(crate) async fn changes(&self) -> Result<Vec<Change>, Stop> {
-        let changes = self.reception.ledger.changes(self.desk).await;
-        changes.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))
+    /// What our rows hold, and what they change.
+    pub(crate) async fn own(&self, covers: Window) -> Result<(Vec<Held>, Vec<Change>), Stop> {
+        let own = self.reception.ledger.own(self.desk, covers).await;
+        own.map_err(|error| self.ledger_failed(&error, &sentences::UNREACHABLE))
     }
 
     /// A patient's appointments as the practice's system shows them.

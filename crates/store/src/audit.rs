@@ -4,7 +4,7 @@ mod reading;
 use std::collections::HashMap;
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Binary, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use jiff::Timestamp;
 use jiff_diesel::ToDiesel as _;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::reading::Read;
-use crate::schema::{audit_anchors, audit_heads, audit_log};
+use crate::schema::{audit_anchors, audit_heads};
 use crate::statement::statement;
 use crate::{StoreError, TenantTx};
 
@@ -200,23 +200,6 @@ impl TenantTx {
                 detail: &new.detail,
             },
         );
-        diesel::insert_into(audit_log::table)
-            .values((
-                audit_log::tenant_id.eq(self.tenant.uuid()),
-                audit_log::sequence.eq(sequence),
-                audit_log::at.eq(at.to_diesel()),
-                audit_log::actor.eq(new.actor),
-                audit_log::action.eq(new.action),
-                audit_log::patient.eq(new.patient),
-                audit_log::call_id.eq(new.call_id),
-                audit_log::tool.eq(new.tool),
-                audit_log::outcome.eq(new.outcome),
-                audit_log::ms.eq(new.ms),
-                audit_log::detail.eq(&new.detail),
-                audit_log::hash.eq(&hash),
-            ))
-            .execute(&mut self.conn)
-            .await?;
         let seal = self.head_seal(sequence, &hash);
         if sequence % ANCHOR_EVERY == 0 {
             diesel::insert_into(audit_anchors::table)
@@ -229,13 +212,28 @@ impl TenantTx {
                 .execute(&mut self.conn)
                 .await?;
         }
-        statement("UPDATE audit_heads SET sequence = $2, hash = $3, seal = $4 WHERE tenant_id = $1")
-            .bind::<SqlUuid, _>(self.tenant.uuid())
-            .bind::<BigInt, _>(sequence)
-            .bind::<Binary, _>(hash)
-            .bind::<Binary, _>(seal)
-            .execute(&mut self.conn)
-            .await?;
+        // The record, and in the same round trip the chain's end.
+        statement(
+            "WITH head AS (UPDATE audit_heads SET sequence = $2, hash = $12, seal = $13 WHERE tenant_id = $1)
+             INSERT INTO audit_log
+                 (tenant_id, sequence, at, actor, action, patient, call_id, tool, outcome, ms, detail, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        )
+        .bind::<SqlUuid, _>(self.tenant.uuid())
+        .bind::<BigInt, _>(sequence)
+        .bind::<Timestamptz, _>(at.to_diesel())
+        .bind::<Text, _>(new.actor)
+        .bind::<Text, _>(new.action)
+        .bind::<Nullable<Text>, _>(new.patient)
+        .bind::<Nullable<Text>, _>(new.call_id)
+        .bind::<Nullable<Text>, _>(new.tool)
+        .bind::<Text, _>(new.outcome)
+        .bind::<Integer, _>(new.ms)
+        .bind::<Jsonb, _>(&new.detail)
+        .bind::<Binary, _>(&hash)
+        .bind::<Binary, _>(&seal)
+        .execute(&mut self.conn)
+        .await?;
         Ok(())
     }
 

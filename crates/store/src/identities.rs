@@ -1,5 +1,5 @@
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Binary, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use domain::TenantId;
 use serde_json::Value;
@@ -124,10 +124,26 @@ impl TenantTx {
             .bind::<Text, _>(call_id)
             .execute(&mut self.conn)
             .await?;
-        if self.guesses(call_id).await? >= most {
-            return Ok(CountedGuess::TooMany);
-        }
-        Ok(if self.guessed(call_id, guess).await? { CountedGuess::Now } else { CountedGuess::Before })
+        // A statement of its own: it sees what was counted before the lock was given.
+        let counted = statement(
+            "WITH had AS (SELECT count(*) >= $4 AS too_many FROM call_guesses
+                 WHERE call_id = $2 AND guessed_at > now() - interval '4 hours'),
+             kept AS (INSERT INTO call_guesses (tenant_id, call_id, guess)
+                 SELECT $1, $2, $3 FROM had WHERE NOT too_many ON CONFLICT DO NOTHING RETURNING guess)
+             SELECT CASE WHEN too_many THEN 'too many' WHEN EXISTS (SELECT FROM kept) THEN 'now' END AS word FROM had",
+        )
+        .bind::<SqlUuid, _>(self.tenant.uuid())
+        .bind::<Text, _>(call_id)
+        .bind::<Binary, _>(guess)
+        .bind::<BigInt, _>(i64::from(most))
+        .word(&mut self.conn)
+        .await?
+        .flatten();
+        Ok(match counted.as_deref() {
+            Some("too many") => CountedGuess::TooMany,
+            Some(_) => CountedGuess::Now,
+            None => CountedGuess::Before,
+        })
     }
 
     /// Takes back a guess that was not wrong.

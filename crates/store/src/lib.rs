@@ -81,6 +81,6 @@ pub use tool_calls::{ToolCallClaim, ToolCallKey, ToolRun};
 pub use tx::{MachineryTx, Store, TenantTx};
 pub use usage::{DayUsage, MinuteUsage, Usage};
 pub use voice::{CallUpdate, NumberOwner};
-pub use webhooks::{EventState, Ledger, NewEvent, Taken};
+pub use webhooks::{EventState, Ledger, NewEvent, Settled, Taken};
 pub use write_habits::{NightCandidate, WriteHabits};
 pub use writebacks::{Move, NewWriteback, Tries, Writeback, WritebackAttempt};

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::QueueStrategy;
+use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
-use diesel::sql_types::{Bool, Text};
+use diesel::sql_types::Bool;
 use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
 use diesel_async::{
     AnsiTransactionManager, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection as _, TransactionManager,
@@ -17,11 +18,6 @@ use tokio::time::timeout;
 use crate::StoreError;
 use crate::connect::manager;
 use crate::fit::Fitted;
-
-diesel::define_sql_function! {
-    /// PostgreSQL's own: sets a setting, for this transaction when `local`.
-    fn set_config(name: Text, value: Text, local: Bool) -> Text;
-}
 
 /// How long whoever needs a connection waits for one.
 const PATIENCE: Duration = Duration::from_secs(8);
@@ -147,22 +143,20 @@ impl Store {
         tenant: Option<TenantId>,
         mode: &str,
     ) -> Result<Connection, StoreError> {
-        // A pooled connection may have died with a restarted server: the first statement tells, and the pool drops it.
-        // There are never more dead ones than the pool is large.
-        let mut tries = self.pool.state().connections + 1;
+        let mut tries = self.tries();
         loop {
             let mut conn = self.connection().await?;
-            match enter(&mut conn, role, tenant, mode).await {
-                Ok(()) => return Ok(conn),
-                Err(error) => {
-                    let error = StoreError::from(error);
-                    tries = tries.saturating_sub(1);
-                    if tries == 0 || !matches!(error, StoreError::Unavailable) {
-                        return Err(error);
-                    }
-                }
+            match enter(&mut conn, role, tenant, mode).await.map_err(StoreError::from) {
+                Err(error) if tries.again(&error) => {}
+                entered => return entered.map(|()| conn),
             }
         }
+    }
+
+    /// For what comes first on a connection. A pooled one may have died with a restarted server: the first statement
+    /// tells, and the pool drops it. There are never more dead ones than the pool is large.
+    pub(crate) fn tries(&self) -> Tries {
+        Tries(self.pool.state().connections)
     }
 
     pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
@@ -175,6 +169,18 @@ impl Store {
     }
 }
 
+/// How often what comes first on a connection is tried on another one.
+pub(crate) struct Tries(u32);
+
+impl Tries {
+    /// Whether this failure may be the connection's, and there may be a better one.
+    pub(crate) fn again(&mut self, error: &StoreError) -> bool {
+        let left = self.0;
+        self.0 = left.saturating_sub(1);
+        left > 0 && matches!(error, StoreError::Unavailable)
+    }
+}
+
 /// Every query of the transaction is shown what was committed when it began.
 const ONE_MOMENT: &str = " ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
@@ -183,12 +189,10 @@ async fn enter(
     role: &str,
     tenant: Option<TenantId>,
     mode: &str,
-) -> diesel::QueryResult<()> {
+) -> QueryResult<()> {
     let tenant = tenant.map(|one| one.uuid().to_string()).unwrap_or_default();
     // In one round trip: there is a transaction in all that is done.
-    let begin = format!(
-        "BEGIN{mode}; SELECT set_config('role', '{role}', true), set_config('app.tenant_id', '{tenant}', true)"
-    );
+    let begin = format!("BEGIN{mode}; {}", becoming(role, &tenant));
     let begun = AnsiTransactionManager::begin_transaction_sql(conn, &begin).await;
     if begun.is_err() {
         // What failed may have failed after BEGIN, and the pool would not know.
@@ -197,10 +201,16 @@ async fn enter(
     begun
 }
 
+/// For the rest of a transaction. Neither is planned, as a SELECT that sets them would be.
+fn becoming(role: &str, tenant: &str) -> String {
+    format!("SET LOCAL ROLE {role}; SET LOCAL app.tenant_id = '{tenant}'")
+}
+
 /// Commits. PostgreSQL answers the plain COMMIT of a transaction in which a statement failed with a
-/// rollback and no error; the statement in front of it brings the error, and costs no round trip.
+/// rollback and no error; the statement in front of it, which does what COMMIT would, brings the error, and costs no
+/// round trip.
 async fn leave(conn: &mut AsyncPgConnection) -> Result<(), StoreError> {
-    conn.batch_execute("SELECT; COMMIT").await?;
+    conn.batch_execute("SET CONSTRAINTS ALL IMMEDIATE; COMMIT").await?;
     // Only now: a connection that is dropped on the way, or that failed, is not used again.
     if let TransactionManagerStatus::Valid(status) =
         AnsiTransactionManager::transaction_manager_status_mut(conn)
@@ -225,17 +235,15 @@ pub struct MachineryTx {
 
 /// Lets what follows in this transaction take longer than a process that does not hang ever would.
 pub(crate) async fn allow_an_hour(conn: &mut AsyncPgConnection) -> Result<(), StoreError> {
-    diesel::select(set_config("statement_timeout", "1h", true)).execute(conn).await?;
-    Ok(())
+    Ok(conn.batch_execute("SET LOCAL statement_timeout = '1h'").await?)
 }
 
 impl TenantTx {
     /// Changes the role for the statements that follow: a tenant's transaction has the machinery do what a tenant
     /// may have done and must not be able to do. Whoever calls this takes the first role on again, whatever came of
     /// it; after a statement that failed the transaction is over.
-    pub(crate) async fn take_on(&mut self, role: &str) -> Result<(), StoreError> {
-        diesel::select(set_config("role", role, true)).execute(&mut self.conn).await?;
-        Ok(())
+    pub(crate) async fn take_on(&mut self, role: &'static str) -> Result<(), StoreError> {
+        Ok(self.conn.batch_execute(&format!("SET LOCAL ROLE {role}")).await?)
     }
 
     /// Whose transaction this is.
@@ -262,6 +270,16 @@ impl TenantTx {
 }
 
 impl MachineryTx {
+    /// Goes on as `tenant`, who was not known when this transaction began: one and the same transaction from first to
+    /// last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn as_tenant(mut self, tenant: TenantId) -> Result<TenantTx, StoreError> {
+        self.conn.batch_execute(&becoming(APP, &tenant.uuid().to_string())).await?;
+        Ok(TenantTx { conn: self.conn, tenant, store: self.store })
+    }
+
     /// Makes it happen.
     ///
     /// # Errors

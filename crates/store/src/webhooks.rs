@@ -55,6 +55,17 @@ impl EventState {
     }
 }
 
+/// What becomes of an event, known before it is noted.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled<'a> {
+    /// How it is dealt with.
+    pub state: EventState,
+    /// Whose it is.
+    pub tenant: Option<TenantId>,
+    /// Why, where it did not have its effect.
+    pub reason: Option<&'a str>,
+}
+
 /// Every delivery accounted for: `accepted = received + what is still in a queue`. What was received is what was handled,
 /// parked, rejected, a duplicate or is pending.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
@@ -98,37 +109,81 @@ impl MachineryTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn take_event(&mut self, delivery: Uuid, event: &NewEvent<'_>) -> Result<Taken, StoreError> {
+        Ok(self.note(delivery, event, None).await?.0)
+    }
+
+    /// As [`MachineryTx::take_event`], where what becomes of the event is known already: what is [`Taken::New`] is settled
+    /// with this transaction, which is to have its effects as well.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn settle_event(
+        &mut self,
+        delivery: Uuid,
+        event: &NewEvent<'_>,
+        settled: &Settled<'_>,
+    ) -> Result<Taken, StoreError> {
+        let (taken, is_first) = self.note(delivery, event, Some(settled)).await?;
+        if let Taken::New(id) = taken
+            && !is_first
+        {
+            self.event_done(id, settled.state, settled.tenant, settled.reason).await?;
+        }
+        Ok(taken)
+    }
+
+    /// What the delivery is, and whether nothing was noted of its event before.
+    async fn note(
+        &mut self,
+        delivery: Uuid,
+        event: &NewEvent<'_>,
+        settled: Option<&Settled<'_>>,
+    ) -> Result<(Taken, bool), StoreError> {
         #[derive(QueryableByName)]
         struct Row {
             #[diesel(sql_type = SqlUuid)]
             id: Uuid,
             #[diesel(sql_type = Text)]
             state: String,
+            #[diesel(sql_type = Bool)]
+            fresh: bool,
         }
-        let fresh = self.first_time("webhook_events", delivery).await?;
-        let id = WebhookEventId::new().uuid();
+        let new = WebhookEventId::new().uuid();
         let identity = format!("webhook_events/{}/{}", event.source, event.dedupe_key);
         let body = self.store.keys.seal(&identity, event.body)?;
+        // One that was set aside before anybody could read it has its body from whoever handles it after all.
         let row: Row = statement(
-            "INSERT INTO webhook_events AS e (id, source, kind, dedupe_key, body, received_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
-             ON CONFLICT (source, dedupe_key) DO UPDATE SET deliveries = e.deliveries + $7::int
-             RETURNING id, state",
+            "WITH fresh AS (INSERT INTO inbox (consumer, message_id) VALUES ('webhook_events', $7)
+                 ON CONFLICT DO NOTHING RETURNING message_id)
+             INSERT INTO webhook_events AS e
+                 (id, source, kind, dedupe_key, body, received_at, state, tenant_id, reason, handled_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $8, $9, $10, CASE WHEN $8 <> 'received' THEN now() END)
+             ON CONFLICT (source, dedupe_key) DO UPDATE SET
+                 deliveries = e.deliveries + (SELECT count(*)::int FROM fresh),
+                 body = CASE WHEN e.state = 'parked' AND $11 THEN EXCLUDED.body ELSE e.body END
+             RETURNING id, state, EXISTS (SELECT FROM fresh) AS fresh",
         )
-        .bind::<SqlUuid, _>(id)
+        .bind::<SqlUuid, _>(new)
         .bind::<Text, _>(event.source)
         .bind::<Text, _>(event.kind)
         .bind::<Text, _>(event.dedupe_key)
         .bind::<Binary, _>(body.as_bytes())
         .bind::<Timestamptz, _>(event.received_at.to_diesel())
-        .bind::<diesel::sql_types::Integer, _>(i32::from(fresh))
+        .bind::<SqlUuid, _>(delivery)
+        .bind::<Text, _>(settled.map_or("received", |settled| settled.state.as_str()))
+        .bind::<Nullable<SqlUuid>, _>(settled.and_then(|settled| settled.tenant).map(TenantId::uuid))
+        .bind::<Nullable<Text>, _>(settled.and_then(|settled| settled.reason))
+        .bind::<Bool, _>(!event.body.is_empty())
         .get_result(&mut self.conn)
         .await?;
-        if row.state == "received" || (row.state == "parked" && !fresh) {
-            Ok(Taken::New(WebhookEventId::from_uuid(row.id)))
+        let is_first = row.id == new;
+        let is_open = row.state == "received" || (row.state == "parked" && !row.fresh);
+        let taken = if is_first || is_open {
+            Taken::New(WebhookEventId::from_uuid(row.id))
         } else {
-            Ok(Taken::Duplicate)
-        }
+            Taken::Duplicate
+        };
+        Ok((taken, is_first))
     }
 
     /// Under which key a delivery is noted whose event bears no date, so that `key` says the same whenever it comes: under

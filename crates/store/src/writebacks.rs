@@ -539,6 +539,9 @@ impl TenantTx {
     /// # Errors
     /// [`StoreError`].
     pub async fn writebacks(&mut self, ids: &[WritebackId]) -> Result<Vec<Writeback>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
         let rows: Vec<Row> =
             w::table.select(Row::as_select()).filter(w::id.eq_any(ids)).load(&mut self.conn).await?;

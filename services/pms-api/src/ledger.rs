@@ -10,7 +10,7 @@ use reception::{
     PendingPatient, Proof, Recorded, RequestError, Requested, Stage, WriteNews,
 };
 use service::Relay;
-use store::{CountedGuess, Practice, Store, StoreError, Writeback};
+use store::{CountedGuess, Practice, Store, StoreError, TenantTx, Writeback};
 use tokio::time::{Instant, sleep_until, timeout};
 use writebacks::{DropError, DropOutcome, Wish, give_up};
 
@@ -60,15 +60,20 @@ impl StoreLedger {
         Ok(blind == 0 && row.is_some_and(|row| waits(&row) && is_first(&row)))
     }
 
-    async fn held(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, StoreError> {
-        let mut tx = self.store.tenant(desk.tenant).await?;
+    async fn changes(tx: &mut TenantTx, desk: &Desk) -> Result<Vec<Change>, StoreError> {
+        let rows = tx.recent_changes(desk.connection).await?;
+        let by_hand = tx.entered_by_hand(&rows).await?;
+        // What cannot be read is not known to have changed anything.
+        Ok(rows.iter().filter_map(|row| change(row, by_hand.get(&row.id).copied())).collect())
+    }
+
+    async fn held(tx: &mut TenantTx, desk: &Desk, covers: Window) -> Result<Vec<Held>, StoreError> {
         let mut times = by_write(tx.holds(desk.connection, covers).await?);
         let ids: Vec<WritebackId> = times.keys().copied().collect();
         let writes = tx.writebacks(&ids).await?;
         let by_hand = tx.entered_by_hand(&writes).await?;
         let firsts: Vec<WritebackId> = writes.iter().filter_map(|write| write.depends_on).collect();
         let firsts = tx.writebacks(&firsts).await?;
-        tx.commit().await?;
         for write in writes {
             // Of another location nothing is known here but that the clinician is busy.
             let Some(both) = times.get_mut(&write.id).filter(|_| write.connection == desk.connection) else {
@@ -203,20 +208,24 @@ fn call_of(desk: &Desk) -> Option<String> {
 #[async_trait]
 impl Ledger for StoreLedger {
     async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError> {
-        self.held(desk, covers).await.map_err(failed)
+        let read = async {
+            let mut tx = self.store.tenant(desk.tenant).await?;
+            let held = Self::held(&mut tx, desk, covers).await?;
+            tx.commit().await?;
+            Ok(held)
+        };
+        read.await.map_err(failed)
     }
 
-    async fn changes(&self, desk: &Desk) -> Result<Vec<Change>, LedgerError> {
-        let rows = async {
+    async fn own(&self, desk: &Desk, covers: Window) -> Result<(Vec<Held>, Vec<Change>), LedgerError> {
+        let read = async {
             let mut tx = self.store.tenant(desk.tenant).await?;
-            let rows = tx.recent_changes(desk.connection).await?;
-            let by_hand = tx.entered_by_hand(&rows).await?;
+            let held = Self::held(&mut tx, desk, covers).await?;
+            let changes = Self::changes(&mut tx, desk).await?;
             tx.commit().await?;
-            Ok((rows, by_hand))
+            Ok((held, changes))
         };
-        let (rows, by_hand) = rows.await.map_err(failed)?;
-        // What cannot be read is not known to have changed anything.
-        Ok(rows.iter().filter_map(|row| change(row, by_hand.get(&row.id).copied())).collect())
+        read.await.map_err(failed)
     }
 
     async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {

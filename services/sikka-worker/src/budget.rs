@@ -48,10 +48,7 @@ impl StoreBudget {
     async fn take(&self) -> Result<BudgetUse, StoreError> {
         match self.whose {
             Whose::Practice(tenant, connection) => {
-                let mut tx = self.store.tenant(tenant).await?;
-                let used = tx.take_request(connection, self.first).await?;
-                tx.commit().await?;
-                Ok(used)
+                self.store.take_request(tenant, connection, self.first).await
             }
             Whose::Application => {
                 let mut tx = self.store.machinery().await?;

@@ -404,15 +404,16 @@ impl PracticeBook for Clinic {
 
 #[async_trait]
 impl Ledger for Clinic {
-    async fn changes(&self, _: &Desk) -> Result<Vec<Change>, LedgerError> {
-        self.ledger_answers(|rows| rows.changes.clone())
-    }
-
     async fn holds(&self, _: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError> {
         self.system.lock().unwrap().asked.push("holds");
         self.ledger_answers(|rows| {
             rows.held.iter().filter(|held| held.window.overlaps(&covers)).cloned().collect()
         })
+    }
+
+    async fn own(&self, desk: &Desk, covers: Window) -> Result<(Vec<Held>, Vec<Change>), LedgerError> {
+        let held = self.holds(desk, covers).await?;
+        Ok((held, self.ledger_answers(|rows| rows.changes.clone())?))
     }
 
     async fn request(&self, desk: &Desk, write: NewWrite) -> Result<Requested, RequestError> {

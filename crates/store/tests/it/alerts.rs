@@ -344,9 +344,7 @@ async fn a_key_that_was_told_of_stays_so_when_others_follow_and_our_own_wrong_ke
 async fn a_budget_is_told_of_by_its_highest_step_and_for_a_quarter_of_an_hour() {
     let rig = Rig::new().await;
     let clinic = rig.clinic("mine").await;
-    let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
-    tx.take_request(clinic.connection, 100).await.unwrap();
-    tx.commit().await.unwrap();
+    rig.store.take_request(clinic.tenant, clinic.connection, 100).await.unwrap();
     let set = async |sql: &str| {
         rig.owner.batch_execute(&format!("UPDATE pms_request_budgets SET {sql}")).await.unwrap();
         findings(&rig).await.into_iter().map(|(code, ..)| code).collect::<Vec<_>>()

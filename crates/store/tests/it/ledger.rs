@@ -1,7 +1,7 @@
 //! P2: every delivery accounted for, every event once; and the inbox.
 
 use jiff::Timestamp;
-use store::{EventState, Ledger, NewEvent, Store, Taken};
+use store::{EventState, Ledger, NewEvent, Settled, Store, StoreError, Taken};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -77,6 +77,86 @@ async fn p2_what_is_sent_again_after_it_was_set_aside_is_handled_and_counted_onc
     settle(store, again, EventState::Handled).await;
     let expected = Ledger { received: 2, handled: 1, duplicate: 1, ..Ledger::default() };
     assert_eq!(ledger(store).await, expected);
+}
+
+/// Notes an event together with what becomes of it; the transaction is given back where it is `given_up`.
+async fn take_settled(store: &Store, delivery: Uuid, (key, body): (&str, &[u8]), given_up: bool) -> Taken {
+    let event = NewEvent {
+        source: "vapi",
+        kind: "status-update",
+        dedupe_key: key,
+        body,
+        received_at: Timestamp::now(),
+    };
+    let settled = Settled { state: EventState::Handled, tenant: None, reason: None };
+    let mut tx = store.machinery().await.unwrap();
+    let taken = tx.settle_event(delivery, &event, &settled).await.unwrap();
+    if !given_up {
+        tx.commit().await.unwrap();
+    }
+    taken
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_an_event_that_is_settled_as_it_is_noted_is_handled_once_and_with_its_effects_or_not_at_all() {
+    let rig = Rig::new().await;
+    let store = &rig.store;
+    let delivery = Uuid::now_v7();
+    let event = ("a", b"{}".as_slice());
+    assert!(matches!(take_settled(store, delivery, event, true).await, Taken::New(_)));
+    assert_eq!(ledger(store).await, Ledger::default(), "it has no effects yet, so nobody has it yet");
+    assert!(matches!(take_settled(store, delivery, event, false).await, Taken::New(_)));
+    assert_eq!(take_settled(store, delivery, event, false).await, Taken::Duplicate, "the broker's repeat");
+    assert_eq!(take_settled(store, Uuid::now_v7(), event, false).await, Taken::Duplicate, "the vendor's");
+    assert_eq!(ledger(store).await, Ledger { received: 2, handled: 1, duplicate: 1, ..Ledger::default() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p2_an_event_that_was_begun_or_set_aside_before_is_settled_as_well_and_then_has_its_body() {
+    let rig = Rig::new().await;
+    let store = &rig.store;
+    let [begun, aside] = [(); 2].map(|()| Uuid::now_v7());
+    take(store, begun, "begun").await;
+    take_settled(store, begun, ("begun", b"{}"), false).await;
+
+    let unread = NewEvent {
+        source: "vapi",
+        kind: "status-update",
+        dedupe_key: "aside",
+        body: b"",
+        received_at: Timestamp::now(),
+    };
+    let mut tx = store.machinery().await.unwrap();
+    let Taken::New(id) = tx.take_event(aside, &unread).await.unwrap() else { panic!("it is the first") };
+    tx.event_done(id, EventState::Parked, None, Some("refused")).await.unwrap();
+    tx.commit().await.unwrap();
+    let bytes = "SELECT octet_length(body)::bigint FROM webhook_events WHERE dedupe_key = 'aside'";
+    let before = rig.number(bytes).await;
+    let said = b"what was said";
+    assert!(matches!(take_settled(store, aside, ("aside", said), false).await, Taken::New(_)));
+    assert_eq!(rig.number(bytes).await - before, i64::try_from(said.len()).unwrap());
+    assert_eq!(ledger(store).await, Ledger { received: 2, handled: 2, ..Ledger::default() });
+    // A repeat takes nothing away from it.
+    take(store, Uuid::now_v7(), "aside").await;
+    assert_eq!(rig.number(bytes).await - before, i64::try_from(said.len()).unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn p6_a_transaction_that_goes_on_as_a_tenant_sees_that_tenant_alone_and_is_one_with_what_came_before() {
+    let rig = Rig::new().await;
+    let (mine, theirs) = (rig.clinic("mine").await, rig.clinic("theirs").await);
+    let mut tx = rig.store.machinery().await.unwrap();
+    assert!(tx.first_time("before", Uuid::nil()).await.unwrap());
+    let mut tx = tx.as_tenant(mine.tenant).await.unwrap();
+    assert_eq!(tx.tenant(), mine.tenant);
+    tx.connection(mine.connection).await.unwrap();
+    assert!(matches!(tx.connection(theirs.connection).await, Err(StoreError::NotFound)));
+    drop(tx);
+    assert_eq!(rig.number("SELECT count(*) FROM inbox").await, 0);
+    let mut tx = rig.store.machinery().await.unwrap();
+    tx.first_time("before", Uuid::nil()).await.unwrap();
+    tx.as_tenant(mine.tenant).await.unwrap().commit().await.unwrap();
+    assert_eq!(rig.number("SELECT count(*) FROM inbox").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

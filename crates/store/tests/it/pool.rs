@@ -11,12 +11,6 @@ use tokio::task::JoinSet;
 
 use crate::rig::{Rig, SOON, booking, keys};
 
-async fn shoot_all(rig: &Rig) -> i64 {
-    let sql = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
-               WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    rig.number(sql).await
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pool_whose_connections_all_died_serves_the_next_caller() {
     let rig = Rig::new().await;
@@ -29,7 +23,7 @@ async fn a_pool_whose_connections_all_died_serves_the_next_caller() {
     for tx in open {
         tx.commit().await.unwrap();
     }
-    assert!(shoot_all(&rig).await >= 10);
+    assert!(rig.shoot_all().await >= 10);
     let mut tasks = JoinSet::new();
     for _ in 0..30 {
         let store = rig.store.clone();
@@ -51,7 +45,7 @@ async fn a_transaction_whose_connection_dies_says_that_the_database_is_away_and_
     let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
     let id = WritebackId::new();
     tx.add_writeback(&booking(clinic, id, b"x")).await.unwrap();
-    shoot_all(&rig).await;
+    rig.shoot_all().await;
     let error = tx.writeback(id).await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable), "{error:?}");
     let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
@@ -64,7 +58,7 @@ async fn a_commit_on_a_dead_connection_is_an_error() {
     let clinic = rig.clinic("mine").await;
     let mut tx = rig.store.tenant(clinic.tenant).await.unwrap();
     tx.add_writeback(&booking(clinic, WritebackId::new(), b"x")).await.unwrap();
-    shoot_all(&rig).await;
+    rig.shoot_all().await;
     let error = tx.commit().await.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable), "{error:?}");
 }

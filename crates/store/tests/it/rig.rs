@@ -114,6 +114,13 @@ impl Rig {
         id
     }
 
+    /// Ends every connection but this one's own. How many there were.
+    pub(crate) async fn shoot_all(&self) -> i64 {
+        let sql = "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity
+                   WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        self.number(sql).await
+    }
+
     /// One number that the owner's query gives.
     pub(crate) async fn number(&self, sql: &str) -> i64 {
         self.owner.query_one(sql, &[]).await.unwrap().get(0)

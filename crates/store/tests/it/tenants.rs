@@ -50,7 +50,7 @@ async fn p6_nothing_of_mine_can_hang_on_another_tenants_connection() {
     let error = tx().await.unwrap().place_hold(&hold).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 
-    let error = tx().await.unwrap().take_request(theirs.connection, 10).await.unwrap_err();
+    let error = rig.store.take_request(mine.tenant, theirs.connection, 10).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");
 
     let alert = NewAlert { connection: Some(theirs.connection), kind: AlertKind::Reauthorise, happened: "y" };

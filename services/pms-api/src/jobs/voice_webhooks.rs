@@ -7,10 +7,13 @@ use jiff::Timestamp;
 use messages::{Named as _, from_proto_time, v1};
 use serde_json::json;
 use service::event_outcome;
-use store::{CallUpdate, EventState, NewAudit, NewEvent, OutgoingLetter, StoreError, Taken};
+use store::{
+    CallUpdate, EventState, MachineryTx, NewAudit, NewEvent, OutgoingLetter, Settled, StoreError, Taken,
+    TenantTx,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use voice_vapi::{CallNews, Lookups, Message, TenantRefusal, Verified, redacted};
+use voice_vapi::{CallNews, Lookups, Message, TenantClaims, TenantRefusal, Verified, redacted};
 
 use crate::context::Context;
 
@@ -59,20 +62,48 @@ async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'stat
     // A body that is no JSON has nothing to redact and nothing to show.
     let body = redacted(&event.body).map(|body| without_card_numbers(&body)).unwrap_or_default();
     let mut tx = context.store.machinery().await?;
-    let id = match tx.take_event(delivery_of(event), &new_event(event, &body)).await? {
-        Taken::New(id) => id,
-        Taken::Duplicate => {
+    let message = Message::read(&verified).ok();
+    let calls = message.as_ref().map(|message| message.tool_calls()).unwrap_or_default();
+    let claims = message.as_ref().map(|message| message.claims(&calls));
+    let owner = match &claims {
+        Some(claims) => owner(&mut tx, claims).await?.map_err(|refusal| refusal.to_string()),
+        None => Err("not a JSON message".to_owned()),
+    };
+    let settled = match &owner {
+        Ok(tenant) => Settled { state: EventState::Handled, tenant: Some(*tenant), reason: None },
+        Err(why) => Settled { state: EventState::Rejected, tenant: None, reason: Some(why) },
+    };
+    let taken = tx.settle_event(delivery_of(event), &new_event(event, &body), &settled).await?;
+    let outcome = match (taken, owner) {
+        (Taken::Duplicate, _) => "duplicate",
+        (Taken::New(_), Err(why)) => {
+            tracing::warn!(webhook.kind = event.kind, webhook.refusal = why, "an event is rejected");
+            "rejected"
+        }
+        (Taken::New(id), Ok(tenant)) => {
+            // The same transaction: the event is handled when its call has the news of it, and never before.
+            let mut tx = tx.as_tenant(tenant).await?;
+            let call = claims.and_then(|claims| claims.call_id);
+            let news = CallNews::read(&verified).ok();
+            if let (Some(call), Some(news)) = (&call, &news) {
+                log_call(&mut tx, id, call, news, &body).await?;
+            }
             tx.commit().await?;
-            return Ok("duplicate");
+            if news.is_some_and(|news| news.is_report) {
+                context.relay.poke();
+            }
+            return Ok("handled");
         }
     };
-    let Ok(message) = Message::read(&verified) else {
-        tx.event_done(id, EventState::Rejected, None, Some("not a JSON message")).await?;
-        tx.commit().await?;
-        return Ok("rejected");
-    };
-    let calls = message.tool_calls();
-    let claims = message.claims(&calls);
+    tx.commit().await?;
+    Ok(outcome)
+}
+
+/// Whose an event is.
+async fn owner(
+    tx: &mut MachineryTx,
+    claims: &TenantClaims,
+) -> Result<Result<TenantId, TenantRefusal>, StoreError> {
     let mut lookups = Lookups::default();
     if let Some(call) = &claims.call_id {
         lookups.own_call = tx.call_owner(call).await?;
@@ -83,35 +114,10 @@ async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'stat
     if let Some(number) = &claims.phone_number_id {
         lookups.phone_number_id = tx.number_owner(None, Some(number)).await?.map(|owner| owner.tenant);
     }
-    let mut tenant = claims.resolve(&lookups);
-    if let Ok(found) = tenant
-        && !tx.tenant_exists(found).await?
-    {
-        tenant = Err(TenantRefusal::NoIntegration);
-    }
-    let tenant = match tenant {
-        Ok(tenant) => tenant,
-        Err(refusal) => {
-            tracing::warn!(
-                webhook.kind = event.kind,
-                webhook.refusal = refusal.code(),
-                "an event is nobody's"
-            );
-            tx.event_done(id, EventState::Rejected, None, Some(&refusal.to_string())).await?;
-            tx.commit().await?;
-            return Ok("rejected");
-        }
-    };
-    // Three short transactions rather than one inside another, which would take two connections of a
-    // pool at once. A crash between them leaves the event `received`, and its letter comes again.
-    tx.commit().await?;
-    if let (Some(call), Ok(news)) = (&claims.call_id, CallNews::read(&verified)) {
-        log_call(context, tenant, id, call, &news, &body).await?;
-    }
-    let mut tx = context.store.machinery().await?;
-    tx.event_done(id, EventState::Handled, Some(tenant), None).await?;
-    tx.commit().await?;
-    Ok("handled")
+    Ok(match claims.resolve(&lookups) {
+        Ok(tenant) if !tx.tenant_exists(tenant).await? => Err(TenantRefusal::NoIntegration),
+        resolved => resolved,
+    })
 }
 
 /// What is said on a call may hold a card's number: it is kept nowhere, sealed or not.
@@ -122,8 +128,7 @@ fn without_card_numbers(body: &[u8]) -> Vec<u8> {
 }
 
 async fn log_call(
-    context: &Context,
-    tenant: TenantId,
+    tx: &mut TenantTx,
     event: WebhookEventId,
     call: &str,
     news: &CallNews,
@@ -134,9 +139,8 @@ async fn log_call(
         ended_reason: news.ended_reason.as_deref(),
         report: news.is_report.then_some(body),
     };
-    let mut tx = context.store.tenant(tenant).await?;
     tx.call_news(call, &update).await?;
-    // The event may come here twice before it is noted as handled; the report is told and audited once.
+    // An earlier version noted that an event is handled apart from its effects: a report is told and audited once.
     if news.is_report && tx.first_time("call.report", event.uuid()).await? {
         tx.audit(&NewAudit {
             actor: "voice vendor",
@@ -150,15 +154,11 @@ async fn log_call(
         })
         .await?;
         let ended = v1::CallEnded {
-            tenant_id: tenant.to_string(),
+            tenant_id: tx.tenant().to_string(),
             call_id: call.to_owned(),
             ended_reason: news.ended_reason.clone().unwrap_or_default(),
         };
         tx.send(&OutgoingLetter::event("call.ended", v1::CallEnded::NAME, &ended.to_bytes())).await?;
-    }
-    tx.commit().await?;
-    if news.is_report {
-        context.relay.poke();
     }
     Ok(())
 }

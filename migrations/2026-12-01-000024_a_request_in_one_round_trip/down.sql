@@ -1,0 +1,1 @@
+DROP FUNCTION pms_take_request(uuid, uuid, integer);
