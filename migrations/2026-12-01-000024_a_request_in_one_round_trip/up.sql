@@ -4,6 +4,10 @@ CREATE FUNCTION pms_take_request(tenant uuid, connection uuid, first_most intege
 RETURNS TABLE (admitted boolean, most integer, wait_s double precision) LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
+    -- The rest of a transaction would go on as this tenant.
+    IF current_setting('role') <> 'none' THEN
+        RAISE EXCEPTION 'a request is taken outside of any transaction';
+    END IF;
     PERFORM set_config('role', 'switchboard_app', true), set_config('app.tenant_id', tenant::text, true);
     RETURN QUERY
         INSERT INTO pms_request_budgets AS b (connection_id, tenant_id, most, tokens, minute_used, day_used)

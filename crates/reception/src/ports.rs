@@ -297,8 +297,8 @@ pub trait Ledger: Send + Sync {
     /// [`LedgerError`].
     async fn holds(&self, desk: &Desk, covers: Window) -> Result<Vec<Held>, LedgerError>;
 
-    /// The same, and every change of the practice's appointments by a write of ours that is not over, or was done, by
-    /// hand perhaps, within the last days; the oldest first.
+    /// [`Ledger::holds`], and every change of the practice's appointments by a write of ours that is not over, or was
+    /// done, by hand perhaps, within the last days, the oldest first: both of before the day book as well.
     ///
     /// # Errors
     /// [`LedgerError`].

@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Double, Integer, Nullable, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection as _};
 use domain::{ConnectionId, TenantId};
 
 use crate::statement::statement;
@@ -23,7 +23,7 @@ pub struct BudgetUse {
 impl Store {
     /// Takes one request out of the bucket of the connection's office, which all its locations share. Exact, however many
     /// replicas ask: the row is locked while it is counted. A transaction of its own in one round trip: it comes before
-    /// each request to a vendor. Whoever gives up on it may have taken one.
+    /// each request to a vendor. Where whoever asks gives up, or the connection dies, one too many may be counted.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -34,7 +34,7 @@ impl Store {
         first_most: i32,
     ) -> Result<BudgetUse, StoreError> {
         self.check_keys().await?;
-        let mut tries = self.tries();
+        let mut retries = self.retries();
         loop {
             let mut conn = self.connection().await?;
             let used = statement("SELECT * FROM pms_take_request($1, $2, $3)")
@@ -45,7 +45,10 @@ impl Store {
                 .await
                 .map_err(StoreError::from);
             match used {
-                Err(error) if tries.again(&error) => {}
+                // Answered once the connection is known to be dead: the next one is another.
+                Err(error) if retries.may_help(&error) => {
+                    conn.batch_execute("ROLLBACK").await.ok();
+                }
                 used => return used,
             }
         }

@@ -13,7 +13,7 @@ use diesel_async::{
 use domain::TenantId;
 use seal::{HmacKey, KeyRing, SealError, Secret};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::StoreError;
 use crate::connect::manager;
@@ -143,20 +143,21 @@ impl Store {
         tenant: Option<TenantId>,
         mode: &str,
     ) -> Result<Connection, StoreError> {
-        let mut tries = self.tries();
+        let mut retries = self.retries();
         loop {
             let mut conn = self.connection().await?;
             match enter(&mut conn, role, tenant, mode).await.map_err(StoreError::from) {
-                Err(error) if tries.again(&error) => {}
+                Err(error) if retries.may_help(&error) => {}
                 entered => return entered.map(|()| conn),
             }
         }
     }
 
     /// For what comes first on a connection. A pooled one may have died with a restarted server: the first statement
-    /// tells, and the pool drops it. There are never more dead ones than the pool is large.
-    pub(crate) fn tries(&self) -> Tries {
-        Tries(self.pool.state().connections)
+    /// tells, and the pool drops it. There are never more dead ones than the pool is large, and a dead one says so at
+    /// once: what took long failed for another reason.
+    pub(crate) fn retries(&self) -> Retries {
+        Retries { left: self.pool.state().connections, until: Instant::now() + PATIENCE }
     }
 
     pub(crate) async fn connection(&self) -> Result<Connection, StoreError> {
@@ -170,18 +171,21 @@ impl Store {
 }
 
 /// How often what comes first on a connection is tried on another one.
-pub(crate) struct Tries(u32);
+pub(crate) struct Retries {
+    left: u32,
+    until: Instant,
+}
 
-impl Tries {
+impl Retries {
     /// Whether this failure may be the connection's, and there may be a better one.
-    pub(crate) fn again(&mut self, error: &StoreError) -> bool {
-        let left = self.0;
-        self.0 = left.saturating_sub(1);
-        left > 0 && matches!(error, StoreError::Unavailable)
+    pub(crate) fn may_help(&mut self, error: &StoreError) -> bool {
+        let left = self.left;
+        self.left = left.saturating_sub(1);
+        left > 0 && matches!(error, StoreError::Unavailable) && Instant::now() < self.until
     }
 }
 
-/// Every query of the transaction is shown what was committed when it began.
+/// Every query of the transaction is shown what was committed when the first of them began.
 const ONE_MOMENT: &str = " ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 async fn enter(

@@ -177,13 +177,10 @@ impl MachineryTx {
         .get_result(&mut self.conn)
         .await?;
         let is_first = row.id == new;
-        let is_open = row.state == "received" || (row.state == "parked" && !row.fresh);
-        let taken = if is_first || is_open {
-            Taken::New(WebhookEventId::from_uuid(row.id))
-        } else {
-            Taken::Duplicate
-        };
-        Ok((taken, is_first))
+        if is_first || row.state == "received" || (row.state == "parked" && !row.fresh) {
+            return Ok((Taken::New(WebhookEventId::from_uuid(row.id)), is_first));
+        }
+        Ok((Taken::Duplicate, false))
     }
 
     /// Under which key a delivery is noted whose event bears no date, so that `key` says the same whenever it comes: under

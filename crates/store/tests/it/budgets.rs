@@ -89,6 +89,20 @@ async fn p9_a_place_is_given_after_every_connection_died() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn p6_a_request_is_not_taken_in_a_transaction_which_would_go_on_as_its_tenant() {
+    let rig = Rig::new().await;
+    let clinic = rig.clinic("mine").await;
+    let (tenant, connection) = (clinic.tenant.uuid(), clinic.connection.uuid());
+    let take = format!("SELECT * FROM pms_take_request('{tenant}', '{connection}', 60)");
+    let inside = format!("BEGIN; SET LOCAL ROLE switchboard_machinery; {take}");
+    let error = rig.owner.batch_execute(&inside).await.unwrap_err();
+    let said = error.as_db_error().unwrap().message().to_owned();
+    assert!(said.contains("outside of any transaction"), "{said}");
+    rig.owner.batch_execute("ROLLBACK").await.unwrap();
+    rig.owner.batch_execute(&take).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn p9_a_window_the_vendor_says_is_used_up_is_waited_for() {
     let rig = Rig::new().await;
     let clinic = rig.clinic("mine").await;

@@ -146,6 +146,10 @@ async fn p6_a_connection_goes_back_to_the_pool_as_nobodys() {
     let one = Store::open(&Secret::new(rig.url()), 1, keys()).await.unwrap();
     for _ in 0..3 {
         one.tenant(clinic.tenant).await.unwrap().commit().await.unwrap();
+        // It refuses to be asked as anybody.
+        for _ in 0..2 {
+            assert!(one.take_request(clinic.tenant, clinic.connection, 600).await.unwrap().admitted);
+        }
         let mut other = one.tenant(TenantId::new()).await.unwrap();
         assert!(matches!(other.connection(clinic.connection).await, Err(StoreError::NotFound)));
         other.roll_back().await.unwrap();

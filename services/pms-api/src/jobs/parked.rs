@@ -49,7 +49,8 @@ async fn keep(context: &Context, letter: &Letter) -> Result<(), StoreError> {
     tx.commit().await
 }
 
-/// P2: the ledger says so, also of an event that the database had refused so far.
+/// P2: the ledger says so, also of an event that the database had refused so far. What it said is with its letter, and
+/// with the event once that is handled after all.
 async fn park_event(
     tx: &mut MachineryTx,
     event: &v1::WebhookReceived,

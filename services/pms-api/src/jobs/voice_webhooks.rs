@@ -66,18 +66,20 @@ async fn handle(context: &Context, event: &v1::WebhookReceived) -> Result<&'stat
     let calls = message.as_ref().map(|message| message.tool_calls()).unwrap_or_default();
     let claims = message.as_ref().map(|message| message.claims(&calls));
     let owner = match &claims {
-        Some(claims) => owner(&mut tx, claims).await?.map_err(|refusal| refusal.to_string()),
-        None => Err("not a JSON message".to_owned()),
+        Some(claims) => {
+            owner(&mut tx, claims).await?.map_err(|refusal| (refusal.code(), refusal.to_string()))
+        }
+        None => Err(("not_json", "not a JSON message".to_owned())),
     };
     let settled = match &owner {
         Ok(tenant) => Settled { state: EventState::Handled, tenant: Some(*tenant), reason: None },
-        Err(why) => Settled { state: EventState::Rejected, tenant: None, reason: Some(why) },
+        Err((_, why)) => Settled { state: EventState::Rejected, tenant: None, reason: Some(why) },
     };
     let taken = tx.settle_event(delivery_of(event), &new_event(event, &body), &settled).await?;
     let outcome = match (taken, owner) {
         (Taken::Duplicate, _) => "duplicate",
-        (Taken::New(_), Err(why)) => {
-            tracing::warn!(webhook.kind = event.kind, webhook.refusal = why, "an event is rejected");
+        (Taken::New(_), Err((code, _))) => {
+            tracing::warn!(webhook.kind = event.kind, webhook.refusal = code, "an event is nobody's");
             "rejected"
         }
         (Taken::New(id), Ok(tenant)) => {

@@ -36,4 +36,6 @@ mod routes;
 #[cfg(test)]
 mod setup;
 #[cfg(test)]
+mod webhooks;
+#[cfg(test)]
 mod writebacks;

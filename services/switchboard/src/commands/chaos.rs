@@ -254,6 +254,7 @@ impl Stage<'_> {
             }
         };
         note(outbox, "in the outbox");
+        note(ledger.outstanding(), "webhooks taken and not noted yet");
         note(ledger.pending, "events not dealt with");
         for (state, count) in counts {
             if !matches!(state.as_str(), "succeeded" | "failed" | "parked") {
