@@ -1,9 +1,9 @@
 //! The calls that the sandbox ships, through every service.
 
 use serde_json::{Value, json};
-use testbed::{Plan, Stack};
+use testbed::Stack;
 
-use crate::desk::ended;
+use crate::desk::{ended, unhurried};
 
 /// Plays a call at the first clinic and returns how it went.
 async fn play(stack: &Stack, call: &str) -> Value {
@@ -21,7 +21,7 @@ async fn play(stack: &Stack, call: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_shipped_call_goes_as_its_script_says() {
-    let stack = Stack::start(Plan::default()).await.unwrap();
+    let stack = Stack::start(unhurried()).await.unwrap();
     for call in [
         "asks-availability",
         "bad-arguments",

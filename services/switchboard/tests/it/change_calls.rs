@@ -1,13 +1,13 @@
 //! A call in which a patient moves one appointment, calls another off and leaves a note, through every service.
 
 use serde_json::{Value, json};
-use testbed::{Plan, Stack};
+use testbed::Stack;
 
-use crate::desk::ended;
+use crate::desk::{ended, unhurried};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_moves_cancels_and_notes_goes_as_its_script_says() {
-    let stack = Stack::start(Plan::default()).await.unwrap();
+    let stack = Stack::start(unhurried()).await.unwrap();
     let clinic = &stack.clinics[0];
     let before = stack.sandbox.office("GET", &clinic.office, "/pms", None).await.unwrap();
     let secret = stack.secrets().into_iter().find(|secret| secret.contains("webhook")).unwrap();

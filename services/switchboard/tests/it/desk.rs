@@ -2,10 +2,16 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
-use testbed::{Clinic, Stack, until};
+use testbed::{Clinic, Plan, Stack, until};
 
 /// Longer than anything here takes on a slow machine.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
+/// For what a script says on a call: a caller waits longer than anybody would, but not longer than the voice vendor.
+/// Whole seconds are lost where many tests start their processes at once.
+pub(crate) fn unhurried() -> Plan {
+    Plan::default().set("webhook_gateway.tool_ms", 18_000).set("pms_api.question_seconds", 15)
+}
+
 /// A patient of every first office: Maria Lopez.
 pub(crate) const MARIA: &str = "101";
 
