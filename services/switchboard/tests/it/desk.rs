@@ -6,6 +6,7 @@ use testbed::{Clinic, Plan, Stack, until};
 
 /// Longer than anything here takes on a slow machine.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
+
 /// For what a script says on a call: a caller waits longer than anybody would, but not longer than the voice vendor.
 /// Whole seconds are lost where many tests start their processes at once.
 pub(crate) fn unhurried() -> Plan {
